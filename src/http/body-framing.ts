@@ -1,0 +1,86 @@
+/**
+ * Where a request's body ends (RFC 9112 §6), and whether its sender waits for a sign to send it (RFC 9110 §10.1.1).
+ *
+ * Where the RFC allows to mend or to choose, we refuse: two servers that read one message differently are what request
+ * smuggling is made of. So Content-Length comes once, `chunked` is the one coding, and both together are an error.
+ */
+import { type Bytes, bytes } from "../base/units.ts";
+import type { Refusal } from "./exchange.ts";
+import { isToken, splitList } from "./field-list.ts";
+import type { RequestHead } from "./request-head.ts";
+
+export type BodyFraming =
+  | { readonly kind: "none" }
+  /** May be 0. Not compared with any limit of ours. */
+  | { readonly kind: "length"; readonly length: Bytes }
+  | { readonly kind: "chunked" };
+
+export type FramingDecision = BodyFraming | { readonly kind: "reject"; readonly refusal: Refusal };
+
+export type ExpectationDecision =
+  /** Nothing is expected, or nothing that has to be answered. */
+  | { readonly kind: "none" }
+  /** The client sends the body when it is told 100, or when it tires of waiting. */
+  | { readonly kind: "continue" }
+  | { readonly kind: "reject"; readonly refusal: Refusal };
+
+const DIGITS = /^[0-9]+$/;
+
+const LENGTH_CONFLICT: Refusal = { status: 400, reason: "length-conflict" };
+const BAD_LENGTH: Refusal = { status: 400, reason: "bad-content-length" };
+const TOO_LARGE: Refusal = { status: 413, reason: "body-too-large" };
+const BAD_CODING: Refusal = { status: 400, reason: "bad-transfer-encoding" };
+const UNKNOWN_CODING: Refusal = { status: 501, reason: "bad-transfer-encoding" };
+const UNKNOWN_EXPECTATION: Refusal = { status: 417, reason: "unknown-expectation" };
+
+/** After a `reject` nothing more can be read from the connection: where the next request begins is not known. */
+export function decideFraming(head: RequestHead): FramingDecision {
+  const codings = head.fields.get("transfer-encoding");
+  const lengths = head.fields.all("content-length");
+
+  if (codings !== undefined && lengths.length > 0) return reject(LENGTH_CONFLICT);
+  if (codings !== undefined) return head.version === "1.0" ? reject(BAD_CODING) : decideCoding(splitList(codings));
+  return decideLength(lengths);
+}
+
+/**
+ * Expect on HTTP/1.0 is ignored, as RFC 9110 §10.1.1 orders, and so is `100-continue` where there is no body to wait for.
+ */
+export function decideExpectation(head: RequestHead, framing: BodyFraming): ExpectationDecision {
+  const expectations = head.fields.get("expect");
+  if (expectations === undefined || head.version === "1.0") return { kind: "none" };
+  if (!splitList(expectations).every((member) => member === "100-continue")) return reject(UNKNOWN_EXPECTATION);
+  return hasBody(framing) ? { kind: "continue" } : { kind: "none" };
+}
+
+/*
+ *  chunked                          taken
+ *  gzip | gzip, chunked | identity  501: well-formed, and not a coding we know
+ *  chunked, chunked                 400: chunked twice (RFC 9112 §6.1)
+ *  chunked, gzip                    400: chunked is not the last (RFC 9112 §6.3)
+ *  (empty) | chunked, | chunked;a   400: a member that is not a bare token
+ */
+function decideCoding(codings: readonly string[]): FramingDecision {
+  if (!codings.every(isToken)) return reject(BAD_CODING);
+  if (codings.slice(0, -1).includes("chunked")) return reject(BAD_CODING);
+  if (codings.length > 1 || codings[0] !== "chunked") return reject(UNKNOWN_CODING);
+  return { kind: "chunked" };
+}
+
+function decideLength(lengths: readonly string[]): FramingDecision {
+  const [text] = lengths;
+  if (text === undefined) return { kind: "none" };
+  if (lengths.length > 1 || !DIGITS.test(text)) return reject(BAD_LENGTH);
+
+  // Of digits alone Number is exact up to 2^53 - 1, and gives 2^53 or more (or Infinity) for all that is greater.
+  const length = Number(text);
+  return Number.isSafeInteger(length) ? { kind: "length", length: bytes(length) } : reject(TOO_LARGE);
+}
+
+function hasBody(framing: BodyFraming): boolean {
+  return framing.kind === "chunked" || (framing.kind === "length" && framing.length > 0);
+}
+
+function reject(refusal: Refusal): { readonly kind: "reject"; readonly refusal: Refusal } {
+  return { kind: "reject", refusal };
+}

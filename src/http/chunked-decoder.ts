@@ -1,0 +1,172 @@
+/**
+ * The chunked coding, taken off a body as its bytes arrive (RFC 9112 §7.1).
+ *
+ * Every line ends in CR LF and every chunk too; blanks around a size are refused, and so is a CR or LF of its own
+ * anywhere. Extensions and trailers are read, bounded and dropped: nothing that was decided by the head changes.
+ */
+import type { Bytes } from "../base/units.ts";
+import type { Refusal } from "./exchange.ts";
+import { COLON, CR, LF, TOKEN_OCTETS, VALUE_OCTETS } from "./octets.ts";
+
+export type ChunkedOutcome =
+  /** The whole chunk belonged to the body, which goes on. */
+  | { readonly kind: "more" }
+  /** The body is complete: `consumed` bytes of this chunk belonged to it, the next request begins behind them. */
+  | { readonly kind: "done"; readonly consumed: number }
+  | { readonly kind: "reject"; readonly refusal: Refusal };
+
+/** Up to 2^64 - 1, so that what is too long can be told from what is malformed. */
+const MAX_SIZE_DIGITS = 16;
+/** For all extensions of a message together: many tiny chunks with long extensions are work without a payload. */
+const MAX_EXTENSION_BYTES = 16 * 1024;
+/** For all trailer lines together, with their line ends. */
+const MAX_TRAILER_BYTES = 16 * 1024;
+
+const SEMICOLON = 0x3b;
+
+const BAD_CHUNK: Refusal = { status: 400, reason: "bad-chunk" };
+const BODY_TOO_LARGE: Refusal = { status: 413, reason: "body-too-large" };
+const TRAILER_TOO_LARGE: Refusal = { status: 431, reason: "header-too-large" };
+
+const MORE: ChunkedOutcome = { kind: "more" };
+
+/** What the next byte belongs to. */
+type Place =
+  | "size"
+  | "extension"
+  | "size-lf"
+  | "data"
+  | "data-cr"
+  | "data-lf"
+  | "trailer-start"
+  | "trailer-name"
+  | "trailer-value"
+  | "trailer-lf"
+  | "end-lf"
+  /** Behind the body, or behind a fault: there is no next byte. */
+  | "over";
+
+/** What one byte of framing led to: usually nothing yet. */
+type Step = undefined | "end" | Refusal;
+
+export class ChunkedDecoder {
+  readonly #maxBody: number;
+  #place: Place = "size";
+  #sizeDigits = 0;
+  #size = 0;
+  /** Of the chunk whose data is being read. */
+  #dataLeft = 0;
+  /** The sum of all sizes so far. */
+  #announced = 0;
+  #extensionBytes = 0;
+  #trailerBytes = 0;
+
+  /** @param maxBody  for the sum of all data; refused as soon as a size announces more */
+  constructor(maxBody: Bytes) {
+    this.#maxBody = Math.min(maxBody, Number.MAX_SAFE_INTEGER);
+  }
+
+  /**
+   * Reads the next bytes of the connection, cut anywhere.
+   *
+   * @param onData  gets the data in order, in pieces that are never empty: views of `chunk`, valid while the call lasts
+   * @throws when called again after `done` or `reject`
+   */
+  push(chunk: Uint8Array, onData: (bytes: Uint8Array) => void): ChunkedOutcome {
+    if (this.#place === "over") throw new Error("a chunked body was read beyond its end");
+    let at = 0;
+    while (at < chunk.length) {
+      if (this.#place === "data") {
+        const data = chunk.subarray(at, at + this.#dataLeft);
+        at += data.length;
+        this.#dataLeft -= data.length;
+        if (this.#dataLeft === 0) this.#place = "data-cr";
+        onData(data);
+        continue;
+      }
+      const step = this.#readFraming(chunk[at] as number);
+      at += 1;
+      if (step === undefined) continue;
+      this.#place = "over";
+      return step === "end" ? { kind: "done", consumed: at } : { kind: "reject", refusal: step };
+    }
+    return MORE;
+  }
+
+  #readFraming(octet: number): Step {
+    switch (this.#place) {
+      case "size":
+        return this.#readSize(octet);
+      case "extension":
+        return this.#readExtension(octet);
+      case "size-lf":
+        return this.#expect(octet, LF, this.#dataLeft === 0 ? "trailer-start" : "data");
+      case "data-cr":
+        return this.#expect(octet, CR, "data-lf");
+      case "data-lf":
+        this.#size = 0;
+        this.#sizeDigits = 0;
+        return this.#expect(octet, LF, "size");
+      case "end-lf":
+        return octet === LF ? "end" : BAD_CHUNK;
+      default:
+        return this.#readTrailer(octet);
+    }
+  }
+
+  #readSize(octet: number): Refusal | undefined {
+    const digit = hexDigit(octet);
+    if (digit !== undefined) {
+      this.#sizeDigits += 1;
+      this.#size = this.#size * 16 + digit;
+      return this.#sizeDigits > MAX_SIZE_DIGITS ? BAD_CHUNK : undefined;
+    }
+    if (this.#sizeDigits === 0) return BAD_CHUNK;
+    if (octet !== CR && octet !== SEMICOLON) return BAD_CHUNK;
+    if (this.#size > this.#maxBody - this.#announced) return BODY_TOO_LARGE;
+
+    this.#announced += this.#size;
+    this.#dataLeft = this.#size;
+    this.#place = octet === CR ? "size-lf" : "extension";
+    return undefined;
+  }
+
+  #readExtension(octet: number): Refusal | undefined {
+    if (octet === CR) return this.#goTo("size-lf");
+    this.#extensionBytes += 1;
+    return VALUE_OCTETS[octet] === 1 && this.#extensionBytes <= MAX_EXTENSION_BYTES ? undefined : BAD_CHUNK;
+  }
+
+  // Lines of name, colon and value, each as strict as in the head, until an empty one (RFC 9112 §7.1.2).
+  #readTrailer(octet: number): Refusal | undefined {
+    this.#trailerBytes += 1;
+    if (this.#trailerBytes > MAX_TRAILER_BYTES) return TRAILER_TOO_LARGE;
+    switch (this.#place) {
+      case "trailer-start":
+        if (octet === CR) return this.#goTo("end-lf");
+        return TOKEN_OCTETS[octet] === 1 ? this.#goTo("trailer-name") : BAD_CHUNK;
+      case "trailer-name":
+        if (octet === COLON) return this.#goTo("trailer-value");
+        return TOKEN_OCTETS[octet] === 1 ? undefined : BAD_CHUNK;
+      case "trailer-value":
+        if (octet === CR) return this.#goTo("trailer-lf");
+        return VALUE_OCTETS[octet] === 1 ? undefined : BAD_CHUNK;
+      default:
+        return this.#expect(octet, LF, "trailer-start");
+    }
+  }
+
+  #expect(octet: number, wanted: number, next: Place): Refusal | undefined {
+    return octet === wanted ? this.#goTo(next) : BAD_CHUNK;
+  }
+
+  #goTo(place: Place): undefined {
+    this.#place = place;
+  }
+}
+
+function hexDigit(octet: number): number | undefined {
+  if (octet >= 0x30 && octet <= 0x39) return octet - 0x30;
+  const lower = octet | 0x20;
+  return lower >= 0x61 && lower <= 0x66 ? lower - 0x61 + 10 : undefined;
+}

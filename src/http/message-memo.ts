@@ -1,0 +1,21 @@
+/**
+ * The finished bytes of a response that is sent again and again: head and body in one buffer, so that one write sends it.
+ *
+ * Made anew when the Date field must change, never patched in place: an older buffer may still wait in the kernel's queue.
+ */
+import type { UnixSeconds } from "../base/units.ts";
+
+export class MessageMemo {
+  #second: UnixSeconds | undefined;
+  #message: Uint8Array | undefined;
+
+  /** The finished message, or undefined when there is none for that second. */
+  at(second: UnixSeconds): Uint8Array | undefined {
+    return this.#second === second ? this.#message : undefined;
+  }
+
+  keep(second: UnixSeconds, message: Uint8Array): void {
+    this.#second = second;
+    this.#message = message;
+  }
+}

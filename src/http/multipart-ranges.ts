@@ -1,0 +1,69 @@
+/**
+ * The body of a 206 with several parts: multipart/byteranges (RFC 9110 §14.6, RFC 2046 §5.1).
+ */
+import { Buffer } from "node:buffer";
+import { type Bytes, bytes } from "../base/units.ts";
+import { type ByteRange, formatContentRange } from "./byte-range.ts";
+import type { EntityTag } from "./entity-tag.ts";
+import type { Part } from "./response-plan.ts";
+
+/** What a body plan of kind `parts` says beside its source. */
+export interface MultipartPlan {
+  readonly parts: readonly Part[];
+  readonly epilogue: Uint8Array;
+  /** Of the whole body: preambles, slices and epilogue. */
+  readonly length: Bytes;
+}
+
+/** The file the slices are taken from. */
+export interface SlicedFile {
+  readonly size: Bytes;
+  readonly mediaType: string;
+}
+
+/**
+ * The line that stands between the parts: the same for every answer with this version of a file.
+ *
+ * It must not occur in the file. No check is made; instead a file written before its tag existed cannot hold a word
+ * made from that tag and from a secret of this process (FNV-1a, 64 bits).
+ *
+ * @param nonce  random, chosen when the process started
+ */
+export function formatBoundary(tag: EntityTag, nonce: string): string {
+  let hash = 0xcbf29ce484222325n;
+  for (const octet of Buffer.from(`${nonce} ${tag.opaque}`, "latin1")) {
+    hash = BigInt.asUintN(64, (hash ^ BigInt(octet)) * 0x100000001b3n);
+  }
+  return `part-${hash.toString(36)}`;
+}
+
+/** The Content-Type of the response; that of the file stands in each part. */
+export function formatMultipartType(boundary: string): string {
+  return `multipart/byteranges; boundary=${boundary}`;
+}
+
+/** @param ranges  inside the file, none of them empty; sent in this order */
+export function planMultipartRanges(file: SlicedFile, ranges: readonly ByteRange[], boundary: string): MultipartPlan {
+  const parts = ranges.map((range, index) => ({
+    preamble: toBytes(
+      `${index === 0 ? "" : "\r\n"}--${boundary}\r\n` +
+        `Content-Type: ${file.mediaType}\r\n` +
+        `Content-Range: ${formatContentRange(range, file.size)}\r\n\r\n`,
+    ),
+    start: range.start,
+    end: range.end,
+  }));
+  const epilogue = toBytes(`\r\n--${boundary}--\r\n`);
+  const partBytes = parts.reduce((sum, part) => sum + part.preamble.length + part.end - part.start, 0);
+  return { parts, epilogue, length: bytes(partBytes + epilogue.length) };
+}
+
+/** The finished body of a file whose bytes are in memory. */
+export function joinMultipart(content: Uint8Array, plan: MultipartPlan): Uint8Array {
+  const pieces = plan.parts.flatMap((part) => [part.preamble, content.subarray(part.start, part.end)]);
+  return Buffer.concat([...pieces, plan.epilogue], plan.length);
+}
+
+function toBytes(text: string): Uint8Array {
+  return Buffer.from(text, "latin1");
+}

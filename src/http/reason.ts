@@ -1,0 +1,48 @@
+/**
+ * Reason codes: why a request was refused, in one stable word for the error page, the log and the manual.
+ * What a client may learn is the word; what it stands for is explained here and in the manual.
+ */
+export const REASONS = {
+  "bad-request-line": "the request line is not method, one blank, target, one blank, HTTP/1.x (RFC 9112 §3)",
+  "bad-target": "the request target has none of the four forms, or forbidden bytes (RFC 9112 §3.2)",
+  "bad-version": "the version is not HTTP/digit.digit (RFC 9112 §2.3)",
+  "version-unsupported": "HTTP/2 and later are not spoken here without negotiation",
+  "bad-line-end": "a line does not end in CR LF, or holds a CR of its own (RFC 9112 §2.2)",
+  "bad-field": "a header line is not name, colon, value (RFC 9112 §5)",
+  "obs-fold": "a header line is continued on the next (RFC 9112 §5.2)",
+  "bad-host": "Host is missing, repeated or not a host (RFC 9112 §3.2)",
+  "bad-content-length": "Content-Length is repeated or not a number of digits (RFC 9112 §6.3)",
+  "bad-transfer-encoding": "Transfer-Encoding is not exactly chunked, or stands where it must not (RFC 9112 §6.1)",
+  "length-conflict": "Content-Length and Transfer-Encoding together (RFC 9112 §6.3)",
+  "bad-chunk": "the chunked body is malformed (RFC 9112 §7.1)",
+  "target-too-long": "the request line is longer than max-target",
+  "header-too-large": "the header fields are longer than max-header, or more than max-fields",
+  "body-too-large": "the body is longer than max-body",
+  "header-timeout": "the request head was not complete within header-timeout",
+  "body-timeout": "the body made no progress within body-timeout",
+  "unknown-expectation": "Expect asks for something other than 100-continue (RFC 9110 §10.1.1)",
+  "unknown-method": "the method is not known",
+  "method-not-allowed": "the method is known but not allowed here",
+  "too-many-connections": "more than max-connections are open",
+  draining: "the server is stopping",
+  "bad-path-encoding": "a percent sign without two hex digits, or bytes that are not UTF-8",
+  "bad-path-character": "NUL, an encoded slash or a backslash in the path",
+  traversal: "a .. segment in the path",
+  "host-unknown": "no site of that name, or not one of `hosts`",
+  "not-found": "nothing of that name",
+  "not-a-file": "neither a regular file nor a directory",
+  dotfile: "a name that begins with a dot",
+  "symlink-escape": "a symbolic link that leads out of the document root, or any link with symlinks = never",
+  "name-too-long": "longer than the file system takes",
+  "no-permission": "the server may not read it",
+  "no-listing": "a directory without index file, and listing = no",
+  "type-not-allowed": "the file's extension is not one of `types`",
+  "out-of-descriptors": "no file descriptors are left",
+  "precondition-failed": "If-Match or If-Unmodified-Since does not hold (RFC 9110 §13)",
+  "changed-while-sending": "the file became another while it was being sent; the connection was cut",
+  "send-timeout": "the client took nothing for send-timeout; the connection was cut",
+  "range-unsatisfiable": "no part of the range is inside the file (RFC 9110 §14)",
+  "internal-error": "a fault of the server, logged with its place",
+} as const;
+
+export type Reason = keyof typeof REASONS;

@@ -1,0 +1,19 @@
+import type { RequestFields } from "./field.ts";
+import type { Host } from "./host.ts";
+import type { Method } from "./method.ts";
+
+/** The request line and the fields of one request: parsed, checked, and never changed afterwards (RFC 9112 §2.1). */
+export interface RequestHead {
+  readonly method: Method;
+  /** The request line as it arrived, without its line end: for the log, which escapes it. */
+  readonly requestLine: string;
+  /** The target's path as sent, still percent-encoded. Begins with `/`; the one exception is `*` (OPTIONS). */
+  readonly path: string;
+  /** What follows the first `?`, as sent; undefined without one. */
+  readonly query: string | undefined;
+  /** The authority of an absolute-form target, else the Host field; undefined only on HTTP/1.0 without Host. */
+  readonly host: Host | undefined;
+  /** HTTP/1.x with x above 1 is served as 1.1 (RFC 9110 §2.5). */
+  readonly version: "1.0" | "1.1";
+  readonly fields: RequestFields;
+}

@@ -1,0 +1,62 @@
+/**
+ * A response as a value: everything about it except the writing.
+ */
+import type { Bytes } from "../base/units.ts";
+import type { Field } from "./field.ts";
+import type { FileIdentity } from "./file-facts.ts";
+import type { MessageMemo } from "./message-memo.ts";
+import type { Reason } from "./reason.ts";
+import type { Status } from "./status.ts";
+
+export interface ResponsePlan {
+  readonly status: Status;
+  /** All fields but the two that belong to the moment of sending and to the connection: Date and Connection. */
+  readonly fields: readonly Field[];
+  readonly body: BodyPlan;
+  /** Why it was refused: for the log. */
+  readonly reason?: Reason;
+  /** Present on a plan that is sent again and again: where its finished bytes are kept. */
+  readonly memo?: MessageMemo;
+}
+
+export type BodyPlan =
+  | { readonly kind: "none" }
+  | { readonly kind: "bytes"; readonly bytes: Uint8Array }
+  /** `end` is exclusive. */
+  | { readonly kind: "file"; readonly source: OpenSource; readonly start: Bytes; readonly end: Bytes }
+  /** A multipart/byteranges body of `length` bytes: each part's preamble, then its slice; `epilogue` last. */
+  | {
+      readonly kind: "parts";
+      readonly source: OpenSource;
+      readonly parts: readonly Part[];
+      readonly epilogue: Uint8Array;
+      readonly length: Bytes;
+    };
+
+/** A file that is open for one response. Whoever opened it closes it; the writer only reads. */
+export interface OpenSource {
+  readonly descriptor: number;
+  /** What the file was when the head was planned; a file that has become another ends the connection. */
+  readonly identity: FileIdentity;
+}
+
+/** One slice of a multipart/byteranges body (RFC 9110 §14.6). `end` is exclusive. */
+export interface Part {
+  readonly preamble: Uint8Array;
+  readonly start: Bytes;
+  readonly end: Bytes;
+}
+
+/** How many bytes the body has on the wire. */
+export function bodyLength(body: BodyPlan): Bytes {
+  switch (body.kind) {
+    case "none":
+      return 0 as Bytes;
+    case "bytes":
+      return body.bytes.length as Bytes;
+    case "file":
+      return (body.end - body.start) as Bytes;
+    case "parts":
+      return body.length;
+  }
+}
