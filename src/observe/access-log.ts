@@ -1,0 +1,213 @@
+/**
+ * The access log: lines are collected and written together, never more than one write at a time, and no response
+ * ever waits for one.
+ *
+ * A batch leaves when it has 64 KiB, or a second after its first line. While the disk stalls, or refuses, lines wait in
+ * memory up to a bound; beyond it they are dropped and counted. The event log is told once when trouble begins, and
+ * with the number of lost lines when all that waited is written. What was refused is tried again, from the byte where
+ * it stopped.
+ */
+import { errorCode } from "../base/errors.ts";
+import { type Bytes, bytes, type Milliseconds, milliseconds } from "../base/units.ts";
+import type { Events } from "./log.ts";
+import type { LogFile } from "./log-file.ts";
+import { describeSystemError } from "./thrown.ts";
+
+export interface AccessLogLimits {
+  /** A batch of this size is written at once. */
+  readonly batch: Bytes;
+  /** No line waits longer for others. */
+  readonly delay: Milliseconds;
+  /** What may wait in memory, counting what is being written. */
+  readonly pending: Bytes;
+  /** After a refused write; the event log says how long. */
+  readonly retry: Milliseconds;
+  /** How long `flush` tries before it gives up. */
+  readonly flush: Milliseconds;
+}
+
+export const ACCESS_LOG_LIMITS: AccessLogLimits = {
+  batch: bytes(64 * 1024),
+  delay: milliseconds(1000),
+  pending: bytes(8 * 1024 * 1024),
+  retry: milliseconds(1000),
+  flush: milliseconds(2000),
+};
+
+// A full pipe is not a fault: its reader needs a moment.
+const FULL_PIPE_RETRY = milliseconds(20);
+
+// A write ends in a later turn of the event loop, and a busy turn makes more than one batch.
+const MAX_BATCHES_A_WRITE = 16;
+const LINE_FEED = 0x0a;
+const NOTHING = new Uint8Array(0);
+
+type Outcome =
+  | { readonly kind: "taken"; readonly count: number }
+  | { readonly kind: "full" }
+  | { readonly kind: "refused"; readonly why: string };
+
+/** A pause of the writing. */
+interface Rest {
+  /** The pause is for lines to gather: a full batch ends it. */
+  readonly untilFull: boolean;
+  readonly wake: () => void;
+}
+
+export class AccessLog {
+  readonly #file: LogFile;
+  readonly #events: Events;
+  readonly #limits: AccessLogLimits;
+  /** Lines that belong to no batch yet. */
+  #lines = "";
+  /**
+   * Batches that wait. Bytes and not text: a line is a rope that keeps the request heads it was cut from alive, which
+   * may be far larger than the line.
+   */
+  readonly #batches: Uint8Array[] = [];
+  /** What is left of the batch that is being written. */
+  #unwritten: Uint8Array = NOTHING;
+  /** In `#batches` and `#unwritten`. */
+  #batchedBytes = 0;
+  /** The one loop that writes; undefined while there is nothing to write. */
+  #work: Promise<void> | undefined;
+  #rest: Rest | undefined;
+  #isFlushing = false;
+  #isClosed = false;
+  #isRefused = false;
+  #lostLines = 0;
+
+  constructor(file: LogFile, events: Events, limits: AccessLogLimits = ACCESS_LOG_LIMITS) {
+    this.#file = file;
+    this.#events = events;
+    this.#limits = limits;
+  }
+
+  /** @param line  printable ASCII without a line feed, as `log-format` makes it. Nothing is recorded after `close`. */
+  record(line: string): void {
+    if (this.#isClosed) return;
+    if (this.#batchedBytes + this.#lines.length + line.length >= this.#limits.pending) {
+      if (this.#lostLines++ === 0) this.#events.warn(`access log ${this.#file.name} does not keep up: dropping lines`);
+      return;
+    }
+    this.#lines += `${line}\n`;
+    if (this.#lines.length >= this.#limits.batch) this.#sealBatch();
+    this.#work ??= this.#writeAll();
+  }
+
+  /**
+   * Writes everything recorded so far without waiting for more. What the file refuses now is lost, and the event log
+   * says how much; so it does when the file takes longer than `limits.flush`.
+   *
+   * @returns a promise that never rejects: true when nothing is left to write
+   */
+  async flush(): Promise<boolean> {
+    if (this.#work === undefined) return true;
+    this.#isFlushing = true;
+    this.#rest?.wake();
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<false>((resolve) => {
+      timer = setTimeout(resolve, this.#limits.flush, false);
+    });
+    const isWritten = await Promise.race([this.#work.then(() => true), late]);
+    clearTimeout(timer);
+    this.#isFlushing = false;
+    if (!isWritten) {
+      const left = this.#batchedBytes + this.#lines.length;
+      this.#events.error(`access log ${this.#file.name} does not keep up: bytes left unwritten: ${left}`);
+    }
+    return isWritten;
+  }
+
+  /** Flushes, then closes the file. A second call does nothing. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    // A descriptor that a write still waits on must not be given to the next file that is opened.
+    if (!(await this.flush())) return;
+    await this.#file.close().catch((error: unknown) => {
+      this.#events.error(`cannot close access log ${this.#file.name}: ${describeSystemError(error)}`);
+    });
+  }
+
+  #sealBatch(): void {
+    const batch = Buffer.from(this.#lines, "latin1");
+    this.#lines = "";
+    this.#batches.push(batch);
+    this.#batchedBytes += batch.length;
+    if (this.#rest?.untilFull) this.#rest.wake();
+  }
+
+  async #writeAll(): Promise<void> {
+    while (this.#batches.length > 0 || this.#lines !== "") {
+      if (this.#batches.length === 0 && !this.#isFlushing) await this.#pause(this.#limits.delay, true);
+      if (this.#batches.length === 0) this.#sealBatch();
+      this.#unwritten = Buffer.concat(this.#batches.splice(0, MAX_BATCHES_A_WRITE));
+      while (this.#unwritten.length > 0) await this.#writeSome();
+    }
+    this.#work = undefined;
+  }
+
+  async #writeSome(): Promise<void> {
+    const outcome = await this.#tryWrite();
+    switch (outcome.kind) {
+      case "taken":
+        this.#unwritten = this.#unwritten.subarray(outcome.count);
+        this.#batchedBytes -= outcome.count;
+        if (this.#batchedBytes === 0) this.#reportEndOfTrouble();
+        return;
+      case "full":
+        return this.#pause(FULL_PIPE_RETRY, false);
+      case "refused":
+        this.#reportRefusal(outcome.why);
+        if (this.#isFlushing) return this.#giveUpBatch();
+        return this.#pause(this.#limits.retry, false);
+    }
+  }
+
+  async #tryWrite(): Promise<Outcome> {
+    try {
+      return { kind: "taken", count: await this.#file.write(this.#unwritten) };
+    } catch (error) {
+      if (errorCode(error) === "EAGAIN") return { kind: "full" };
+      return { kind: "refused", why: describeSystemError(error) };
+    }
+  }
+
+  /** Resolves after `time`, when `flush` is called, or, with `untilFull`, when there are lines for a whole batch. */
+  #pause(time: Milliseconds, untilFull: boolean): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        clearTimeout(timer);
+        this.#rest = undefined;
+        resolve();
+      };
+      const timer = setTimeout(wake, time);
+      // The log alone is no reason for the process to live on: who ends it calls `flush`.
+      timer.unref();
+      this.#rest = { untilFull, wake };
+    });
+  }
+
+  #giveUpBatch(): void {
+    const lines = this.#unwritten.reduce((count, byte) => (byte === LINE_FEED ? count + 1 : count), 0);
+    this.#batchedBytes -= this.#unwritten.length;
+    this.#unwritten = NOTHING;
+    this.#events.error(`access log ${this.#file.name}: lines lost: ${lines + this.#lostLines}`);
+    this.#lostLines = 0;
+  }
+
+  #reportRefusal(why: string): void {
+    if (this.#isRefused) return;
+    this.#isRefused = true;
+    const interval = this.#limits.retry / 1000;
+    this.#events.error(`cannot write access log ${this.#file.name}: ${why}; trying again every ${interval} s`);
+  }
+
+  #reportEndOfTrouble(): void {
+    if (!this.#isRefused && this.#lostLines === 0) return;
+    this.#events.warn(`access log ${this.#file.name} is written again; lines lost: ${this.#lostLines}`);
+    this.#isRefused = false;
+    this.#lostLines = 0;
+  }
+}

@@ -1,0 +1,73 @@
+/**
+ * One answered request as one line of the access log.
+ *
+ *     common    %h %l %u %t "%r" %>s %b                                 Apache's, byte for byte
+ *     combined  the same, then "%{Referer}i" "%{User-Agent}i"           Apache's, byte for byte
+ *     vhost     %v, a blank, then the line of combined; %v is the host asked for, without port
+ *     json      one object a line; what is not known is null
+ *
+ * `%t` is when the head was complete, in local time. `%l` and `%u` are always `-`. `%b` is `-` when no byte of a body
+ * was sent: HEAD, 304. Every line is printable ASCII, without a line feed at its end.
+ */
+import type { UnixMilliseconds } from "../base/units.ts";
+import type { ExchangeRecord } from "../http/exchange.ts";
+import type { RequestHead } from "../http/request-head.ts";
+import { escapeText, formatJsonString } from "./escape.ts";
+import { cachePerSecond, formatCommonTime, localOffset } from "./log-time.ts";
+
+export const LOG_FORMATS = ["common", "combined", "vhost", "json"] as const;
+export type LogFormat = (typeof LOG_FORMATS)[number];
+
+/** The same record always gives the same line; the function that comes back only remembers the last second's text. */
+export type FormatLine = (record: ExchangeRecord) => string;
+
+/** Chooses the function that writes lines of that format. `offset` tells the local time zone, in minutes east. */
+export function chooseLineFormat(
+  format: LogFormat,
+  offset: (moment: UnixMilliseconds) => number = localOffset,
+): FormatLine {
+  if (format === "json") return formatJson;
+  const time = cachePerSecond((moment) => formatCommonTime(moment, offset(moment)));
+  const formatCommon: FormatLine = (record) => {
+    const { peer, requestLine, status, bodyBytes } = record;
+    const request = requestLine === "" ? "-" : escapeText(requestLine);
+    return `${peer.address} - - [${time(record.receivedAt)}] "${request}" ${status} ${bodyBytes === 0 ? "-" : bodyBytes}`;
+  };
+  const formatCombined: FormatLine = (record) =>
+    `${formatCommon(record)} "${quotedField(record.head, "referer")}" "${quotedField(record.head, "user-agent")}"`;
+  const formatVhost: FormatLine = (record) => `${escapeText(record.head?.host?.name ?? "-")} ${formatCombined(record)}`;
+  return { common: formatCommon, combined: formatCombined, vhost: formatVhost }[format];
+}
+
+function quotedField(head: RequestHead | undefined, name: string): string {
+  return escapeText(head?.fields.get(name) ?? "-");
+}
+
+function formatJson(record: ExchangeRecord): string {
+  const { head } = record;
+  return (
+    `{"time":"${new Date(record.receivedAt).toISOString()}"` +
+    `,"client":${orNull(record.peer.address)}` +
+    requestMembers(record) +
+    `,"host":${orNull(head?.host?.name)}` +
+    `,"status":${record.status}` +
+    `,"bytes":${record.bodyBytes}` +
+    `,"duration_ms":${Math.round(record.duration * 1000) / 1000}` +
+    `,"referer":${orNull(head?.fields.get("referer"))}` +
+    `,"user_agent":${orNull(head?.fields.get("user-agent"))}` +
+    `,"reason":${orNull(record.reason)}` +
+    `,"complete":${record.complete}}`
+  );
+}
+
+/** `malformed` is there only when something arrived that was not understood. */
+function requestMembers({ head, requestLine }: ExchangeRecord): string {
+  // A head exists only for a line of exactly three parts (RFC 9112 §3).
+  const [method, target, protocol] = head === undefined ? [] : requestLine.split(" ");
+  const malformed = head === undefined && requestLine !== "" ? `,"malformed":${formatJsonString(requestLine)}` : "";
+  return `,"method":${orNull(method)},"target":${orNull(target)},"protocol":${orNull(protocol)}${malformed}`;
+}
+
+function orNull(text: string | undefined): string {
+  return text === undefined ? "null" : formatJsonString(text);
+}

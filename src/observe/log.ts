@@ -1,0 +1,122 @@
+/**
+ * Events: what the server has to say about itself, apart from the access log.
+ *
+ *     [2024-03-15 10:30:00] listening on http://127.0.0.1:8080/
+ *     [2024-03-15 10:30:07] error: cannot write the access log: no space left on the device
+ *
+ * An event goes to each sink whose level lets it through: the console, a file, or both. Writing is synchronous, since
+ * events are few and the last one before a crash is the one that counts; and it never fails, because a terminal that
+ * has gone away or a full disk must not stop a server. Control characters are disarmed whatever the text; text from a
+ * client must besides pass through `escapeText`, which also shows where it begins and ends.
+ */
+import { writeSync } from "node:fs";
+import { type Clock, systemClock } from "../base/clock.ts";
+import { errorCode } from "../base/errors.ts";
+import { disarmControls } from "./escape.ts";
+import { cachePerSecond, formatConsoleTime, localOffset } from "./log-time.ts";
+import { describeThrown } from "./thrown.ts";
+
+/** From few events to all. */
+export const EVENT_LEVELS = ["error", "warn", "info", "debug"] as const;
+export type EventLevel = (typeof EVENT_LEVELS)[number];
+
+export interface EventSink {
+  readonly descriptor: number;
+  /** Events of this level and of the levels before it are written. */
+  readonly level: EventLevel;
+}
+
+/** The part of the log that most of the server needs. */
+export interface Events {
+  error(text: string, cause?: unknown): void;
+  warn(text: string): void;
+  info(text: string): void;
+  debug(text: string): void;
+}
+
+export type WriteSome = (descriptor: number, bytes: Uint8Array) => number;
+
+const EVENT_LABELS: Readonly<Record<EventLevel, string>> = {
+  error: "error: ",
+  warn: "warning: ",
+  info: "",
+  debug: "debug: ",
+};
+
+const MAX_TRIES_WHEN_FULL = 10;
+const WAIT_WHEN_FULL_MS = 1;
+
+export class EventLog implements Events {
+  readonly #sinks: readonly EventSink[];
+  readonly #clock: Clock;
+  readonly #write: WriteSome;
+  readonly #time = cachePerSecond((moment) => formatConsoleTime(moment, localOffset(moment)));
+  /** Events that a sink did not take since the last one it took. */
+  readonly #lost = new Map<EventSink, number>();
+
+  constructor(sinks: readonly EventSink[], clock: Clock = systemClock, write: WriteSome = writeSync) {
+    this.#sinks = sinks;
+    this.#clock = clock;
+    this.#write = write;
+  }
+
+  /** `cause` is what was thrown: its stack, and those of its causes, follow the text. */
+  error(text: string, cause?: unknown): void {
+    this.#record("error", cause === undefined ? text : `${text}\n${describeThrown(cause)}`);
+  }
+
+  warn(text: string): void {
+    this.#record("warn", text);
+  }
+
+  info(text: string): void {
+    this.#record("info", text);
+  }
+
+  debug(text: string): void {
+    this.#record("debug", text);
+  }
+
+  #record(level: EventLevel, text: string): void {
+    const wanting = this.#sinks.filter((sink) => isLevelShown(level, sink.level));
+    if (wanting.length === 0) return;
+    const time = this.#time(this.#clock.wall());
+    const event = formatEvent(time, level, text);
+    for (const sink of wanting) {
+      const lost = this.#lost.get(sink) ?? 0;
+      const apology = lost === 0 ? "" : formatEvent(time, "warn", `events that could not be written here: ${lost}`);
+      if (writeWhole(this.#write, sink.descriptor, Buffer.from(apology + event))) this.#lost.delete(sink);
+      else this.#lost.set(sink, lost + 1);
+    }
+  }
+}
+
+/** `quiet` leaves only errors on the console; a file still gets everything up to `level`. */
+export function decideConsoleLevel(level: EventLevel, quiet: boolean): EventLevel {
+  return quiet ? "error" : level;
+}
+
+export function isLevelShown(level: EventLevel, shown: EventLevel): boolean {
+  return EVENT_LEVELS.indexOf(level) <= EVENT_LEVELS.indexOf(shown);
+}
+
+/** The event with its line feed. Further lines of the text are indented, so that none can pass for an event. */
+export function formatEvent(time: string, level: EventLevel, text: string): string {
+  const safe = disarmControls(text.trimEnd()).replaceAll("\n", "\n    ");
+  return `[${time}] ${EVENT_LABELS[level]}${safe}\n`;
+}
+
+/** False when the sink would not take all of it. */
+function writeWhole(write: WriteSome, descriptor: number, text: Uint8Array): boolean {
+  let rest = text;
+  for (let tries = 0; rest.length > 0; ) {
+    try {
+      rest = rest.subarray(write(descriptor, rest));
+    } catch (error) {
+      // A console is a pipe in non-blocking mode when another process made it so; its reader may need a moment.
+      if (errorCode(error) !== "EAGAIN" || ++tries === MAX_TRIES_WHEN_FULL) return false;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, WAIT_WHEN_FULL_MS);
+    }
+  }
+  return true;
+}
