@@ -1,0 +1,169 @@
+/**
+ * The style sheet and the script of a directory index: constant text, so that the page's Content-Security-Policy can
+ * name both by their hashes and forbid everything else. The page is complete without the script, which adds the filter
+ * box and turns the times into those of the reader's zone.
+ */
+import { createHash } from "node:crypto";
+import { PAGE_STYLE } from "../base/page-style.ts";
+import { ICON_STYLE } from "./listing-icons.ts";
+
+// `content` stands twice where its text is not for screen readers: not every browser knows the form that says so.
+// Rows are grids of fixed columns, so that the browser need not read all of them to lay out the first; and in a long
+// listing, groups of rows out of sight cost nothing: Chromium shows 100,000 rows after 2 s instead of 24.
+export const LISTING_STYLE = `${PAGE_STYLE}
+body{max-width:64rem;margin:auto;padding:clamp(1.25rem,4vw,3.5rem) clamp(1rem,4vw,2.5rem) 4rem}
+[hidden]{display:none!important}
+nav ol{display:flex;flex-wrap:wrap;margin:0;padding:0;list-style:none;font-size:.9375rem}
+nav li{max-width:100%;overflow-wrap:anywhere}
+nav li::after{content:"/";content:"/"/"";margin:0 .5em;color:var(--muted)}
+nav a{text-decoration:none}
+nav a:hover{text-decoration:underline}
+h1{margin:.1em 0 0;font-size:clamp(1.5rem,1.2rem + 1.6vw,2.125rem);font-weight:650;line-height:1.25;letter-spacing:-.015em;overflow-wrap:anywhere;white-space:pre-wrap}
+.bar{display:flex;flex-wrap:wrap;align-items:center;justify-content:space-between;gap:.75rem 1.5rem;min-height:2.5rem;margin:.5rem 0 1.25rem}
+.summary{margin:0;color:var(--muted);font-variant-numeric:tabular-nums}
+.filter{display:flex;align-items:center;position:relative;margin:0}
+.filter output{color:var(--muted);font-size:.875rem;font-variant-numeric:tabular-nums;white-space:nowrap}
+.filter output:not(:empty){margin-right:.75rem}
+.filter kbd{position:absolute;right:.6rem;padding:0 .45rem;border:1px solid var(--line);border-radius:.25rem;color:var(--muted);font:.8125rem/1.4 var(--code);pointer-events:none}
+.filter input:focus~kbd,.filter input:not(:placeholder-shown)~kbd{display:none}
+.filter input{width:15rem;max-width:100%;padding:.4rem .75rem;border:1px solid var(--line);border-radius:.5rem;background:var(--raised);color:inherit;font:inherit}
+.filter input:focus-visible{outline-offset:-1px;border-radius:.5rem}
+.filter input::-webkit-search-cancel-button{filter:grayscale(1)}
+.filter input::placeholder{color:var(--muted);opacity:1}
+table,thead,tbody{display:block}
+table{margin:0 -.75rem}
+tr{display:grid;grid-template-columns:minmax(0,1fr) 11rem 6.5rem;border-bottom:1px solid var(--line)}
+th,td{padding:.5rem .75rem;font-weight:400;text-align:left}
+td{color:var(--muted);font-size:.9375rem;line-height:1.6;font-variant-numeric:tabular-nums;white-space:nowrap}
+th:last-child,td:last-child{text-align:right}
+thead{position:sticky;top:0;z-index:1;background:var(--paper)}
+thead th{font-size:.8125rem}
+thead a{color:var(--muted);text-decoration:none}
+thead a:hover{color:var(--accent)}
+[aria-sort] a{color:var(--ink);font-weight:600}
+[aria-sort=ascending] a::after{content:"\\2002\\2191";content:"\\2002\\2191"/""}
+[aria-sort=descending] a::after{content:"\\2002\\2193";content:"\\2002\\2193"/""}
+tbody th{padding:0}
+tbody a{display:block;position:relative;padding:.5rem .75rem .5rem 2.5rem;color:var(--ink);text-decoration:none;text-align:left;overflow-wrap:anywhere;white-space:pre-wrap}
+tbody a::before{content:"";position:absolute;left:.75rem;top:.6875rem;width:1.125rem;height:1.125rem;background:var(--muted);-webkit-mask:var(--icon) center/contain no-repeat;mask:var(--icon) center/contain no-repeat;print-color-adjust:exact}
+tbody a.dir::before{background:var(--accent)}
+tbody a:focus-visible{outline-offset:-2px}
+tbody tr:hover{background:var(--raised)}
+tbody tr:hover a{color:var(--accent)}
+a.up{color:var(--muted)}
+.long .list{content-visibility:auto;contain-intrinsic-size:auto 10000px}
+.note{margin:1.25rem 0;color:var(--muted)}
+.readme{margin-top:3rem;border:1px solid var(--line);border-radius:.625rem}
+.readme h2{margin:0;padding:.6rem 1.1rem;border-bottom:1px solid var(--line);font-size:.9375rem;font-weight:600}
+.readme h2 a{color:inherit;text-decoration:none;overflow-wrap:anywhere}
+.readme h2 a:hover{color:var(--accent)}
+.readme .note{padding:0 1.1rem}
+pre{margin:0;padding:1.1rem;font:.875rem/1.6 var(--code);white-space:pre-wrap;overflow-wrap:anywhere}
+${ICON_STYLE}
+@media (max-width:40rem){
+tr{grid-template-columns:minmax(0,1fr) auto}
+th:first-child{grid-area:1/1}
+tbody a{padding-bottom:.1rem}
+tbody td{padding-top:0;padding-bottom:.5rem;font-size:.8125rem}
+tbody td:nth-child(2){grid-area:2/1;padding-left:2.5rem}
+tbody td:last-child{grid-area:2/2}
+thead tr{grid-template-columns:minmax(0,1fr) auto auto}
+.up a{padding-bottom:.5rem}
+.up td{display:none}
+.filter,.filter input{flex:1}
+.filter{flex-basis:100%}
+.filter kbd{display:none}
+}
+@media (forced-colors:active){tbody a::before,tbody a.dir::before{background:LinkText;forced-color-adjust:none}}
+@media print{
+body{max-width:none;padding:0}
+.filter,tbody.up{display:none}
+table{margin:0}
+thead{position:static}
+tr{break-inside:avoid}
+.long .list{content-visibility:visible}
+}
+`;
+
+export const LISTING_SCRIPT = `(() => {
+"use strict";
+const bar = document.querySelector(".filter");
+const groups = [...document.querySelectorAll(".list")];
+const two = (number) => String(number).padStart(2, "0");
+for (const time of document.querySelectorAll("time")) {
+  const at = new Date(time.dateTime);
+  time.firstChild.data = at.getFullYear() + "-" + two(at.getMonth() + 1) + "-" + two(at.getDate())
+    + " " + two(at.getHours()) + ":" + two(at.getMinutes());
+}
+for (const zone of document.querySelectorAll(".zone")) zone.hidden = true;
+if (bar === null) return;
+
+const input = bar.querySelector("input");
+const count = bar.querySelector("output");
+const none = document.querySelector(".none");
+const fold = (text) => text.normalize("NFKD").replace(/[\\u0300-\\u036f]/g, "").toLowerCase();
+const room = (group, rows) => {
+  const height = groups[0].rows[0].offsetHeight || 41;
+  group.style.containIntrinsicSize = "auto " + rows * height + "px";
+};
+let rows;
+const apply = () => {
+  rows ??= groups.map((group) => [...group.rows].map((row) => ({ row, name: fold(row.cells[0].textContent) })));
+  const words = fold(input.value).split(/\\s+/).filter((word) => word !== "");
+  let all = 0, shown = 0;
+  groups.forEach((group, index) => {
+    let here = 0;
+    for (const { row, name } of rows[index]) {
+      const hit = words.every((word) => name.includes(word));
+      if (hit) here++;
+      if (row.hidden === hit) row.hidden = !hit;
+    }
+    group.hidden = here === 0;
+    if (groups.length > 1 && here > 0) room(group, here);
+    all += rows[index].length;
+    shown += here;
+  });
+  none.hidden = shown > 0;
+  count.value = words.length === 0 ? "" : shown.toLocaleString("en") + " of " + all.toLocaleString("en");
+};
+let due = false;
+input.addEventListener("input", () => {
+  if (due) return;
+  due = true;
+  requestAnimationFrame(() => { due = false; apply(); });
+});
+input.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") {
+    event.preventDefault();
+    if (input.value === "") return input.blur();
+    input.value = "";
+    apply();
+  } else if (event.key === "Enter" && input.value !== "") {
+    apply();
+    document.querySelector(".list:not([hidden]) tr:not([hidden]) a")?.click();
+  }
+});
+addEventListener("keydown", (event) => {
+  if (event.key !== "/" || event.target === input || event.ctrlKey || event.metaKey || event.altKey) return;
+  event.preventDefault();
+  input.select();
+});
+bar.hidden = false;
+if (groups.length > 1) for (const group of groups) room(group, group.rows.length);
+if (input.value !== "") apply();
+})();
+`;
+
+/** The Content-Security-Policy of a directory index. */
+export const LISTING_CSP = [
+  "default-src 'none'",
+  `style-src ${sourceHash(LISTING_STYLE)}`,
+  `script-src ${sourceHash(LISTING_SCRIPT)}`,
+  "img-src data:",
+  "base-uri 'none'",
+  "form-action 'none'",
+].join("; ");
+
+function sourceHash(text: string): string {
+  return `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
+}

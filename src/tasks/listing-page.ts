@@ -1,0 +1,156 @@
+/**
+ * A directory index for people: one HTML page without anything to fetch, complete without its script.
+ *
+ * Names come from whoever may write a file. In text they are escaped, with what would be invisible or turn the line
+ * around made visible; in links they are percent-encoded. Rows are kept short (closing tags that HTML does not need are
+ * left out): there may be 100,000.
+ */
+import { escapeHtml } from "../base/html-text.ts";
+import { formatCount, formatExactSize, formatHumanSize } from "../base/human-size.ts";
+import {
+  entryHref,
+  formatInstant,
+  formatListingQuery,
+  type Listing,
+  type ListingEntry,
+  type ListingSort,
+  type Readme,
+  totalsOf,
+} from "./listing.ts";
+import { LISTING_SCRIPT, LISTING_STYLE } from "./listing-assets.ts";
+import { FAVICON, iconClass } from "./listing-icons.ts";
+
+export const LISTING_PAGE_TYPE = "text/html; charset=utf-8";
+
+/** Rows a `tbody` holds: what the browser skips as one when it is out of sight, and what is rendered at a time. */
+const ROWS_A_GROUP = 250;
+/** From here on groups out of sight are skipped. */
+const LONG_LISTING = 1000;
+/** Below this a filter box is only in the way. */
+const WORTH_FILTERING = 8;
+
+const COLUMNS = [
+  { column: "name", title: "Name", zone: "" },
+  { column: "modified", title: "Modified", zone: ' <span class="zone">(UTC)</span>' },
+  { column: "size", title: "Size", zone: "" },
+] as const;
+
+// Controls, line separators, and the marks that embed, override or isolate a direction of writing.
+const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g;
+
+/** The page in pieces, so that the caller may do something else between them. */
+export function* renderListingPage(listing: Listing): Generator<string, void, undefined> {
+  const { entries, segments, readme } = listing;
+  yield renderHead(segments);
+  yield renderHeader(listing);
+  yield `<main>\n<table aria-labelledby="folder"${entries.length >= LONG_LISTING ? ' class="long"' : ""}>\n`;
+  if (entries.length > 0) yield renderColumns(listing.sort);
+  if (segments.length > 0) {
+    yield '<tbody class="up"><tr><th scope=row><a class="up" href="../">Parent folder</a><td><td></tbody>\n';
+  }
+  for (let start = 0; start < entries.length; start += ROWS_A_GROUP) {
+    yield `<tbody class="list">\n${entries
+      .slice(start, start + ROWS_A_GROUP)
+      .map(renderRow)
+      .join("")}</tbody>\n`;
+  }
+  yield "</table>\n";
+  yield '<p class="note none" role="status" hidden>No name here matches.</p>\n';
+  yield readme === undefined ? "" : renderReadme(readme);
+  yield `</main>\n<script>${LISTING_SCRIPT}</script>\n</body>\n</html>\n`;
+}
+
+function renderHead(segments: readonly string[]): string {
+  const path = `/${segments.map((name) => `${visibleName(name)}/`).join("")}`;
+  return `<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Index of ${path}</title>
+<link rel="icon" href="${FAVICON}">
+<style>${LISTING_STYLE}</style>
+</head>
+<body>
+`;
+}
+
+function renderHeader(listing: Listing): string {
+  const names = [listing.siteName, ...listing.segments].map(visibleName);
+  const crumbs = names.slice(0, -1).map((name, index) => {
+    return `<li><a href="${"../".repeat(names.length - 1 - index)}">${name}</a></li>`;
+  });
+  const filter =
+    '<p class="filter" hidden><output aria-live="polite"></output>' +
+    '<input type="search" placeholder="Filter" aria-label="Filter by name" aria-keyshortcuts="/" autocomplete="off" spellcheck="false"><kbd aria-hidden="true">/</kbd></p>';
+  return `<header>
+${crumbs.length === 0 ? "" : `<nav aria-label="Folders above"><ol>${crumbs.join("")}</ol></nav>\n`}<h1 id="folder">${names.at(-1)}</h1>
+<div class="bar"><p class="summary">${summarise(listing)}</p>
+${listing.entries.length >= WORTH_FILTERING ? filter : ""}</div>
+</header>
+`;
+}
+
+function summarise(listing: Listing): string {
+  const { directories, files, size } = totalsOf(listing.entries);
+  const parts = [
+    directories > 0 ? counted(directories, "folder") : "",
+    files > 0
+      ? `${counted(files, "file")}, <span title="${formatExactSize(size)}">${formatHumanSize(size)}</span>`
+      : "",
+    listing.notShown > 0
+      ? `<span title="Names that no link can express">${formatCount(listing.notShown)} not shown</span>`
+      : "",
+  ];
+  return parts.filter((part) => part !== "").join(", ") || "This folder is empty";
+}
+
+/** A link to the other order of the current column; to the others in the order one most often wants: newest, largest. */
+function renderColumns(sort: ListingSort): string {
+  const cells = COLUMNS.map(({ column, title, zone }) => {
+    const current = column === sort.column;
+    const first = column === "name" ? "ascending" : "descending";
+    const order = current ? (sort.order === "ascending" ? "descending" : "ascending") : first;
+    const href = escapeHtml(formatListingQuery({ column, order }));
+    return `<th scope=col${current ? ` aria-sort=${sort.order}` : ""}><a href="${href}" title="Sort ${order}">${title}${zone}</a></th>`;
+  });
+  return `<thead><tr>${cells.join("")}</tr></thead>\n`;
+}
+
+function renderRow(entry: ListingEntry): string {
+  const icon = iconClass(entry);
+  const link = `<a${icon === undefined ? "" : ` class=${icon}`} href="${entryHref(entry)}">${visibleName(entry.name)}</a>`;
+  return `<tr><th scope=row>${link}<td>${renderTime(entry)}<td${renderSize(entry)}\n`;
+}
+
+function renderTime(entry: ListingEntry): string {
+  const instant = formatInstant(entry.modified);
+  if (instant === undefined) return "";
+  return `<time datetime=${instant.slice(0, 19)}Z>${instant.slice(0, 10)} ${instant.slice(11, 16)}</time>`;
+}
+
+/** The rest of the cell, from within its opening tag. */
+function renderSize({ kind, size }: ListingEntry): string {
+  if (kind === "directory") return ">";
+  return size < 1024 ? `>${formatHumanSize(size)}` : ` title="${formatExactSize(size)}">${formatHumanSize(size)}`;
+}
+
+function renderReadme({ name, text, complete }: Readme): string {
+  const href = entryHref({ name, kind: "file" });
+  const rest = complete ? "" : `<p class="note">The rest is in <a href="${href}">${visibleName(name)}</a>.</p>\n`;
+  // HTML drops a line end right after <pre>: this one is for it, so that the file's own first line stays.
+  return `<section class="readme" aria-labelledby="readme"><h2 id="readme"><a href="${href}">${visibleName(name)}</a></h2>
+<pre>
+${escapeHtml(text)}</pre>
+${rest}</section>
+`;
+}
+
+/** A name as HTML text in which every character shows: a control, or what would turn the line around, becomes �. */
+function visibleName(name: string): string {
+  return escapeHtml(name.replace(UNSEEN, "\ufffd"));
+}
+
+function counted(count: number, noun: string): string {
+  return `${formatCount(count)} ${noun}${count === 1 ? "" : "s"}`;
+}

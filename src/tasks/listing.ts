@@ -1,0 +1,130 @@
+/**
+ * A directory index before it has a form: its entries, their order, and how each is linked.
+ */
+import { compareNaturally, naturalKey } from "../base/natural-order.ts";
+import { type Bytes, bytes, type UnixMilliseconds } from "../base/units.ts";
+
+export interface Listing {
+  /** The decoded names from the root to this directory. */
+  readonly segments: readonly string[];
+  readonly siteName: string;
+  readonly sort: ListingSort;
+  /** Sorted as `sort` says. */
+  readonly entries: readonly ListingEntry[];
+  /** Names that no URL of ours can reach: not UTF-8, or with a backslash. */
+  readonly notShown: number;
+  readonly readme: Readme | undefined;
+}
+
+export interface ListingEntry {
+  readonly name: string;
+  /** What it is or, if it is a link, what it leads to. */
+  readonly kind: "directory" | "file";
+  /** Zero for a directory. */
+  readonly size: Bytes;
+  readonly modified: UnixMilliseconds;
+  /** `naturalKey(name)`, made once. */
+  readonly sortKey: string;
+}
+
+export interface Readme {
+  readonly name: string;
+  readonly text: string;
+  /** False when only the beginning is shown. */
+  readonly complete: boolean;
+}
+
+export interface ListingSort {
+  readonly column: "name" | "modified" | "size";
+  readonly order: "ascending" | "descending";
+}
+
+export interface ListingTotals {
+  readonly directories: number;
+  readonly files: number;
+  /** Of the files. */
+  readonly size: Bytes;
+}
+
+const COLUMNS: ReadonlyMap<string, ListingSort["column"]> = new Map([
+  ["N", "name"],
+  ["M", "modified"],
+  ["S", "size"],
+]);
+
+export function makeEntry(
+  name: string,
+  kind: ListingEntry["kind"],
+  size: Bytes,
+  modified: UnixMilliseconds,
+): ListingEntry {
+  return { name, kind, size, modified, sortKey: naturalKey(name) };
+}
+
+/**
+ * The order a query asks for, in Apache's words: `C=N|M|S` (name, modified, size) and `O=A|D` (ascending, descending),
+ * with `&` or `;` between them. The first of each counts; anything else means by name, ascending.
+ */
+export function parseListingQuery(query: string | undefined): ListingSort {
+  const parts = (query ?? "").split(/[&;]/);
+  const column = parts.find((part) => part.startsWith("C="))?.slice(2) ?? "N";
+  const order = parts.find((part) => part.startsWith("O="));
+  return { column: COLUMNS.get(column) ?? "name", order: order === "O=D" ? "descending" : "ascending" };
+}
+
+/** The reverse of `parseListingQuery`, with the `?`: what a link to that order refers to. */
+export function formatListingQuery(sort: ListingSort): string {
+  const column = { name: "N", modified: "M", size: "S" }[sort.column];
+  return `?C=${column}&O=${sort.order === "ascending" ? "A" : "D"}`;
+}
+
+/** A sorted copy: directories always first; what is equal in its column stands in natural order of the names. */
+export function sortEntries(entries: readonly ListingEntry[], sort: ListingSort): ListingEntry[] {
+  const compare = comparison(sort);
+  const directories = entries.filter((entry) => entry.kind === "directory").sort(compare);
+  const files = entries.filter((entry) => entry.kind === "file").sort(compare);
+  return directories.concat(files);
+}
+
+/**
+ * A relative reference to an entry. `./` in front keeps a name from being read as a scheme, a host, a query or a
+ * fragment, whatever it begins with.
+ *
+ * @throws when the name holds half a surrogate pair, which no name decoded from UTF-8 does
+ */
+export function entryHref(entry: Pick<ListingEntry, "name" | "kind">): string {
+  return `./${encodeURIComponent(entry.name)}${entry.kind === "directory" ? "/" : ""}`;
+}
+
+/** ISO 8601 in UTC with milliseconds; undefined outside the years 0 to 9999, which file systems can hold by mistake. */
+export function formatInstant(time: UnixMilliseconds): string | undefined {
+  const date = new Date(time);
+  const year = date.getUTCFullYear();
+  return year >= 0 && year <= 9999 ? date.toISOString() : undefined;
+}
+
+export function totalsOf(entries: readonly ListingEntry[]): ListingTotals {
+  let directories = 0;
+  let size = 0;
+  for (const entry of entries) {
+    if (entry.kind === "directory") directories++;
+    size += entry.size;
+  }
+  return { directories, files: entries.length - directories, size: bytes(size) };
+}
+
+function comparison({ column, order }: ListingSort): (a: ListingEntry, b: ListingEntry) => number {
+  const direction = order === "ascending" ? 1 : -1;
+  switch (column) {
+    case "name":
+      return (a, b) => direction * compareNames(a, b);
+    case "modified":
+      return (a, b) => direction * (a.modified - b.modified) || compareNames(a, b);
+    case "size":
+      return (a, b) => direction * (a.size - b.size) || compareNames(a, b);
+  }
+}
+
+function compareNames(a: ListingEntry, b: ListingEntry): number {
+  return compareNaturally(a.sortKey, b.sortKey, a.name, b.name);
+}
