@@ -22,7 +22,7 @@ const LAYERS = {
   process: {
     imports: ["base", "http", "config", "tasks", "observe", "site", "net"],
     types: [],
-    node: ["child_process", "crypto", "fs", "os", "path"],
+    node: ["child_process", "crypto", "fs", "os", "path", "timers"],
     packages: [],
   },
   "": { imports: ["base", "config", "process"], types: [], node: ["path", "fs", "url"], packages: [] },

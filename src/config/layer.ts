@@ -1,0 +1,52 @@
+/**
+ * Layers: what one source, the command line or a section of the file, says of the options, before it is read as values.
+ */
+import type { AbsolutePath } from "../base/absolute-path.ts";
+import { type Fault, fileFault, flagFault, formatPlace, type Place, quote } from "./fault.ts";
+
+export type Origin =
+  | { readonly kind: "flag" }
+  | {
+      readonly kind: "file";
+      readonly place: Place;
+      /** As it is written in the file. */
+      readonly section: string;
+      /** The line that continues the value, if one does. */
+      readonly continuedAt: number | undefined;
+    };
+
+/** The text that one source gives for one option. */
+export interface Entry {
+  readonly key: string;
+  readonly text: string;
+  readonly origin: Origin;
+  /** What a relative path in `text` is relative to. */
+  readonly folder: AbsolutePath;
+}
+
+/** At most one entry for each option, by its key. */
+export type Layer = ReadonlyMap<string, Entry>;
+
+/** One layer over the others: for each key the entry of the first layer that has one. */
+export function mergeLayers(...layers: readonly Layer[]): Layer {
+  return new Map(layers.toReversed().flatMap((layer) => [...layer]));
+}
+
+/** Where a value came from, as an operator would say it: `--port` or `conf/comanche.conf:12`. */
+export function describeOrigin(entry: Entry): string {
+  return entry.origin.kind === "flag" ? `--${entry.key}` : formatPlace(entry.origin.place);
+}
+
+/** @param problem  what is wrong with the entry: "expected a whole number from 0 to 65535" */
+export function entryFault(entry: Entry, problem: string): Fault {
+  const { key, text, origin } = entry;
+  if (origin.kind === "flag") return flagFault(`--${key}=${text === "" ? '""' : quote(text)}`, problem);
+  const value = text === "" ? "" : ` ${quote(text)}`;
+  return fileFault(origin.place, `[${quote(origin.section)}] ${quote(key)} =${value}: ${problem}${hint(text, origin)}`);
+}
+
+/** The two slips that make a good value bad without showing it. */
+function hint(text: string, origin: Extract<Origin, { kind: "file" }>): string {
+  if (origin.continuedAt !== undefined) return ` (line ${origin.continuedAt} is indented, so it continues this value)`;
+  return /\s[#;]/.test(text) ? " (a comment needs a line of its own)" : "";
+}

@@ -1,0 +1,48 @@
+/**
+ * Where to listen: every address, one address, a host name still to be looked up, or a Unix socket.
+ */
+import { type AbsolutePath, absolutePath } from "../base/absolute-path.ts";
+import { isDnsName, isIpv4, isIpv6 } from "./host-name.ts";
+
+export type ListenAddress =
+  /** `*`: all addresses of both families. */
+  | { readonly kind: "every" }
+  /** `address` without brackets; an IPv6 address may carry a zone (`fe80::1%eth0`). */
+  | { readonly kind: "ip"; readonly family: 4 | 6; readonly address: string }
+  | { readonly kind: "name"; readonly name: string }
+  | { readonly kind: "unix"; readonly path: AbsolutePath };
+
+const UNIX_PREFIX = "unix:";
+/** What a socket address structure takes on Linux, its final NUL aside. */
+const MAX_UNIX_PATH_BYTES = 107;
+
+/** @returns undefined when `text` is none of the four */
+export function parseListenAddress(text: string): ListenAddress | undefined {
+  if (text === "*") return { kind: "every" };
+  if (text.startsWith(UNIX_PREFIX)) return parseUnixPath(text.slice(UNIX_PREFIX.length));
+  if (isIpv4(text)) return { kind: "ip", family: 4, address: text };
+  const bare = text.startsWith("[") && text.endsWith("]") ? text.slice(1, -1) : text;
+  const [, address = "", zone = ""] = /^([^%]*)(%[\w.-]{1,32})?$/.exec(bare) ?? [];
+  if (isIpv6(address)) return { kind: "ip", family: 6, address: address.toLowerCase() + zone };
+  const name = text.toLowerCase();
+  return isDnsName(name) ? { kind: "name", name } : undefined;
+}
+
+export function formatListenAddress(address: ListenAddress): string {
+  switch (address.kind) {
+    case "every":
+      return "*";
+    case "ip":
+      return address.address;
+    case "name":
+      return address.name;
+    case "unix":
+      return UNIX_PREFIX + address.path;
+  }
+}
+
+function parseUnixPath(path: string): ListenAddress | undefined {
+  if (!path.startsWith("/") || path.endsWith("/") || path.includes("\0")) return undefined;
+  if (new TextEncoder().encode(path).length > MAX_UNIX_PATH_BYTES) return undefined;
+  return { kind: "unix", path: absolutePath(path) };
+}

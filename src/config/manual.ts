@@ -1,0 +1,211 @@
+/**
+ * The options as people read them: `--help`, the shipped configuration file, and the tables of the manual.
+ *
+ * All of it is made from the option table, so none of it can be out of date. Neighbours that share one explanation (the
+ * error pages) share a row.
+ */
+import { absolutePath } from "../base/absolute-path.ts";
+import { escapeHtml } from "../base/html-text.ts";
+import { allOptions, type NamedOption, type Situation } from "./options.ts";
+
+/** The manual shows the defaults of an ordinary user. */
+const SHOWN_SITUATION: Situation = { isRoot: false, htdocs: absolutePath("/htdocs") };
+
+const HELP_WIDTH = 80;
+const HELP_COLUMN = 28;
+const COMMENT_WIDTH = 98;
+
+const CONFIG_HELP =
+  "configuration file; without it the first that exists of conf/comanche.conf, /usr/local/etc/comanche.conf and /etc/comanche.conf";
+const VALUES_HELP =
+  "Sizes read 512, 64k, 10m or 1g; times read 500ms, 3, 3s, 5m or 1h; yes and no are also on and off, true and false, 1 and 0. Lists are separated by commas.";
+
+/** What `comanche --help` prints. */
+export function formatHelp(): string {
+  const entries = mapHeadings((heading, rows) => ["", heading, ...rows.flatMap(helpEntry)]);
+  return [
+    "comanche: a static-file HTTP/1.1 web server with name-based virtual hosts",
+    "",
+    "  comanche [serve] [options]   serve a folder; serve may be left out",
+    "  comanche stop [options]      stop the server that the PID file names",
+    "  comanche completion          print a completion script for the shell",
+    "",
+    "For example: comanche -a 0.0.0.0 -p 8080 -b htdocs",
+    ...entries,
+    "",
+    "Other",
+    ...helpLines("-c, --config PATH", CONFIG_HELP),
+    ...helpLines("-V, --version", "print the version"),
+    ...helpLines("-h, --help", "print this"),
+    "",
+    ...wrap(
+      `Each option is also a key of the configuration file. A flag goes before the file. ${VALUES_HELP}`,
+      HELP_WIDTH,
+    ),
+  ].join("\n");
+}
+
+/** The shipped configuration file: every option at its default, switched off by a semicolon. */
+export function formatConf(): string {
+  const entries = mapHeadings((heading, groups) => [
+    "",
+    comment(`${heading} ${"-".repeat(COMMENT_WIDTH - heading.length - 1)}`),
+    ...groups.flatMap((rows) => ["", ...comments(confHelp(rows)), ...rows.map(confLine)]),
+  ]);
+  return [
+    ...comments(
+      "Comanche's configuration. Each option is at its default and switched off: take the semicolon away and change the value. A flag of the command line goes before this file.",
+    ),
+    "#",
+    ...comments(
+      `${VALUES_HELP} A relative path starts at the folder of this file, or at the folder above when that is called conf.`,
+    ),
+    "#",
+    ...comments(
+      "A comment has a line of its own. A line that is indented continues the one above. %(key)s stands for the value of another key of the section or of [DEFAULT], and %% for a percent sign.",
+    ),
+    "",
+    "[Main server configuration]",
+    ...entries,
+    "",
+    "",
+    ...comments("Media types by file extension, before those that are built in."),
+    "[MIME types]",
+    "# webmanifest = application/manifest+json",
+    "",
+    "",
+    ...comments(
+      `A virtual host: what it says here goes before what the main server says. It may have the options under ${siteHeadings().join(", ")}.`,
+    ),
+    "# [Virtual host www.example.org]",
+    "# docbase = /srv/www.example.org",
+    "# listing = no",
+    "",
+  ].join("\n");
+}
+
+/** The table of options for a README. */
+export function formatMarkdownTable(): string {
+  const rows = mapHeadings((heading, groups) => [
+    `| **${heading}** | | |`,
+    ...groups.map((rows) => {
+      const cells = [rowFlags(rows).map(code).join(", "), markdown(defaultOf(rows)), markdown(helpOf(rows))];
+      return `| ${cells.join(" | ")} |`;
+    }),
+  ]);
+  return ["| option | default | meaning |", "|---|---|---|", ...rows].join("\n");
+}
+
+/** The same table for the site that is the manual. */
+export function formatHtmlTable(): string {
+  const bodies = mapHeadings((heading, groups) => [
+    "<tbody>",
+    `<tr><th colspan="3" scope="rowgroup">${escapeHtml(heading)}</th></tr>`,
+    ...groups.map((rows) => {
+      const flags = rowFlags(rows).map((flag) => `<code>${escapeHtml(flag)}</code>`);
+      return `<tr><td>${flags.join(", ")}</td><td>${escapeHtml(defaultOf(rows))}</td><td>${escapeHtml(helpOf(rows))}</td></tr>`;
+    }),
+    "</tbody>",
+  ]);
+  const head =
+    '<thead><tr><th scope="col">Option</th><th scope="col">Default</th><th scope="col">Meaning</th></tr></thead>';
+  return ['<table class="options">', head, ...bodies, "</table>"].join("\n");
+}
+
+/**
+ * Puts `table` between the lines `<!-- options -->` and `<!-- /options -->` of a page.
+ *
+ * @returns undefined when the page does not have both
+ */
+export function insertTable(page: string, table: string): string | undefined {
+  const [begin, end] = ["<!-- options -->", "<!-- /options -->"];
+  const from = page.indexOf(begin);
+  const to = page.indexOf(end, from + begin.length);
+  if (from < 0 || to < 0) return undefined;
+  return `${page.slice(0, from + begin.length)}\n${table}\n${page.slice(to)}`;
+}
+
+/** Options that share one explanation; there is at least one. */
+type Row = readonly [NamedOption, ...NamedOption[]];
+
+/** The lines of all headings, each made from its heading and the rows below it. */
+function mapHeadings(format: (heading: string, rows: readonly Row[]) => readonly string[]): readonly string[] {
+  const headings = new Map<string, [NamedOption, ...NamedOption[]][]>();
+  for (const each of allOptions) {
+    const rows = headings.get(each.heading) ?? [];
+    headings.set(each.heading, rows);
+    const last = rows.at(-1);
+    if (last?.[0].option.help === each.option.help) last.push(each);
+    else rows.push([each]);
+  }
+  return [...headings].flatMap(([heading, rows]) => format(heading, rows));
+}
+
+function siteHeadings(): readonly string[] {
+  const ofSites = allOptions.filter((each) => each.scope === "site").map((each) => `"${each.heading}"`);
+  return [...new Set(ofSites)];
+}
+
+/** `-p, --port`; of several options the first and the last. */
+function rowFlags(row: Row): readonly string[] {
+  const [first] = row;
+  const last = row.at(-1) ?? first;
+  if (last !== first) return [`--${first.key}`, "…", `--${last.key}`];
+  const { short, shortSets } = first.option;
+  const long = shortSets === "no" ? `--no-${first.key}` : `--${first.key}`;
+  return short === undefined ? [long] : [`-${short}`, long];
+}
+
+function helpEntry(row: Row): readonly string[] {
+  const [{ option }] = row;
+  const placeholder = option.kind.shape === "flag" ? "" : ` ${option.kind.placeholder}`;
+  const flags = rowFlags(row).join(", ").replaceAll(", …, ", " … ");
+  const indent = option.short === undefined && row.length === 1 ? "    " : "";
+  return helpLines(`${indent}${flags}${placeholder}`, `${option.help} [${defaultOf(row)}]`);
+}
+
+function helpLines(flags: string, help: string): readonly string[] {
+  const text = wrap(help, HELP_WIDTH - HELP_COLUMN).map((line) => " ".repeat(HELP_COLUMN) + line);
+  const label = `  ${flags}`;
+  const [first = "", ...rest] = text;
+  return label.length > HELP_COLUMN - 1 ? [label, ...text] : [label + first.slice(label.length), ...rest];
+}
+
+function defaultOf(row: Row): string {
+  const words = row.map(({ key, option }) => {
+    const value = option.defaultInWords ?? option.kind.format(option.defaultFor(SHOWN_SITUATION));
+    return row.length > 1 && value !== "" ? `${key}: ${value}` : value;
+  });
+  return words.filter((each) => each !== "").join(", ");
+}
+
+function helpOf([{ option, scope }]: Row): string {
+  return scope === "site" ? `${option.help} (per site)` : option.help;
+}
+
+function confHelp([{ option }]: Row): string {
+  return option.defaultInWords === undefined ? option.help : `${option.help} [${option.defaultInWords}]`;
+}
+
+function confLine({ key, option }: NamedOption): string {
+  const value = option.written ?? option.kind.format(option.defaultFor(SHOWN_SITUATION));
+  return `;${key} = ${value.replaceAll("%", "%%")}`.trimEnd();
+}
+
+const comment = (line: string): string => `# ${line}`;
+const comments = (text: string): readonly string[] => wrap(text, COMMENT_WIDTH).map(comment);
+const code = (text: string): string => (text === "…" ? text : `\`${text}\``);
+const markdown = (text: string): string => text.replace(/[\\|*_<>]/g, "\\$&");
+
+/** Breaks at blanks; a word that is longer than the width has a line of its own. */
+function wrap(text: string, width: number): readonly string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    if (line !== "" && line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = word;
+    } else line = line === "" ? word : `${line} ${word}`;
+  }
+  return [...lines, line];
+}

@@ -1,0 +1,175 @@
+/**
+ * The settings: the layers merged (flag over file over default), read as values and checked against each other.
+ *
+ * A virtual host has what its own section says, and otherwise what the main server has, from whatever source. So a flag
+ * such as `--no-listing` speaks for the main server and for each host whose section does not say otherwise.
+ */
+import { join } from "node:path";
+import { type AbsolutePath, absolutePath } from "../base/absolute-path.ts";
+import { findContradictions } from "./contradictions.ts";
+import { arrangeFaults, type Fault } from "./fault.ts";
+import type { FileContent } from "./file-sections.ts";
+import { describeOrigin, type Entry, entryFault, type Layer, mergeLayers } from "./layer.ts";
+import {
+  allOptions,
+  type ErrorPageStatus,
+  errorPageOptions,
+  keyOf,
+  type Option,
+  type SettingsOf,
+  type Situation,
+  serverOptions,
+  siteOptions,
+} from "./options.ts";
+
+/** Never changes once it is built. */
+export interface Settings {
+  readonly server: ServerSettings;
+  readonly main: SiteSettings;
+  /** By host name in lower case. */
+  readonly virtualHosts: ReadonlyMap<string, SiteSettings>;
+  /** Where each option of the server and of the main site comes from: `built in`, `--port` or `conf/comanche.conf:12`. */
+  readonly sources: ReadonlyMap<string, string>;
+  readonly configFile: AbsolutePath | undefined;
+}
+
+export type ServerSettings = SettingsOf<typeof serverOptions>;
+
+export interface SiteSettings extends SettingsOf<typeof siteOptions> {
+  /** The URL path, below the document root, of the page for a status. */
+  readonly errorPages: ReadonlyMap<number, string>;
+  /** Media types by extension (in lower case, without dot) that go before the built-in ones. */
+  readonly mimeTypes: ReadonlyMap<string, string>;
+  /** The options this very site was given, by key, and where; not those that it inherits or that are built in. */
+  readonly setBy: ReadonlyMap<string, string>;
+}
+
+export type SettingsResult =
+  | { readonly kind: "settings"; readonly settings: Settings }
+  /** Every fault there is, at least one. */
+  | { readonly kind: "faults"; readonly faults: readonly Fault[] };
+
+export interface SettingsInput {
+  readonly flags: Layer;
+  readonly file: FileContent;
+  readonly situation: Situation;
+  readonly configFile: AbsolutePath | undefined;
+}
+
+export const BUILT_IN = "built in";
+
+/** Whether nobody has set the option: then its default may give way to something better. */
+export function isBuiltIn(settings: Settings, key: string): boolean {
+  return settings.sources.get(key) === BUILT_IN;
+}
+
+export function buildSettings({ flags, file, situation, configFile }: SettingsInput): SettingsResult {
+  // A value of the file that a flag replaces is read all the same: the file is no better for it.
+  const faults: Fault[] = [...file.faults, ...findValueFaults(file.main)];
+  const layer = mergeLayers(flags, file.main);
+  const reader = new LayerReader(layer, situation, faults);
+  const server = reader.readRows(serverOptions);
+  const main = readMainSite(reader, layer, file.mimeTypes);
+  const virtualHosts = new Map<string, SiteSettings>();
+  for (const [name, section] of file.virtualHosts) {
+    const own = new LayerReader(section, situation, faults);
+    virtualHosts.set(name, readVirtualHost(name, own, section, server, main));
+  }
+  const sources = new Map(
+    allOptions.map(({ key }) => {
+      const entry = layer.get(key);
+      return [key, entry === undefined ? BUILT_IN : describeOrigin(entry)];
+    }),
+  );
+  const settings = freeze({ server, main, virtualHosts, sources, configFile });
+  faults.push(...findContradictions(settings, layer, reader.unreadable));
+  return faults.length > 0 ? { kind: "faults", faults: arrangeFaults(faults) } : { kind: "settings", settings };
+}
+
+/** The faults of the values in one layer, each for itself. */
+export function findValueFaults(layer: Layer): readonly Fault[] {
+  return allOptions.flatMap(({ key, option }) => {
+    const entry = layer.get(key);
+    const parsed = entry === undefined ? undefined : option.kind.parse(entry.text, entry.folder);
+    return entry !== undefined && parsed?.kind === "fault" ? [entryFault(entry, `expected ${parsed.expects}`)] : [];
+  });
+}
+
+type Rows = Readonly<Record<string, Option<unknown>>>;
+
+/** Reads the values of one layer. A value that cannot be read is a fault, and the default stands in for it meanwhile. */
+class LayerReader {
+  /** The keys whose values could not be read. */
+  readonly unreadable = new Set<string>();
+  readonly #layer: Layer;
+  readonly #situation: Situation;
+  readonly #faults: Fault[];
+
+  constructor(layer: Layer, situation: Situation, faults: Fault[]) {
+    this.#layer = layer;
+    this.#situation = situation;
+    this.#faults = faults;
+  }
+
+  readRows<Each extends Rows>(rows: Each, inherited: Partial<SettingsOf<Each>> = {}): SettingsOf<Each> {
+    const values = Object.entries(rows).map(([property, row]) => {
+      const otherwise = property in inherited ? inherited[property] : row.defaultFor(this.#situation);
+      return [property, this.#read(row, keyOf(property), otherwise)];
+    });
+    return Object.fromEntries(values) as SettingsOf<Each>;
+  }
+
+  readErrorPages(inherited: ReadonlyMap<number, string> | undefined): ReadonlyMap<ErrorPageStatus, string> {
+    const pages = new Map<ErrorPageStatus, string>();
+    for (const [status, row] of errorPageOptions) {
+      const otherwise = inherited === undefined ? row.defaultFor(this.#situation) : inherited.get(status);
+      const page = this.#read(row, `error-${status}`, otherwise);
+      if (page !== undefined) pages.set(status, page);
+    }
+    return pages;
+  }
+
+  #read<Value>(row: Option<Value>, key: string, otherwise: Value): Value {
+    const entry = this.#layer.get(key);
+    if (entry === undefined) return otherwise;
+    const parsed = row.kind.parse(entry.text, entry.folder);
+    if (parsed.kind === "value") return parsed.value;
+    this.unreadable.add(key);
+    this.#faults.push(entryFault(entry, `expected ${parsed.expects}`));
+    return otherwise;
+  }
+}
+
+function readMainSite(reader: LayerReader, layer: Layer, mimeTypes: ReadonlyMap<string, string>): SiteSettings {
+  const errorPages = reader.readErrorPages(undefined);
+  return { ...reader.readRows(siteOptions), errorPages, mimeTypes, setBy: describeOrigins(layer) };
+}
+
+function readVirtualHost(
+  name: string,
+  reader: LayerReader,
+  section: Layer,
+  server: ServerSettings,
+  main: SiteSettings,
+): SiteSettings {
+  const docbase = server.virthost ? absolutePath(join(main.docbase, name)) : main.docbase;
+  return {
+    ...reader.readRows(siteOptions, { ...main, docbase }),
+    errorPages: reader.readErrorPages(main.errorPages),
+    mimeTypes: main.mimeTypes,
+    setBy: describeOrigins(section),
+  };
+}
+
+/** The site options among the entries of a layer. */
+function describeOrigins(layer: Layer): ReadonlyMap<string, string> {
+  const isOfSite = (entry: Entry) => allOptions.some(({ key, scope }) => key === entry.key && scope === "site");
+  return new Map([...layer.values()].filter(isOfSite).map((entry) => [entry.key, describeOrigin(entry)]));
+}
+
+function freeze<Value>(value: Value): Value {
+  if (typeof value !== "object" || value === null) return value;
+  if (value instanceof Map) for (const each of value.values()) freeze(each);
+  else for (const each of Object.values(value)) freeze(each);
+  return Object.freeze(value);
+}
