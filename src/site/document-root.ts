@@ -1,0 +1,144 @@
+/**
+ * The directory a site's files lie in, and where it really is at this moment.
+ *
+ * A document root may itself be reached through symbolic links, and a deployment may swap them at any time: the real path
+ * is looked up anew in each event-loop turn, so the request after the swap is served from the new place, and all requests of
+ * one turn agree.
+ */
+import { closeSync, constants, openSync, readlinkSync, realpathSync } from "node:fs";
+import { type AbsolutePath, absolutePath } from "../base/absolute-path.ts";
+import type { Turn } from "../base/turn.ts";
+import { unreachable } from "../base/unreachable.ts";
+
+/** How the real path of an open descriptor is found: asked of the kernel, or, without /proc, of the name it was opened by. */
+export type DescriptorPaths = "proc" | "realpath";
+
+/** Which symbolic links are followed: those that stay inside the document root, none, or every one. */
+export type SymlinkRule = "inside" | "never" | "anywhere";
+
+export interface DocumentRootOptions {
+  /** As configured; symbolic links in it are followed, wherever they lead. */
+  readonly path: AbsolutePath;
+  readonly turn: Turn;
+  /** What `probeDescriptorPaths` found. */
+  readonly descriptorPaths: DescriptorPaths;
+}
+
+export class DocumentRoot {
+  readonly path: AbsolutePath;
+  readonly descriptorPaths: DescriptorPaths;
+  readonly #turn: Turn;
+  /** Set where this root is a directory of another, which it must not leave. */
+  readonly #parent: ParentRoot | undefined;
+  #lookedUpIn: number | undefined;
+  #realPath: AbsolutePath | undefined;
+
+  constructor(options: DocumentRootOptions, parent?: ParentRoot) {
+    this.path = options.path;
+    this.descriptorPaths = options.descriptorPaths;
+    this.#turn = options.turn;
+    this.#parent = parent;
+  }
+
+  /**
+   * Where the root really is: no part of it is a symbolic link. Looked up at most once in a turn (3 µs).
+   *
+   * @returns undefined when it is not there, not a directory that can be searched, or outside its parent; also when its name
+   *          is not UTF-8: two such names may read alike, so nothing could be proven to lie below them
+   */
+  realPath(): AbsolutePath | undefined {
+    const turn = this.#turn.current();
+    if (turn !== this.#lookedUpIn) {
+      this.#lookedUpIn = turn;
+      this.#realPath = this.#lookUp();
+    }
+    return this.#realPath;
+  }
+
+  /**
+   * The root made of the directory `name` just below this one. It exists while that is a directory, and where links are
+   * followed at all, one that lies inside this root.
+   *
+   * @param name  one path component, neither empty nor `.` nor `..`
+   */
+  child(name: string, symlinks: SymlinkRule): DocumentRoot {
+    return new DocumentRoot(
+      { path: pathBelow(this.path, name), turn: this.#turn, descriptorPaths: this.descriptorPaths },
+      { root: this, name, linksAllowed: symlinks !== "never" },
+    );
+  }
+
+  #lookUp(): AbsolutePath | undefined {
+    if (this.#parent === undefined) return realDirectory(this.path);
+
+    const parentPath = this.#parent.root.realPath();
+    if (parentPath === undefined) return undefined;
+    const ownPath = pathBelow(parentPath, this.#parent.name);
+    const realPath = realDirectory(ownPath);
+    if (realPath === undefined || !contains(parentPath, realPath)) return undefined;
+    return this.#parent.linksAllowed || realPath === ownPath ? realPath : undefined;
+  }
+}
+
+interface ParentRoot {
+  readonly root: DocumentRoot;
+  readonly name: string;
+  readonly linksAllowed: boolean;
+}
+
+/** Whether `realPath` is `realRoot` or lies below it. Both must be real paths: names are compared, nothing is looked up. */
+export function contains(realRoot: AbsolutePath, realPath: string): boolean {
+  if (realRoot === "/") return realPath.startsWith("/");
+  return realPath === realRoot || realPath.startsWith(`${realRoot}/`);
+}
+
+/** Whether a file that was asked for as `path` below `realRoot`, and really lies at `place`, may be served. */
+export function isAllowedPlace(rule: SymlinkRule, realRoot: AbsolutePath, path: AbsolutePath, place: string): boolean {
+  switch (rule) {
+    case "inside":
+      return contains(realRoot, place);
+    case "never":
+      return place === path && isExactPath(place);
+    case "anywhere":
+      return true;
+    default:
+      return unreachable(rule);
+  }
+}
+
+/** @param relative  names joined by slashes, each of them neither empty nor `.` nor `..`; empty for `root` itself */
+export function pathBelow(root: AbsolutePath, relative: string): AbsolutePath {
+  if (relative === "") return root;
+  return absolutePath(root.endsWith("/") ? root + relative : `${root}/${relative}`);
+}
+
+/**
+ * Whether a path that came from the file system is exactly the bytes that lie there. Bytes that are not UTF-8 are read as
+ * U+FFFD, so a path that holds that character may stand for several names.
+ */
+function isExactPath(path: string): boolean {
+  return !path.includes("\uFFFD");
+}
+
+/** To be asked once, after any chroot: /proc is often not there inside. */
+export function probeDescriptorPaths(): DescriptorPaths {
+  let descriptor: number | undefined;
+  try {
+    descriptor = openSync("/", constants.O_RDONLY | constants.O_DIRECTORY);
+    return readlinkSync(`/proc/self/fd/${descriptor}`) === "/" ? "proc" : "realpath";
+  } catch {
+    return "realpath";
+  } finally {
+    if (descriptor !== undefined) closeSync(descriptor);
+  }
+}
+
+function realDirectory(path: AbsolutePath): AbsolutePath | undefined {
+  try {
+    // The final dot: for anything but a directory that may be searched, the look-up fails.
+    const realPath = realpathSync.native(`${path}/.`);
+    return isExactPath(realPath) ? absolutePath(realPath) : undefined;
+  } catch {
+    return undefined;
+  }
+}

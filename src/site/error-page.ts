@@ -1,0 +1,100 @@
+/**
+ * The built-in error pages: for a person in a browser, for a person at a terminal, for a program (RFC 9457).
+ *
+ * A page is made of the status and the reason alone, so nothing from a request can get into it.
+ */
+import { PAGE_STYLE } from "../base/page-style.ts";
+import { preferredForm } from "../http/accept.ts";
+import type { Reason } from "../http/reason.ts";
+import { type ErrorStatus, reasonPhrase } from "../http/status.ts";
+import { REASON_SENTENCES } from "./reason-sentences.ts";
+import type { RenderedPage } from "./resource.ts";
+
+type Form = "html" | "plain" | "problem";
+
+// As many as there are statuses, reasons and forms; in practice a handful.
+const rendered = new Map<string, RenderedPage>();
+
+/** The page for a status and reason, in the form the client likes best. The same bytes serve every request. */
+export function renderErrorPage(status: ErrorStatus, reason: Reason, accept: string | undefined): RenderedPage {
+  const form = chooseForm(accept);
+  const key = `${form} ${status} ${reason}`;
+  const known = rendered.get(key);
+  if (known !== undefined) return known;
+
+  const page = render(form, status, reason);
+  rendered.set(key, page);
+  return page;
+}
+
+/** A client that takes anything, as curl does, gets plain text; HTML and JSON are for those that name them. */
+function chooseForm(accept: string | undefined): Form {
+  if (accept === undefined || !/html|json/i.test(accept)) return "plain";
+
+  switch (preferredForm(accept, ["text/html", "application/problem+json", "application/json", "text/plain"])) {
+    case "text/html":
+      return "html";
+    case "text/plain":
+      return "plain";
+    default:
+      return "problem";
+  }
+}
+
+function render(form: Form, status: ErrorStatus, reason: Reason): RenderedPage {
+  switch (form) {
+    case "html":
+      return toPage("text/html; charset=utf-8", formatHtml(status, reason));
+    case "plain":
+      return toPage("text/plain; charset=utf-8", formatPlain(status, reason));
+    case "problem":
+      return toPage("application/problem+json", formatProblem(status, reason));
+  }
+}
+
+function toPage(mediaType: string, text: string): RenderedPage {
+  return { mediaType, bytes: new TextEncoder().encode(text), vary: "Accept" };
+}
+
+function formatPlain(status: ErrorStatus, reason: Reason): string {
+  return `${status} ${reasonPhrase(status)}\n\n${REASON_SENTENCES[reason]}\n\nReason code: ${reason}\n`;
+}
+
+/** `about:blank`: the problem is no more than its status says; `reason` is our extension (RFC 9457 §4.2.1, §3.2). */
+function formatProblem(status: ErrorStatus, reason: Reason): string {
+  const title = reasonPhrase(status);
+  return `${JSON.stringify({ type: "about:blank", title, status, detail: REASON_SENTENCES[reason], reason })}\n`;
+}
+
+function formatHtml(status: ErrorStatus, reason: Reason): string {
+  return `<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="robots" content="noindex">
+<title>${status} ${reasonPhrase(status)}</title>
+<style>
+${STYLE}
+</style>
+</head>
+<body>
+<main>
+<p class="status" aria-hidden="true">${status}</p>
+<h1>${reasonPhrase(status)}</h1>
+<p>${REASON_SENTENCES[reason]}</p>
+<p class="more"><a href="/">Start page</a> <span>Reason code: <code>${reason}</code></span></p>
+</main>
+</body>
+</html>
+`;
+}
+
+const STYLE = `${PAGE_STYLE}
+body { min-height: 100vh; display: grid; place-items: center; font-size: 1.0625rem; line-height: 1.6 }
+main { max-width: 30rem; padding: 2rem }
+.status { margin: 0; font-size: 5rem; font-weight: 700; line-height: 1; letter-spacing: -.04em; color: var(--accent) }
+h1 { margin: .5rem 0; font-size: 1.5rem; line-height: 1.25 }
+.more { display: flex; flex-wrap: wrap; justify-content: space-between; gap: .25rem 1.5rem; margin-top: 2rem;
+  padding-top: 1rem; border-top: 1px solid var(--line); font-size: .875rem; color: var(--muted) }
+code { font-family: var(--code) }`;

@@ -1,0 +1,119 @@
+/**
+ * Small files whole in memory, so that answering for them takes one look at the disk in each turn of the event loop and
+ * otherwise none.
+ *
+ * Freshness: an entry is trusted only within the turn in which its name was last seen to lead to the same, unchanged file.
+ * Many requests that arrive together share that look, and a changed file is never served in a later turn.
+ */
+import type { Turn } from "../base/turn.ts";
+import type { Bytes } from "../base/units.ts";
+import type { FileFacts } from "../http/file-facts.ts";
+import type { ResponsePlan } from "../http/response-plan.ts";
+import { type FileSighting, isStillCurrent } from "./file-sighting.ts";
+import type { Site } from "./site.ts";
+
+export interface CachedFile {
+  readonly facts: FileFacts;
+  readonly bytes: Uint8Array;
+  /** What every unconditional GET for this file gets; planned with the first of them. */
+  plan?: ResponsePlan;
+}
+
+interface Entry {
+  readonly site: Site;
+  readonly path: string;
+  readonly file: CachedFile;
+  readonly sighting: FileSighting;
+  lastSeenIn: number;
+}
+
+export interface FileCacheLimits {
+  /** All entries together; 0 caches nothing. */
+  readonly maxBytes: Bytes;
+  readonly maxFile: Bytes;
+}
+
+/** What an entry costs beside its content: facts, strings, places in maps. */
+const ENTRY_OVERHEAD = 1024;
+/** Content, and the finished message that holds it once more. */
+const COPIES = 2;
+
+export class FileCache {
+  readonly #limits: FileCacheLimits;
+  readonly #turn: Turn;
+  readonly #sites = new Map<Site, Map<string, Entry>>();
+  /** Every entry, the longest unused first. */
+  readonly #byUse = new Set<Entry>();
+  #bytes = 0;
+
+  constructor(limits: FileCacheLimits, turn: Turn) {
+    this.#limits = limits;
+    this.#turn = turn;
+  }
+
+  /** Whether a file of that size may be kept, and is worth reading whole. */
+  admits(size: Bytes): boolean {
+    return size <= this.#limits.maxFile && costOf(size) <= this.#limits.maxBytes;
+  }
+
+  /** @param path  in canonical form (`formatSitePath`); any other spelling is not found */
+  lookup(site: Site, path: string): CachedFile | undefined {
+    const entry = this.#sites.get(site)?.get(path);
+    if (entry === undefined) return undefined;
+    const turn = this.#turn.current();
+    if (entry.lastSeenIn === turn) return entry.file;
+    if (!isStillCurrent(site.root, entry.sighting)) {
+      this.#remove(entry);
+      return undefined;
+    }
+    entry.lastSeenIn = turn;
+    this.#byUse.delete(entry);
+    this.#byUse.add(entry);
+    return entry.file;
+  }
+
+  /** Keeps a file that was opened and read in this turn. */
+  store(site: Site, path: string, file: CachedFile, sighting: FileSighting): void {
+    const paths = this.#pathsOf(site);
+    const former = paths.get(path);
+    if (former !== undefined) this.#remove(former);
+    const entry: Entry = { site, path, file, sighting, lastSeenIn: this.#turn.current() };
+    this.#pathsOf(site).set(path, entry);
+    this.#byUse.add(entry);
+    this.#bytes += costOf(file.bytes.length);
+    this.#shrink();
+  }
+
+  /** Makes `path` another name of the entry at `target`, if there is one. */
+  alias(site: Site, path: string, target: string): void {
+    const entry = this.#sites.get(site)?.get(target);
+    if (entry !== undefined && !this.#pathsOf(site).has(path)) this.store(site, path, entry.file, entry.sighting);
+  }
+
+  #pathsOf(site: Site): Map<string, Entry> {
+    const known = this.#sites.get(site);
+    if (known !== undefined) return known;
+    const paths = new Map<string, Entry>();
+    this.#sites.set(site, paths);
+    return paths;
+  }
+
+  #shrink(): void {
+    for (const entry of this.#byUse) {
+      if (this.#bytes <= this.#limits.maxBytes) return;
+      this.#remove(entry);
+    }
+  }
+
+  #remove(entry: Entry): void {
+    this.#byUse.delete(entry);
+    this.#bytes -= costOf(entry.file.bytes.length);
+    const paths = this.#sites.get(entry.site);
+    paths?.delete(entry.path);
+    if (paths?.size === 0) this.#sites.delete(entry.site);
+  }
+}
+
+function costOf(size: number): number {
+  return COPIES * size + ENTRY_OVERHEAD;
+}

@@ -1,0 +1,277 @@
+/**
+ * Opens files and directories below a document root, and proves on the descriptor that what was opened lies inside.
+ *
+ * Never is a name checked and then opened: the file is opened first, and then the kernel is asked where the descriptor leads
+ * (`/proc/self/fd/N`). With `inside` that place must lie below the root's real path; with `never` it must be exactly the
+ * place that was asked for, which it is not when a symbolic link was followed. That holds for a descriptor however names
+ * are swapped meanwhile, and unlike a walk from directory to directory it needs no right to read the directories on the way.
+ *
+ * Without /proc the real path of the name is compared instead, and its device and inode with the descriptor's. That stops
+ * links, and the swapping of links; whoever can move whole directories to and fro between two calls could still slip through.
+ *
+ * All calls are synchronous: each is one short look at metadata (1 to 5 µs while the kernel has it in memory), and a hop
+ * to a thread and back costs more than all of them together.
+ */
+import {
+  type BigIntStats,
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readlinkSync,
+  readSync,
+  realpathSync,
+  statSync,
+} from "node:fs";
+import { type AbsolutePath, absolutePath } from "../base/absolute-path.ts";
+import { errorCode } from "../base/errors.ts";
+import { bytes, type Seconds, seconds, type UnixSeconds, unixSeconds } from "../base/units.ts";
+import type { Reason } from "../http/reason.ts";
+import type { OpenSource } from "../http/response-plan.ts";
+import { type DocumentRoot, isAllowedPlace, pathBelow, type SymlinkRule } from "./document-root.ts";
+import { describeSighting, type FileSighting, wholeSeconds } from "./file-sighting.ts";
+
+export type OpenResult = OpenedFile | FoundDirectory | Unopened;
+
+/** A regular file, open for reading. Its `descriptor` is the caller's to close. */
+export interface OpenedFile extends OpenSource {
+  readonly kind: "file";
+  /** Whole seconds, rounded down. */
+  readonly modified: UnixSeconds;
+  readonly sighting: FileSighting;
+}
+
+/** A directory inside the root at the moment of looking. Nothing is open: list it through `openDirectoryBelow`. */
+export interface FoundDirectory {
+  readonly kind: "directory";
+  readonly realPath: AbsolutePath;
+}
+
+export interface OpenedDirectory {
+  readonly kind: "directory";
+  /** The caller's to close. */
+  readonly descriptor: number;
+  /** Leads to this very directory, whatever becomes of its name, for as long as `descriptor` is open. */
+  readonly path: AbsolutePath;
+}
+
+export type Unopened =
+  | { readonly kind: "refused"; readonly status: 403 | 404; readonly reason: Reason }
+  | { readonly kind: "busy"; readonly reason: Reason; readonly retryAfter: Seconds };
+
+// O_NONBLOCK: opening a FIFO would otherwise wait for a writer, and the whole server with it. Regular files ignore the flag.
+// O_NOCTTY: a terminal opened by accident must not become ours.
+const OPEN_FLAGS = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
+
+const NOT_FOUND: Unopened = { kind: "refused", status: 404, reason: "not-found" };
+const NOT_A_FILE: Unopened = { kind: "refused", status: 404, reason: "not-a-file" };
+const NAME_TOO_LONG: Unopened = { kind: "refused", status: 404, reason: "name-too-long" };
+const SYMLINK_ESCAPE: Unopened = { kind: "refused", status: 404, reason: "symlink-escape" };
+const NO_PERMISSION: Unopened = { kind: "refused", status: 403, reason: "no-permission" };
+const OUT_OF_DESCRIPTORS: Unopened = { kind: "busy", reason: "out-of-descriptors", retryAfter: seconds(1) };
+
+const DELETED_MARK = " (deleted)";
+
+// How often a name is looked up again that was replaced between two looks at it. One replacement is a deployment.
+const MAX_ATTEMPTS = 3;
+
+/**
+ * Opens the regular file at `segments` below the root, or says what else is there.
+ *
+ * @param segments  as in SitePath: none is empty, `.` or `..`, none holds a slash or NUL
+ * @returns 404 for what is missing, outside, or neither file nor directory; 403 for what may not be read; busy when
+ *          descriptors ran out
+ * @throws only for a fault of the machine, such as an input/output error
+ */
+export function openBelow(root: DocumentRoot, segments: readonly string[], symlinks: SymlinkRule): OpenResult {
+  return lookAgainWhenMoved(root, segments, symlinks, openNamed);
+}
+
+/** Opens the directory at `segments` below the root for listing; otherwise like `openBelow`. */
+export function openDirectoryBelow(
+  root: DocumentRoot,
+  segments: readonly string[],
+  symlinks: SymlinkRule,
+): OpenedDirectory | Unopened {
+  return lookAgainWhenMoved(root, segments, symlinks, openNamedDirectory);
+}
+
+/** @returns the whole file, or undefined when it is no longer the file of `identity`, or did not stay so while it was read */
+export function readWhole({ descriptor, identity }: OpenSource): Uint8Array | undefined {
+  const content = Buffer.allocUnsafeSlow(identity.size);
+  let filled = 0;
+  while (filled < content.length) {
+    const count = readSync(descriptor, content, filled, content.length - filled, filled);
+    if (count === 0) return undefined;
+    filled += count;
+  }
+  const now = fstatSync(descriptor, { bigint: true });
+  return now.size === BigInt(identity.size) && now.mtimeNs === identity.modifiedNs ? content : undefined;
+}
+
+/** What the file system's complaint means to a client. The one place that knows, for everything below a document root. */
+export function explainFileError(error: unknown, symlinks: SymlinkRule): Unopened {
+  switch (errorCode(error)) {
+    case "ENOENT":
+    case "ENOTDIR":
+      return NOT_FOUND;
+    case "ENAMETOOLONG":
+      return NAME_TOO_LONG;
+    case "ELOOP":
+      return symlinks === "never" ? SYMLINK_ESCAPE : NOT_FOUND;
+    case "ENXIO":
+      return NOT_A_FILE;
+    case "EACCES":
+    case "EPERM":
+      return NO_PERMISSION;
+    case "EMFILE":
+    case "ENFILE":
+      return OUT_OF_DESCRIPTORS;
+    default:
+      throw error;
+  }
+}
+
+/** One name below a root whose real path is known. */
+interface Lookup {
+  readonly realRoot: AbsolutePath;
+  readonly relativePath: string;
+  readonly path: AbsolutePath;
+  readonly symlinks: SymlinkRule;
+  readonly root: DocumentRoot;
+}
+
+/** The name led to one file when it was opened and to another when that was checked. */
+interface Moved {
+  readonly kind: "moved";
+}
+const MOVED: Moved = { kind: "moved" };
+
+function lookAgainWhenMoved<R>(
+  root: DocumentRoot,
+  segments: readonly string[],
+  symlinks: SymlinkRule,
+  look: (lookup: Lookup) => R | Unopened | Moved,
+): R | Unopened {
+  try {
+    const realRoot = root.realPath();
+    if (realRoot === undefined) return explainMissingRoot(root);
+    const relativePath = segments.join("/");
+    const lookup = { realRoot, relativePath, path: pathBelow(realRoot, relativePath), symlinks, root };
+    for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
+      const result = look(lookup);
+      if (!isMoved(result)) return result;
+    }
+    return NOT_FOUND;
+  } catch (error) {
+    return explainFileError(error, symlinks);
+  }
+}
+
+function openNamed(lookup: Lookup): OpenResult | Moved {
+  // Devices and FIFOs are turned away before they are opened, because opening a device can do something. This look proves
+  // nothing: what counts is the descriptor.
+  const named = statSync(lookup.path, { throwIfNoEntry: false });
+  if (named === undefined) return NOT_FOUND;
+  if (named.isDirectory()) return findDirectory(lookup);
+  if (!named.isFile()) return NOT_A_FILE;
+
+  const flags = lookup.symlinks === "never" ? OPEN_FLAGS | constants.O_NOFOLLOW : OPEN_FLAGS;
+  return keepIfOpened(openSync(lookup.path, flags), (descriptor) => {
+    const stats = fstatSync(descriptor, { bigint: true });
+    if (!stats.isFile()) return NOT_A_FILE;
+    const place = findPlace(lookup, descriptor, stats);
+    if (typeof place !== "string") return place;
+    return describeFile(lookup, descriptor, stats, place);
+  });
+}
+
+function openNamedDirectory(lookup: Lookup): OpenedDirectory | Unopened | Moved {
+  return keepIfOpened(openSync(lookup.path, OPEN_FLAGS | constants.O_DIRECTORY), (descriptor) => {
+    const place = findPlace(lookup, descriptor, fstatSync(descriptor, { bigint: true }));
+    if (typeof place !== "string") return place;
+    const path = lookup.root.descriptorPaths === "proc" ? absolutePath(`/proc/self/fd/${descriptor}`) : place;
+    return { kind: "directory", descriptor, path };
+  });
+}
+
+/** Only the name is looked at: a directory that may be searched and not read has files to serve, but cannot be opened. */
+function findDirectory({ realRoot, path, symlinks }: Lookup): FoundDirectory | Unopened {
+  if (symlinks === "anywhere") return { kind: "directory", realPath: path };
+  const realPath = absolutePath(realpathSync.native(path));
+  return isAllowedPlace(symlinks, realRoot, path, realPath) ? { kind: "directory", realPath } : SYMLINK_ESCAPE;
+}
+
+/** Closes the descriptor unless the result holds it. */
+function keepIfOpened<R extends object>(descriptor: number, examine: (descriptor: number) => R): R {
+  let kept = false;
+  try {
+    const result = examine(descriptor);
+    kept = "descriptor" in result;
+    return result;
+  } finally {
+    if (!kept) closeSync(descriptor);
+  }
+}
+
+/** Where the open file really is, once that is proven to be a place the rule allows. */
+function findPlace(lookup: Lookup, descriptor: number, stats: BigIntStats): AbsolutePath | Unopened | Moved {
+  const { realRoot, path, symlinks, root } = lookup;
+  if (symlinks === "anywhere") return path;
+  const place = root.descriptorPaths === "proc" ? askKernel(descriptor, stats) : askName(path, stats);
+  if (place === undefined) return MOVED;
+  return isAllowedPlace(symlinks, realRoot, path, place) ? absolutePath(place) : SYMLINK_ESCAPE;
+}
+
+/** Of a file whose name is gone, the kernel gives the last name with a mark at its end; but that may also be a name. */
+function askKernel(descriptor: number, stats: BigIntStats): string {
+  const place = readlinkSync(`/proc/self/fd/${descriptor}`);
+  if (!place.endsWith(DELETED_MARK) || isSameFile(place, stats)) return place;
+  return place.slice(0, -DELETED_MARK.length);
+}
+
+/** Undefined when the name leads to another file by now. */
+function askName(path: AbsolutePath, stats: BigIntStats): string | undefined {
+  const place = realpathSync.native(path);
+  return isSameFile(place, stats) ? place : undefined;
+}
+
+function isSameFile(path: string, stats: BigIntStats): boolean {
+  try {
+    const found = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+    return found !== undefined && found.ino === stats.ino && found.dev === stats.dev;
+  } catch {
+    return false;
+  }
+}
+
+function isMoved(result: unknown): result is Moved {
+  return result === MOVED;
+}
+
+/** A root that cannot be found is as missing, or as forbidden, as a file. */
+function explainMissingRoot(root: DocumentRoot): Unopened {
+  statSync(`${root.path}/.`);
+  return NOT_FOUND;
+}
+
+function describeFile(
+  { relativePath, symlinks }: Lookup,
+  descriptor: number,
+  stats: BigIntStats,
+  realPath: AbsolutePath,
+): OpenedFile {
+  return {
+    kind: "file",
+    descriptor,
+    identity: {
+      device: stats.dev,
+      inode: stats.ino,
+      size: bytes(Number(stats.size)),
+      modifiedNs: stats.mtimeNs,
+    },
+    modified: unixSeconds(Number(wholeSeconds(stats.mtimeNs))),
+    sighting: describeSighting(stats, { relativePath, symlinks, realPath }),
+  };
+}

@@ -1,0 +1,139 @@
+/**
+ * The response with a file: whole, in part, or not at all because the client has it already (RFC 9110 §13, §14).
+ */
+import { bytes, type UnixSeconds, unixSeconds } from "../base/units.ts";
+import {
+  type ByteRange,
+  decideRanges,
+  formatContentRange,
+  formatUnsatisfiedRange,
+  type RangeDecision,
+} from "../http/byte-range.ts";
+import { formatAttachment } from "../http/content-disposition.ts";
+import { formatEntityTag } from "../http/entity-tag.ts";
+import type { Field } from "../http/field.ts";
+import type { FileFacts } from "../http/file-facts.ts";
+import { formatHttpDate } from "../http/http-date.ts";
+import { formatBoundary, formatMultipartType, joinMultipart, planMultipartRanges } from "../http/multipart-ranges.ts";
+import { checkPreconditions, isIfRangeSatisfied } from "../http/preconditions.ts";
+import type { RequestHead } from "../http/request-head.ts";
+import type { BodyPlan, ResponsePlan } from "../http/response-plan.ts";
+import { contentFields } from "./content-fields.ts";
+import { planError } from "./plan-error.ts";
+import type { FileContent } from "./resource.ts";
+
+/** What a plan depends on beside the request and the resource. */
+export interface PlanContext {
+  readonly now: UnixSeconds;
+  /** Random, chosen when the process started: keeps the boundary of multipart bodies from being guessed. */
+  readonly boundaryNonce: string;
+}
+
+export function planFile(
+  head: RequestHead,
+  facts: FileFacts,
+  content: FileContent,
+  context: PlanContext,
+): ResponsePlan {
+  switch (checkPreconditions(head, facts, context.now)) {
+    case "failed":
+      return planError(head, { status: 412, reason: "precondition-failed" });
+    case "not-modified":
+      return { status: 304, fields: [tagField(facts)], body: { kind: "none" } };
+    case "proceed":
+      return planContent(head, facts, content, context);
+  }
+}
+
+/** Step 5 of RFC 9110 §13.2.2. */
+function planContent(head: RequestHead, facts: FileFacts, content: FileContent, context: PlanContext): ResponsePlan {
+  const decision = rangesFor(head, facts, context.now);
+  switch (decision.kind) {
+    case "whole":
+      return planWhole(facts, content, context.now);
+    case "part":
+      return planPart(decision, facts, content, context.now);
+    case "parts":
+      return planParts(decision.ranges, facts, content, context);
+    case "unsatisfiable":
+      return planUnsatisfiable(head, facts);
+  }
+}
+
+/** Range counts for GET alone (RFC 9110 §14.2). */
+function rangesFor(head: RequestHead, facts: FileFacts, now: UnixSeconds): RangeDecision {
+  if (head.method !== "GET" || !isIfRangeSatisfied(head, facts, now)) return { kind: "whole" };
+  return decideRanges(head.fields.get("range"), facts.size);
+}
+
+function planWhole(facts: FileFacts, content: FileContent, now: UnixSeconds): ResponsePlan {
+  const whole = { start: bytes(0), end: facts.size };
+  return {
+    status: 200,
+    fields: [...contentFields(facts.mediaType, facts.size), ...fileFields(facts, now)],
+    body: slice(content, whole),
+  };
+}
+
+function planPart(range: ByteRange, facts: FileFacts, content: FileContent, now: UnixSeconds): ResponsePlan {
+  return {
+    status: 206,
+    fields: [
+      ...contentFields(facts.mediaType, bytes(range.end - range.start)),
+      { name: "Content-Range", value: formatContentRange(range, facts.size) },
+      ...fileFields(facts, now),
+    ],
+    body: slice(content, range),
+  };
+}
+
+/** Content-Range stands in each part, and not in the head (RFC 9110 §15.3.7.2). */
+function planParts(
+  ranges: readonly ByteRange[],
+  facts: FileFacts,
+  content: FileContent,
+  context: PlanContext,
+): ResponsePlan {
+  const boundary = formatBoundary(facts.tag, context.boundaryNonce);
+  const multipart = planMultipartRanges(facts, ranges, boundary);
+  return {
+    status: 206,
+    fields: [...contentFields(formatMultipartType(boundary), multipart.length), ...fileFields(facts, context.now)],
+    body:
+      content.kind === "memory"
+        ? { kind: "bytes", bytes: joinMultipart(content.bytes, multipart) }
+        : { kind: "parts", source: content.source, ...multipart },
+  };
+}
+
+function planUnsatisfiable(head: RequestHead, facts: FileFacts): ResponsePlan {
+  return planError(head, {
+    status: 416,
+    reason: "range-unsatisfiable",
+    fields: [{ name: "Content-Range", value: formatUnsatisfiedRange(facts.size) }, ACCEPT_RANGES],
+  });
+}
+
+function slice(content: FileContent, range: ByteRange): BodyPlan {
+  switch (content.kind) {
+    case "memory":
+      return { kind: "bytes", bytes: content.bytes.subarray(range.start, range.end) };
+    case "open":
+      return { kind: "file", source: content.source, start: range.start, end: range.end };
+  }
+}
+
+const ACCEPT_RANGES: Field = { name: "Accept-Ranges", value: "bytes" };
+
+/** What is said of a file however much of it is sent. */
+function fileFields(facts: FileFacts, now: UnixSeconds): readonly Field[] {
+  // A date in the future is replaced by that of the response (RFC 9110 §8.8.2.1).
+  const modified = unixSeconds(Math.min(facts.modified, now));
+  const fields = [{ name: "Last-Modified", value: formatHttpDate(modified) }, tagField(facts), ACCEPT_RANGES];
+  if (facts.downloadName === undefined) return fields;
+  return [...fields, { name: "Content-Disposition", value: formatAttachment(facts.downloadName) }];
+}
+
+function tagField(facts: FileFacts): Field {
+  return { name: "ETag", value: formatEntityTag(facts.tag) };
+}

@@ -1,0 +1,62 @@
+/**
+ * Chooses status, fields and body for what a request's path turned out to be. The same arguments always give the same
+ * plan.
+ *
+ * Left to others: Date, Server and Connection, and the fields a site adds.
+ */
+import { unreachable } from "../base/unreachable.ts";
+import type { Refusal } from "../http/exchange.ts";
+import type { RequestHead } from "../http/request-head.ts";
+import type { ResponsePlan } from "../http/response-plan.ts";
+import { planBusy, planError } from "./plan-error.ts";
+import { type PlanContext, planFile } from "./plan-file.ts";
+import { planPage } from "./plan-page.ts";
+import type { Resource } from "./resource.ts";
+
+/** The response to a request. A descriptor it reads from stays with whoever located `resource`. */
+export function planResponse(head: RequestHead, resource: Resource, context: PlanContext): ResponsePlan {
+  return finish(head, planFor(head, resource, context));
+}
+
+/** The response to something that never became a request, or that broke off; `head` where there is one. */
+export function planRefusal(refusal: Refusal, head: RequestHead | undefined): ResponsePlan {
+  return finish(head, planError(head, refusal));
+}
+
+function planFor(head: RequestHead, resource: Resource, context: PlanContext): ResponsePlan {
+  switch (resource.kind) {
+    case "file":
+      return planFile(head, resource.facts, resource.content, context);
+    case "page":
+      return planPage(head, resource.page, context.now);
+    case "redirect":
+      return planRedirect(resource.location);
+    case "options":
+      return planOptions(resource.allow);
+    case "refused":
+      return planError(head, resource);
+    case "busy":
+      return planBusy(head, resource.reason, resource.retryAfter);
+    default:
+      return unreachable(resource);
+  }
+}
+
+function planRedirect(location: string): ResponsePlan {
+  const fields = [
+    { name: "Location", value: location },
+    { name: "Content-Length", value: "0" },
+  ];
+  return { status: 301, fields, body: { kind: "none" } };
+}
+
+/** 204 has no length either (RFC 9110 §8.6). */
+function planOptions(allow: string): ResponsePlan {
+  return { status: 204, fields: [{ name: "Allow", value: allow }], body: { kind: "none" } };
+}
+
+/** The last step, for every response: browsers must not guess types, and HEAD is GET without the body (RFC 9110 §9.3.2). */
+function finish(head: RequestHead | undefined, plan: ResponsePlan): ResponsePlan {
+  const fields = [...plan.fields, { name: "X-Content-Type-Options", value: "nosniff" }];
+  return { ...plan, fields, body: head?.method === "HEAD" ? { kind: "none" } : plan.body };
+}

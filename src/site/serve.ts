@@ -1,0 +1,152 @@
+/**
+ * What happens to a request, from top to bottom: its site, its resource, its plan, its answer.
+ */
+import type { Clock } from "../base/clock.ts";
+import { seconds, toUnixSeconds, type UnixSeconds } from "../base/units.ts";
+import type { ExchangeRecord, IncomingRequest, Refusal, ResponseWriter, Service } from "../http/exchange.ts";
+import { MessageMemo } from "../http/message-memo.ts";
+import { isGetOrHead } from "../http/method.ts";
+import type { RequestHead } from "../http/request-head.ts";
+import type { ResponsePlan } from "../http/response-plan.ts";
+import { chooseSite, type SiteChoice, type Sites } from "./choose-site.ts";
+import type { CachedFile } from "./file-cache.ts";
+import { type LocateContext, loadErrorPage, locate, release } from "./locate.ts";
+import { planRefusal, planResponse } from "./plan-response.ts";
+import type { RefusalReport } from "./refusal-report.ts";
+import type { Refused, Resource } from "./resource.ts";
+import { withErrorPage, withServerField } from "./response-fields.ts";
+import type { Site } from "./site.ts";
+
+export interface ServeOptions {
+  readonly sites: Sites;
+  readonly locating: LocateContext;
+  readonly clock: Clock;
+  /** The Server field; empty leaves it out. */
+  readonly server: string;
+  /** Random, made at start: see `PlanContext`. */
+  readonly boundaryNonce: string;
+  readonly refusals: RefusalReport;
+  record(exchange: ExchangeRecord): void;
+}
+
+const ALLOW = "GET, HEAD, OPTIONS";
+const RETRY_AFTER = seconds(5);
+/** Any of these makes the answer to a GET more than the whole file. */
+const CONDITIONS = ["range", "if-none-match", "if-modified-since", "if-match", "if-unmodified-since"] as const;
+
+export function createService(options: ServeOptions): Service {
+  const { sites, locating, clock } = options;
+
+  function answer(request: IncomingRequest, writer: ResponseWriter): void | Promise<void> {
+    const { head } = request;
+    const choice = chooseSite(sites, head.host);
+    if (choice.kind === "refused") return answerUnknownHost(choice, request, writer);
+    const { site } = choice;
+    if (isGetOrHead(head.method)) {
+      const cached = locating.files.lookup(site, head.path);
+      if (cached !== undefined) return settled(writer.send(planCached(cached, site, head)));
+    }
+    const resource = find(site, head);
+    if (resource instanceof Promise) return resource.then((found) => answerWith(found, site, request, writer));
+    return answerWith(resource, site, request, writer);
+  }
+
+  function find(site: Site, head: RequestHead): Resource | Promise<Resource> {
+    if (head.method === "OPTIONS") return { kind: "options", allow: ALLOW };
+    if (!isGetOrHead(head.method)) return methodNotAllowed();
+    return locate(locating, site, head);
+  }
+
+  function answerWith(
+    resource: Resource,
+    site: Site,
+    request: IncomingRequest,
+    writer: ResponseWriter,
+  ): void | Promise<void> {
+    report(resource, request);
+    let sending: ReturnType<ResponseWriter["send"]>;
+    try {
+      sending = writer.send(plan(request.head, resource, site));
+    } catch (fault) {
+      release(resource);
+      throw fault;
+    }
+    if (typeof sending === "string") {
+      release(resource);
+      return;
+    }
+    return sending.then(() => undefined).finally(() => release(resource));
+  }
+
+  function planCached(file: CachedFile, site: Site, head: RequestHead): ResponsePlan {
+    if (!isUnconditionalGet(head)) return plan(head, fileInMemory(file), site);
+    if (file.plan !== undefined) return file.plan;
+
+    const planned = { ...plan(head, fileInMemory(file), site), memo: new MessageMemo() };
+    // A date in the future is sent as the present one, which moves: such a plan holds for one response only.
+    if (file.facts.modified <= now()) file.plan = planned;
+    return planned;
+  }
+
+  /** @param site  undefined where there is none, or none that is sure */
+  function plan(head: RequestHead, resource: Resource, site: Site | undefined): ResponsePlan {
+    return complete(planResponse(head, resource, { now: now(), boundaryNonce: options.boundaryNonce }), site);
+  }
+
+  function planRefusedRequest(refusal: Refusal, head: RequestHead | undefined): ResponsePlan {
+    const choice = chooseSite(sites, head?.host);
+    return complete(planEarlyRefusal(refusal, head), choice.kind === "site" ? choice.site : undefined);
+  }
+
+  function complete(plan: ResponsePlan, site: Site | undefined): ResponsePlan {
+    const page = site && loadErrorPage(locating, site, plan.status);
+    return withServerField(page === undefined ? plan : withErrorPage(plan, page), options.server);
+  }
+
+  function now(): UnixSeconds {
+    return toUnixSeconds(clock.wall());
+  }
+
+  function answerUnknownHost(
+    choice: Extract<SiteChoice, { kind: "refused" }>,
+    request: IncomingRequest,
+    writer: ResponseWriter,
+  ): void | Promise<void> {
+    const hint = choice.nearest === undefined ? "" : `; did the client mean ${choice.nearest}?`;
+    options.refusals.add(`no site for host ${request.head.host?.name ?? "(none)"} from ${request.peer.address}${hint}`);
+    return settled(writer.send(plan(request.head, choice, undefined)));
+  }
+
+  function report(resource: Resource, { head, peer }: IncomingRequest): void {
+    if (resource.kind !== "refused") return;
+    if (resource.reason !== "traversal" && resource.reason !== "symlink-escape") return;
+    options.refusals.add(`refused ${head.path} from ${peer.address}: ${resource.reason}`);
+  }
+
+  return { answer, planRefusal: planRefusedRequest, record: options.record };
+}
+
+function methodNotAllowed(): Refused {
+  const fields = [{ name: "Allow", value: ALLOW }];
+  return { kind: "refused", status: 405, reason: "method-not-allowed", fields };
+}
+
+/** What the protocol itself refuses; two statuses bring a field of their own (RFC 9110 §15.5.6, §15.6.4). */
+function planEarlyRefusal(refusal: Refusal, head: RequestHead | undefined): ResponsePlan {
+  const plan = planRefusal(refusal, head);
+  if (refusal.status === 405) return { ...plan, fields: [...plan.fields, { name: "Allow", value: ALLOW }] };
+  if (refusal.status !== 503) return plan;
+  return { ...plan, fields: [...plan.fields, { name: "Retry-After", value: String(RETRY_AFTER) }] };
+}
+
+function fileInMemory({ facts, bytes }: CachedFile): Resource {
+  return { kind: "file", facts, content: { kind: "memory", bytes } };
+}
+
+function isUnconditionalGet({ method, fields }: RequestHead): boolean {
+  return method === "GET" && !CONDITIONS.some((name) => fields.has(name));
+}
+
+function settled(sending: ReturnType<ResponseWriter["send"]>): void | Promise<void> {
+  if (typeof sending !== "string") return sending.then(() => undefined);
+}

@@ -1,0 +1,88 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { REASONS, type Reason } from "../../src/http/reason.ts";
+import { ERROR_STATUSES } from "../../src/http/status.ts";
+import { renderErrorPage } from "../../src/site/error-page.ts";
+import { REASON_SENTENCES } from "../../src/site/reason-sentences.ts";
+
+const HTML = "text/html; charset=utf-8";
+const PLAIN = "text/plain; charset=utf-8";
+const PROBLEM = "application/problem+json";
+
+const decode = (bytes: Uint8Array) => new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+
+const forms: [name: string, accept: string | undefined, want: string][] = [
+  ["no Accept", undefined, PLAIN],
+  ["curl", "*/*", PLAIN],
+  ["a browser", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", HTML],
+  ["an old browser", "text/html, application/xhtml+xml, */*", HTML],
+  ["a browser that wants a picture", "image/avif,image/webp,*/*;q=0.8", PLAIN],
+  ["JSON", "application/json", PROBLEM],
+  ["problem+json", "application/problem+json", PROBLEM],
+  ["a program's library", "application/json, text/plain, */*", PROBLEM],
+  ["plain text", "text/plain", PLAIN],
+  ["plain text rather than HTML", "text/html;q=0.5, text/plain", PLAIN],
+  ["neither HTML nor JSON", "text/html;q=0, application/json;q=0, text/plain;q=0.1", PLAIN],
+  ["malformed", "<script>", PLAIN],
+];
+for (const [name, accept, want] of forms) {
+  test(`renderErrorPage: form for ${name}`, () => {
+    const page = renderErrorPage(404, "not-found", accept);
+    assert.equal(page.mediaType, want);
+    assert.equal(page.vary, "Accept");
+  });
+}
+
+test("renderErrorPage: plain text, to the byte", () => {
+  const want = `404 Not Found\n\n${REASON_SENTENCES["not-found"]}\n\nReason code: not-found\n`;
+  assert.equal(decode(renderErrorPage(404, "not-found", undefined).bytes), want);
+});
+
+test("renderErrorPage: the members of RFC 9457, and the reason", () => {
+  assert.deepEqual(JSON.parse(decode(renderErrorPage(403, "no-permission", "application/json").bytes)), {
+    type: "about:blank",
+    title: "Forbidden",
+    status: 403,
+    detail: REASON_SENTENCES["no-permission"],
+    reason: "no-permission",
+  });
+});
+
+test("renderErrorPage: HTML that needs nothing else and runs nothing", () => {
+  const html = decode(renderErrorPage(404, "not-found", "text/html").bytes);
+  assert.match(html, /^<!DOCTYPE html>/);
+  assert.match(html, /<title>404 Not Found<\/title>/);
+  assert.match(html, /<code>not-found<\/code>/);
+  assert.match(html, /color-scheme: ?light dark/);
+  assert.doesNotMatch(html, /<script|<link|<img|src=|url\(|https?:|@import| on\w+=/);
+  assert.ok(html.length < 2500, `${html.length} bytes`);
+});
+
+test("renderErrorPage: the same bytes each time, others for another status, reason or form", () => {
+  const page = renderErrorPage(404, "not-found", "text/html");
+  assert.equal(renderErrorPage(404, "not-found", "text/html;q=0.9"), page);
+  for (const other of [
+    renderErrorPage(403, "not-found", "text/html"),
+    renderErrorPage(404, "dotfile", "text/html"),
+    renderErrorPage(404, "not-found", undefined),
+  ]) {
+    assert.notDeepEqual(other.bytes, page.bytes);
+  }
+});
+
+test("renderErrorPage: every status and reason has its code in every form", () => {
+  for (const status of ERROR_STATUSES) {
+    for (const reason of Object.keys(REASONS) as Reason[]) {
+      for (const accept of ["text/html", "text/plain", "application/json"]) {
+        const text = decode(renderErrorPage(status, reason, accept).bytes);
+        assert.ok(text.includes(reason) && text.includes(String(status)), `${status} ${reason} ${accept}`);
+      }
+    }
+  }
+});
+
+for (const [reason, sentence] of Object.entries(REASON_SENTENCES)) {
+  test(`the sentence for ${reason} is one that can stand in HTML as it is`, () => {
+    assert.match(sentence, /^[A-Z][^<>&"]+\.$/);
+  });
+}
