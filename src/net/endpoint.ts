@@ -1,0 +1,67 @@
+/**
+ * What one listening socket is bound to.
+ */
+import type { ListenOptions } from "node:net";
+import { unreachable } from "../base/unreachable.ts";
+import type { ListenAddress } from "../config/listen-address.ts";
+
+export type Endpoint =
+  /** `host`: an address without brackets, or a name that binding looks up. */
+  | { readonly kind: "tcp"; readonly host: string; readonly port: number }
+  | { readonly kind: "unix"; readonly path: string };
+
+/** Every socket one word of the `address` option asks for. `*` is all of IPv4 and all of IPv6, a socket each. */
+export function endpointsFor(address: ListenAddress, port: number): readonly Endpoint[] {
+  switch (address.kind) {
+    case "every":
+      return [
+        { kind: "tcp", host: "0.0.0.0", port },
+        { kind: "tcp", host: "::", port },
+      ];
+    case "ip":
+      return [{ kind: "tcp", host: address.address, port }];
+    case "name":
+      return [{ kind: "tcp", host: address.name, port }];
+    case "unix":
+      return [{ kind: "unix", path: address.path }];
+    default:
+      return unreachable(address);
+  }
+}
+
+export function toListenOptions(endpoint: Endpoint, backlog: number): ListenOptions {
+  if (endpoint.kind === "unix") return { path: endpoint.path, backlog };
+  // Each family has its own socket: `::` must not take IPv4's place silently.
+  return { host: endpoint.host, port: endpoint.port, backlog, ipv6Only: endpoint.host.includes(":"), exclusive: true };
+}
+
+/** As people write it: `127.0.0.1:8080`, `[::1]:8080`, `unix:/run/x`. */
+export function formatEndpoint(endpoint: Endpoint): string {
+  if (endpoint.kind === "unix") return `unix:${endpoint.path}`;
+  return `${endpoint.host.includes(":") ? `[${endpoint.host}]` : endpoint.host}:${endpoint.port}`;
+}
+
+/** Why an endpoint could not be bound, and what would help: the end of a sentence that names the endpoint. */
+export function explainListenFault(code: string | undefined, endpoint: Endpoint): string {
+  switch (code) {
+    case "EADDRINUSE":
+      return endpoint.kind === "unix"
+        ? "another program listens there, or it is not a socket"
+        : "the port is in use; choose another with -p, or stop the program that has it";
+    case "EACCES":
+      return endpoint.kind === "tcp" && endpoint.port < 1024 && endpoint.port !== 0
+        ? "permission denied; ports below 1024 are for root, try -p 8080"
+        : "permission denied";
+    case "EADDRNOTAVAIL":
+      return "this machine does not have that address";
+    case "EAFNOSUPPORT":
+      return "this machine does not speak that address family";
+    case "ENOTFOUND":
+    case "EAI_AGAIN":
+      return "the name is not known";
+    case "ENOENT":
+      return "there is no such directory";
+    default:
+      return code ?? "unknown fault";
+  }
+}

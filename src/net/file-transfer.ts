@@ -1,0 +1,105 @@
+/**
+ * Sends slices of an open file: one re-used buffer, one read and one write at a time, as fast as the client takes it.
+ */
+import { fstatSync, read } from "node:fs";
+import type { FileIdentity } from "../http/file-facts.ts";
+import type { BodyPlan, OpenSource } from "../http/response-plan.ts";
+import type { BufferPool } from "./buffer-pool.ts";
+
+export type FileBody = Extract<BodyPlan, { kind: "file" | "parts" }>;
+
+/** `changed`: the file is no longer what the head announced; only cutting the connection is honest. */
+export type TransferOutcome = "sent" | "client-gone" | "changed";
+
+/** The stream the transfer writes to. Resolves when the chunks may be re-used: false when the client has gone. */
+export type SendChunks = (chunk: Uint8Array, second?: Uint8Array) => boolean | Promise<boolean>;
+
+type Piece =
+  | { readonly kind: "text"; readonly bytes: Uint8Array }
+  | { readonly kind: "slice"; readonly start: number; readonly end: number };
+
+/**
+ * @param head  the response head; leaves together with the first slice
+ * @param send  called for one write at a time, never after it said false
+ */
+export async function transferFile(
+  head: Uint8Array,
+  body: FileBody,
+  buffers: BufferPool,
+  send: SendChunks,
+): Promise<TransferOutcome> {
+  const buffer = buffers.take();
+  try {
+    return await transferPieces(head, piecesOf(body), body.source, buffer, send);
+  } finally {
+    buffers.give(buffer);
+  }
+}
+
+async function transferPieces(
+  head: Uint8Array,
+  pieces: readonly Piece[],
+  source: OpenSource,
+  buffer: Buffer,
+  send: SendChunks,
+): Promise<TransferOutcome> {
+  // Text waits for the slice after it, so that a head never makes a packet of its own.
+  let text = head;
+  const last = pieces.findLast((piece) => piece.kind === "slice");
+  for (const piece of pieces) {
+    if (piece.kind === "text") {
+      text = text.length === 0 ? piece.bytes : Buffer.concat([text, piece.bytes]);
+      continue;
+    }
+    for (let position = piece.start; position < piece.end; ) {
+      const wanted = Math.min(buffer.length, piece.end - position);
+      if (!(await readFully(source.descriptor, buffer, wanted, position))) return "changed";
+      position += wanted;
+      // Looked at before the last bytes leave: the client must not get a complete body made of two versions.
+      if (piece === last && position === piece.end && !isUnchanged(source)) return "changed";
+      const slice = buffer.subarray(0, wanted);
+      if (!(await (text.length === 0 ? send(slice) : send(text, slice)))) return "client-gone";
+      text = NOTHING;
+    }
+  }
+  if (text.length > 0 && !(await send(text))) return "client-gone";
+  return "sent";
+}
+
+const NOTHING = new Uint8Array(0);
+
+function piecesOf(body: FileBody): readonly Piece[] {
+  if (body.kind === "file") return [{ kind: "slice", start: body.start, end: body.end }];
+  const pieces: Piece[] = [];
+  for (const { preamble, start, end } of body.parts) {
+    pieces.push({ kind: "text", bytes: preamble }, { kind: "slice", start, end });
+  }
+  pieces.push({ kind: "text", bytes: body.epilogue });
+  return pieces;
+}
+
+/** @returns false when the file ends before `length` bytes are read */
+async function readFully(descriptor: number, buffer: Buffer, length: number, position: number): Promise<boolean> {
+  for (let filled = 0; filled < length; ) {
+    const count = await readSome(descriptor, buffer, filled, length - filled, position + filled);
+    if (count === 0) return false;
+    filled += count;
+  }
+  return true;
+}
+
+function readSome(fd: number, buffer: Buffer, offset: number, length: number, position: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    read(fd, buffer, offset, length, position, (error, count) => (error === null ? resolve(count) : reject(error)));
+  });
+}
+
+function isUnchanged({ descriptor, identity }: OpenSource): boolean {
+  const now = fstatSync(descriptor, { bigint: true });
+  return isSameContent(identity, BigInt(now.size), now.mtimeNs);
+}
+
+// Link count, owner and rights may change during a download; size and modification time may not.
+function isSameContent(identity: FileIdentity, size: bigint, modifiedNs: bigint): boolean {
+  return size === BigInt(identity.size) && modifiedNs === identity.modifiedNs;
+}

@@ -1,0 +1,37 @@
+/**
+ * One client's byte stream, TCP or TLS: the door between the connection and whatever carries its bytes.
+ */
+import type { Bytes } from "../base/units.ts";
+import type { PeerAddress } from "../http/exchange.ts";
+
+export interface Transport {
+  readonly peer: PeerAddress;
+  /** How many written bytes still wait for the client to take them. Moves while the client reads. */
+  readonly unsent: Bytes;
+  /**
+   * Hands bytes over: one chunk, or two that leave together.
+   *
+   * @returns true when the kernel has all of them, so that the chunks may be re-used; false when some wait: the chunks
+   *          must then stay as they are, and nothing more be written, until `onDrained`
+   */
+  write(chunk: Uint8Array, second?: Uint8Array): boolean;
+  /** Stops delivering bytes, so that the client feels it; what has been read already may still come. */
+  pause(): void;
+  resume(): void;
+  /** Closes the writing side after what was written; reading goes on. The transport closes when both sides have ended. */
+  end(): void;
+  /** Closes both sides now. `onClosed` follows. */
+  destroy(): void;
+}
+
+/** Who listens to a transport. No event comes while a call to the transport is under way, but `onClosed` in `destroy`. */
+export interface TransportEvents {
+  /** @param chunk  belongs to the transport: valid only during the call */
+  onBytes(chunk: Buffer): void;
+  /** The client has closed its writing side. */
+  onEnd(): void;
+  /** Everything written is with the kernel. */
+  onDrained(): void;
+  /** The last event. */
+  onClosed(): void;
+}
