@@ -1,0 +1,48 @@
+/**
+ * Settings become the sites that requests are answered from.
+ */
+import { statSync } from "node:fs";
+import type { AbsolutePath } from "../base/absolute-path.ts";
+import { errorCode, StartupError } from "../base/errors.ts";
+import type { Turn } from "../base/turn.ts";
+import type { Settings, SiteSettings } from "../config/settings.ts";
+import { describeSystemError } from "../observe/thrown.ts";
+import type { Sites } from "../site/choose-site.ts";
+import { DocumentRoot, probeDescriptorPaths } from "../site/document-root.ts";
+import { HostDirectories } from "../site/host-directories.ts";
+import type { Site } from "../site/site.ts";
+
+/** @throws StartupError for a document root that cannot be served */
+export function buildSites(settings: Settings, turn: Turn): Sites {
+  const descriptorPaths = probeDescriptorPaths();
+  const buildSite = (name: string, rules: SiteSettings): Site => {
+    checkDocumentRoot(rules.docbase);
+    return { name, root: new DocumentRoot({ path: rules.docbase, turn, descriptorPaths }), rules };
+  };
+  const main = buildSite("main", settings.main);
+  const named = new Map([...settings.virtualHosts].map(([name, rules]) => [name, buildSite(name, rules)] as const));
+  const directories = settings.server.virthost ? new HostDirectories(main.root, main.rules, turn) : undefined;
+  return { main, named, directories, defaultHost: settings.server.defaultHost };
+}
+
+function checkDocumentRoot(path: AbsolutePath): void {
+  try {
+    if (!statSync(path).isDirectory()) throw new StartupError(`docbase ${path} is not a directory`);
+    // Only who may enter the directory finds the dot in it. (access(2) would ask for the real user, not the effective one.)
+    statSync(`${path}/.`);
+  } catch (cause) {
+    if (cause instanceof StartupError) throw cause;
+    throw new StartupError(`cannot serve docbase ${path}: ${explain(cause)}`, { cause });
+  }
+}
+
+function explain(cause: unknown): string {
+  switch (errorCode(cause)) {
+    case "ENOENT":
+      return "there is no such directory; name one with -b";
+    case "EACCES":
+      return "permission denied; the server's user needs the right to enter it";
+    default:
+      return describeSystemError(cause);
+  }
+}

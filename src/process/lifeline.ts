@@ -1,0 +1,86 @@
+/**
+ * The server's word to whoever started it: that it serves, or why it does not. In the foreground it is printed; a
+ * daemon sends it to the command that waits (`launch.ts`) and then cuts every tie to it: the channel, the working
+ * directory, the standard error.
+ */
+import { closeSync, openSync, writeSync } from "node:fs";
+import { DAEMON_MARK, type LaunchMessage } from "./launch-message.ts";
+
+export interface Lifeline {
+  readonly isDaemon: boolean;
+  /**
+   * The server is listening. `lines` are for the user: what serves where.
+   *
+   * @param crashLog  a daemon's: the file that gets what Node itself prints, such as the stack of a crash; else it is lost
+   */
+  reportReady(lines: readonly string[], crashLog?: string): Promise<void>;
+  /** The server cannot start. The caller ends the process with that status. */
+  reportFailure(message: string, exitStatus: number): Promise<void>;
+}
+
+/**
+ * Call it once, first of all: it takes the mark of a daemon out of the environment, so that no other process inherits it.
+ *
+ * @param onAbandoned  a daemon's: the command has gone before anything was reported, so there is no use in starting
+ */
+export function openLifeline(onAbandoned: () => void): Lifeline {
+  const isDaemon = process.env[DAEMON_MARK] === "1" && process.send !== undefined;
+  delete process.env[DAEMON_MARK];
+  return isDaemon ? openDaemonLifeline(onAbandoned) : FOREGROUND;
+}
+
+const FOREGROUND: Lifeline = {
+  isDaemon: false,
+  reportReady: async (lines) => writeSafely(1, lines.map((line) => `${line}\n`).join("")),
+  reportFailure: async (message) => writeSafely(2, `${message}\n`),
+};
+
+function openDaemonLifeline(onAbandoned: () => void): Lifeline {
+  process.once("disconnect", onAbandoned);
+  // It may have gone before this process could listen for that.
+  if (!process.connected) setImmediate(onAbandoned);
+  const report = async (message: LaunchMessage): Promise<void> => {
+    process.off("disconnect", onAbandoned);
+    await send(message);
+    if (process.connected) process.disconnect();
+  };
+  return {
+    isDaemon: true,
+    reportReady: async (lines, crashLog = "/dev/null") => {
+      process.chdir("/");
+      redirectStandardError(crashLog);
+      await report({ kind: "ready", lines });
+    },
+    reportFailure: (message, exitStatus) => report({ kind: "failed", message, exitStatus }),
+  };
+}
+
+/** Resolves when the message is with the kernel, or the command has gone. */
+function send(message: LaunchMessage): Promise<void> {
+  return new Promise((resolve) => {
+    if (process.send === undefined || !process.connected) return resolve();
+    process.send(message, undefined, undefined, () => resolve());
+  });
+}
+
+/**
+ * The pipe to the command ends with the command, and a write to a broken pipe would be an error of its own. open(2)
+ * gives the lowest free number, so after the close it is 2 again.
+ */
+function redirectStandardError(path: string): void {
+  closeSync(2);
+  try {
+    openSync(path, "a");
+  } catch {
+    openSync("/dev/null", "a");
+  }
+}
+
+/** A console that has gone away is no reason not to serve. */
+function writeSafely(descriptor: number, text: string): void {
+  try {
+    writeSync(descriptor, text);
+  } catch {
+    // Nobody is there to read it.
+  }
+}

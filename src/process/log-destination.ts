@@ -1,0 +1,133 @@
+/**
+ * Where the logs go. `planAccessLog` and `planErrorLog` decide, `openLog` opens.
+ *
+ *     access log   `-`: standard output.  Set by somebody: that file or no start.  Left at its default: that file, or
+ *                  else `access.log` in the user's state directory, and the start says so
+ *     error log    `-`: standard error.  Set to a file: that file or no start.  Not set: the console, or for a daemon,
+ *                  which has none, `comanche_error_log` beside the access log, or else in the state directory
+ */
+import { constants, mkdirSync, openSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { type AbsolutePath, absolutePath } from "../base/absolute-path.ts";
+import { StartupError } from "../base/errors.ts";
+import { describeSystemError } from "../observe/thrown.ts";
+
+/** `logfile` or `errorlog` as it stands in the settings. */
+export interface LogWish {
+  readonly target: AbsolutePath | "-";
+  /** False when nobody set it. */
+  readonly isSet: boolean;
+}
+
+export interface LogSurroundings {
+  readonly isDaemon: boolean;
+  readonly stateDirectory: AbsolutePath;
+}
+
+export type LogPlan =
+  | { readonly kind: "standard" }
+  /** The first that can be opened. A state directory is made when it is needed. */
+  | { readonly kind: "file"; readonly candidates: readonly LogCandidate[] }
+  | { readonly kind: "impossible"; readonly why: string };
+
+export interface LogCandidate {
+  readonly path: AbsolutePath;
+  readonly isInStateDirectory: boolean;
+}
+
+/** The descriptor is the caller's to close. */
+export interface OpenedLog {
+  readonly descriptor: number;
+  /** The path, or `standard output`, `standard error`. */
+  readonly name: string;
+  /** Undefined for a standard stream. */
+  readonly path: AbsolutePath | undefined;
+  /** What the operator should know: the log is not where it would be expected. */
+  readonly notice: string | undefined;
+}
+
+export type LogKind = "access log" | "error log";
+
+export function planAccessLog(wish: LogWish, { isDaemon, stateDirectory }: LogSurroundings): LogPlan {
+  if (wish.target === "-") return isDaemon ? withoutConsole("logfile", "standard output") : { kind: "standard" };
+  const wanted: LogCandidate = { path: wish.target, isInStateDirectory: false };
+  return { kind: "file", candidates: wish.isSet ? [wanted] : [wanted, below(stateDirectory, "access.log")] };
+}
+
+/** @param accessLog  where the access log went; undefined for standard output */
+export function planErrorLog(wish: LogWish, accessLog: AbsolutePath | undefined, around: LogSurroundings): LogPlan {
+  if (wish.target !== "-") {
+    return { kind: "file", candidates: [{ path: wish.target, isInStateDirectory: false }] };
+  }
+  if (!around.isDaemon) return { kind: "standard" };
+  if (wish.isSet) return withoutConsole("errorlog", "standard error");
+  const fallback = below(around.stateDirectory, ERROR_LOG_NAME);
+  // Beside /dev/null is no place for a file.
+  if (accessLog === undefined || accessLog.startsWith("/dev/")) return { kind: "file", candidates: [fallback] };
+  const beside = absolutePath(join(dirname(accessLog), ERROR_LOG_NAME));
+  return { kind: "file", candidates: [{ path: beside, isInStateDirectory: false }, fallback] };
+}
+
+/** @throws StartupError when no candidate can be opened, or the plan is impossible */
+export function openLog(kind: LogKind, plan: LogPlan): OpenedLog {
+  switch (plan.kind) {
+    case "impossible":
+      throw new StartupError(plan.why);
+    case "standard":
+      return openStandard(kind);
+    case "file":
+      return openFirst(kind, plan.candidates);
+  }
+}
+
+const ERROR_LOG_NAME = "comanche_error_log";
+
+function withoutConsole(key: string, stream: string): LogPlan {
+  return {
+    kind: "impossible",
+    why: `${key} = - is the ${stream}, which a daemon does not have: name a file, or add -d`,
+  };
+}
+
+function below(stateDirectory: AbsolutePath, name: string): LogCandidate {
+  return { path: absolutePath(join(stateDirectory, name)), isInStateDirectory: true };
+}
+
+function openFirst(kind: LogKind, candidates: readonly LogCandidate[]): OpenedLog {
+  const failures: string[] = [];
+  for (const { path, isInStateDirectory } of candidates) {
+    try {
+      if (isInStateDirectory) mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+      const descriptor = openSync(path, APPEND_WITHOUT_WAITING, 0o640);
+      const notice = failures.length === 0 ? undefined : `${kind}: ${failures.join("; ")}: using ${path}`;
+      return { descriptor, name: path, path, notice };
+    } catch (error) {
+      failures.push(`cannot write ${path} (${describeSystemError(error)})`);
+    }
+  }
+  const key = kind === "access log" ? "logfile" : "errorlog";
+  throw new StartupError(`${kind}: ${failures.join("; ")}: set ${key} to a file that this user may write`);
+}
+
+// O_NONBLOCK: a named pipe that nobody reads is an error and not an endless wait, and one that is full gives EAGAIN
+// instead of holding one of the few file-system threads. Regular files ignore the flag.
+const APPEND_WITHOUT_WAITING =
+  constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK | constants.O_NOCTTY;
+
+function openStandard(kind: LogKind): OpenedLog {
+  if (kind === "error log") return { descriptor: 2, name: "standard error", path: undefined, notice: undefined };
+  return { descriptor: openStandardOutput(), name: "standard output", path: undefined, notice: undefined };
+}
+
+/**
+ * Standard output once more, so that O_NONBLOCK holds for us and not for the other programs that share it: without it
+ * a reader that stalls would hold a thread, and the process could not even exit.
+ */
+function openStandardOutput(): number {
+  try {
+    return openSync("/proc/self/fd/1", APPEND_WITHOUT_WAITING & ~constants.O_CREAT);
+  } catch {
+    // A socket, a pipe of another user, or no /proc.
+    return 1;
+  }
+}

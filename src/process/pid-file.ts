@@ -1,0 +1,246 @@
+/**
+ * The PID file: who is serving, and the lock that keeps a second server from starting by mistake.
+ *
+ * It holds the number and a line feed and nothing else, so that `kill $(cat FILE)` works. It appears whole: written
+ * under another name, then linked to its own, which fails when that exists.
+ *
+ * A number alone does not tell who bears it now: after a crash it may be given to another process. The holder has
+ * gone when there is no such process, or when the one there is started after the file was written and is no Comanche
+ * either. The second half is for machines without a clock battery: when their clock is set, everything that runs seems
+ * to have started later than its files say. A wrong guess is thus towards "running", which the operator can mend by
+ * removing the file, and never a signal to somebody else's process that is not node.
+ */
+import { randomBytes } from "node:crypto";
+import {
+  accessSync,
+  type BigIntStats,
+  closeSync,
+  constants,
+  fstatSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import { type AbsolutePath, absolutePath } from "../base/absolute-path.ts";
+import { errorCode, StartupError } from "../base/errors.ts";
+import { type UnixMilliseconds, unixMilliseconds } from "../base/units.ts";
+import { describeSystemError } from "../observe/thrown.ts";
+import { lookAtProcess, type ProcessLook } from "./process-look.ts";
+import { runtimeDirectory, stateDirectory, type UserFacts } from "./user-directories.ts";
+
+export type PidFileContent =
+  | { readonly kind: "absent" }
+  /** Nothing in it: the machine stopped before it reached the disk. */
+  | { readonly kind: "empty"; readonly version: string }
+  | { readonly kind: "pid"; readonly pid: number; readonly writtenAt: UnixMilliseconds; readonly version: string }
+  /** Something else is in it, so it is none of our files. */
+  | { readonly kind: "foreign" };
+
+/** Who asks whether the holder of a PID file still runs. */
+export interface Asker {
+  readonly pid: number;
+  readonly command: string | undefined;
+}
+
+/** A path the PID file may have. */
+export interface PidFilePlace {
+  readonly path: AbsolutePath;
+  /** Its folder is made when it is needed. */
+  readonly isInStateDirectory: boolean;
+}
+
+/**
+ * Where the PID file may be, best place first: as it is set; for root /run; else the runtime directory of the user's
+ * session, and the state directory for who has no session.
+ */
+export function pidFilePlaces(setting: AbsolutePath | undefined, user: UserFacts): readonly PidFilePlace[] {
+  if (setting !== undefined) return [{ path: setting, isInStateDirectory: false }];
+  if (user.isRoot) return [{ path: absolutePath("/run/comanche.pid"), isInStateDirectory: false }];
+  const runtime = runtimeDirectory(user);
+  const state = { path: absolutePath(join(stateDirectory(user), FILE_NAME)), isInStateDirectory: true };
+  if (runtime === undefined) return [state];
+  return [{ path: absolutePath(join(runtime, FILE_NAME)), isInStateDirectory: false }, state];
+}
+
+/**
+ * Whether the process of that number is the one that wrote the file.
+ *
+ * @param asker  a file with the asker's own number was left by an earlier process: in a container numbers repeat
+ */
+export function judgeHolder(
+  file: { readonly pid: number; readonly writtenAt: UnixMilliseconds },
+  look: ProcessLook,
+  asker: Asker,
+): "running" | "gone" {
+  if (look.kind === "gone" || file.pid === asker.pid) return "gone";
+  if (look.identity === undefined) return "running";
+  if (look.identity.startedAt <= file.writtenAt + START_TOLERANCE_MS) return "running";
+  const { command } = look.identity;
+  return command === asker.command || command.startsWith("comanche") ? "running" : "gone";
+}
+
+/** @throws StartupError when there is a file that cannot be read */
+export function readPidFile(path: AbsolutePath): PidFileContent {
+  try {
+    return readOnce(path);
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return { kind: "absent" };
+    throw new StartupError(`cannot read PID file ${path}: ${describeSystemError(error)}`, { cause: error });
+  }
+}
+
+/** The process that the file names and that still runs. */
+export function findHolder(content: PidFileContent): number | undefined {
+  if (content.kind !== "pid") return undefined;
+  const judged = judgeHolder(content, lookAtProcess(content.pid), lookAtSelf());
+  return judged === "running" ? content.pid : undefined;
+}
+
+/** Our PID file, from `acquirePidFile` until `release`. */
+export interface PidFile {
+  readonly path: AbsolutePath;
+  /**
+   * Removes the file if it is still ours. One that cannot be removed, because the user was changed, is left to the next
+   * start, which takes it over.
+   */
+  release(): void;
+}
+
+/**
+ * Takes the first place whose folder can be written.
+ *
+ * @throws StartupError when another server runs, or the file cannot be written
+ */
+export function acquirePidFile(places: readonly PidFilePlace[]): PidFile {
+  const path = choosePath(places);
+  const temporary = absolutePath(`${path}.${randomBytes(6).toString("hex")}`);
+  try {
+    writeFileSync(temporary, `${process.pid}\n`, { flag: "wx", mode: 0o644 });
+    putInPlace(temporary, path);
+    const version = readVersion(path);
+    return {
+      path,
+      release: () => {
+        if (readVersion(path) === version) removeIfPossible(path);
+      },
+    };
+  } catch (error) {
+    if (error instanceof StartupError) throw error;
+    const why = describeSystemError(error);
+    throw new StartupError(`cannot write PID file ${path}: ${why}: set pidfile to a file that this user may write`, {
+      cause: error,
+    });
+  } finally {
+    removeIfPossible(temporary);
+  }
+}
+
+const FILE_NAME = "comanche.pid";
+// /proc counts from a boot time in whole seconds.
+const START_TOLERANCE_MS = 2000;
+const MAX_TRIES = 100;
+
+/**
+ * Links the temporary file to `path`. Where a dead server's file is, of several starters only the one that holds the
+ * turn may replace it: the turn is a lock of the same kind, named after the very file to be replaced. So nobody ever
+ * removes a file that another has just put there; and the turn of a starter that died is taken over likewise.
+ */
+function putInPlace(temporary: AbsolutePath, path: AbsolutePath): void {
+  for (let tries = 0; tries < MAX_TRIES; tries++) {
+    if (tryLink(temporary, path)) return;
+    const content = readPidFile(path);
+    if (content.kind === "absent") continue;
+    if (content.kind === "foreign") throw new StartupError(`${path} is not a PID file: set pidfile to another path`);
+    const holder = findHolder(content);
+    if (holder !== undefined) throw new StartupError(`already running with PID ${holder} (PID file ${path})`);
+    const turn = absolutePath(`${path}.${content.version}`);
+    putInPlace(temporary, turn);
+    if (readVersion(path) === content.version) {
+      // Puts our number in place and ends the turn in one step.
+      renameSync(turn, path);
+      return;
+    }
+    removeIfPossible(turn);
+  }
+  throw new StartupError(`PID file ${path} does not stay the same long enough to be taken`);
+}
+
+/** Text and version are those of one file, whatever takes its name meanwhile. */
+function readOnce(path: AbsolutePath): PidFileContent {
+  // O_NONBLOCK: a named pipe must not make us wait.
+  const descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const stat = fstatSync(descriptor, { bigint: true });
+    const version = formatVersion(stat);
+    const text = readFileSync(descriptor, "latin1");
+    if (text.trim() === "") return { kind: "empty", version };
+    if (!/^[1-9][0-9]{0,9}\s*$/.test(text)) return { kind: "foreign" };
+    return { kind: "pid", pid: Number(text), writtenAt: unixMilliseconds(Number(stat.mtimeNs / 1_000_000n)), version };
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** Inode and time: a new file may get the inode of one that was just removed. */
+function readVersion(path: AbsolutePath): string | undefined {
+  const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return stat === undefined ? undefined : formatVersion(stat);
+}
+
+function formatVersion({ ino, mtimeNs }: BigIntStats): string {
+  return `${ino}-${mtimeNs}`;
+}
+
+function tryLink(from: AbsolutePath, to: AbsolutePath): boolean {
+  try {
+    linkSync(from, to);
+    return true;
+  } catch (error) {
+    if (errorCode(error) === "EEXIST") return false;
+    throw error;
+  }
+}
+
+function choosePath(places: readonly PidFilePlace[]): AbsolutePath {
+  const [first, ...others] = places;
+  if (first === undefined) throw new Error("no place for the PID file");
+  if (others.length > 0 && !isWritableFolder(dirname(first.path))) return choosePath(others);
+  if (first.isInStateDirectory) makeFolderIfPossible(dirname(first.path));
+  return first.path;
+}
+
+function isWritableFolder(folder: string): boolean {
+  try {
+    accessSync(folder, constants.W_OK | constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function makeFolderIfPossible(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  } catch {
+    // Writing the file then fails and says why.
+  }
+}
+
+function removeIfPossible(path: AbsolutePath): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // It is stale then, and the next start sees that.
+  }
+}
+
+function lookAtSelf(): Asker {
+  const look = lookAtProcess(process.pid);
+  return { pid: process.pid, command: look.kind === "alive" ? look.identity?.command : undefined };
+}

@@ -1,0 +1,85 @@
+/**
+ * What can be seen of another process from outside: whether it lives, what it is called, since when.
+ *
+ * Name and start come from /proc/PID/stat (proc_pid_stat(5)); where there is no /proc only the first is known.
+ */
+import { readFileSync } from "node:fs";
+import { errorCode } from "../base/errors.ts";
+import { type UnixMilliseconds, unixMilliseconds } from "../base/units.ts";
+
+export type ProcessLook =
+  /** There is none of that number, or it has ended and only waits for its parent to notice. */
+  | { readonly kind: "gone" }
+  | { readonly kind: "alive"; readonly mayBeSignalled: boolean; readonly identity: ProcessIdentity | undefined };
+
+export interface ProcessIdentity {
+  /** At most 15 bytes: `node`, or the beginning of a title the process has given itself. */
+  readonly command: string;
+  /** In hundredths of a second since the machine started; does not change when the wall clock is set. */
+  readonly startTicks: number;
+  /** As exact as the boot time: a second, and as right as the clock was never set since. */
+  readonly startedAt: UnixMilliseconds;
+}
+
+export function lookAtProcess(pid: number): ProcessLook {
+  const signal = trySignal(pid);
+  if (signal === "gone") return { kind: "gone" };
+  const stat = readProc(`/proc/${pid}/stat`);
+  const parsed = stat === undefined ? undefined : parseProcessStat(stat);
+  if (parsed !== undefined && ENDED_STATES.has(parsed.state)) return { kind: "gone" };
+  const boot = parseBootTime(readProc("/proc/stat") ?? "");
+  const identity =
+    parsed === undefined || boot === undefined
+      ? undefined
+      : {
+          command: parsed.command,
+          startTicks: parsed.startTicks,
+          startedAt: unixMilliseconds((boot + parsed.startTicks / TICKS_A_SECOND) * 1000),
+        };
+  return { kind: "alive", mayBeSignalled: signal === "allowed", identity };
+}
+
+export interface ProcessStat {
+  readonly command: string;
+  readonly state: string;
+  readonly startTicks: number;
+}
+
+/** @param text  of /proc/PID/stat. The command stands in parentheses and may hold blanks and parentheses itself. */
+export function parseProcessStat(text: string): ProcessStat | undefined {
+  const match = /^\d+ \((.*)\) (\S) (.*)/s.exec(text);
+  if (match === null) return undefined;
+  const [, command = "", state = "", rest = ""] = match;
+  const startTicks = Number(rest.split(" ")[START_TIME_AFTER_STATE]);
+  return Number.isSafeInteger(startTicks) ? { command, state, startTicks } : undefined;
+}
+
+/** When the machine started, in seconds since 1970, from the text of /proc/stat. */
+export function parseBootTime(text: string): number | undefined {
+  const match = /^btime (\d+)$/m.exec(text);
+  return match === null ? undefined : Number(match[1]);
+}
+
+// Zombie; dead.
+const ENDED_STATES: ReadonlySet<string> = new Set(["Z", "X", "x"]);
+// USER_HZ: what /proc counts in, whatever the kernel's own tick.
+const TICKS_A_SECOND = 100;
+// Field 22; the fields after the state begin with number 4.
+const START_TIME_AFTER_STATE = 22 - 4;
+
+function trySignal(pid: number): "gone" | "allowed" | "forbidden" {
+  try {
+    process.kill(pid, 0);
+    return "allowed";
+  } catch (error) {
+    return errorCode(error) === "EPERM" ? "forbidden" : "gone";
+  }
+}
+
+function readProc(path: string): string | undefined {
+  try {
+    return readFileSync(path, "latin1");
+  } catch {
+    return undefined;
+  }
+}

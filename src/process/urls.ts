@@ -1,0 +1,36 @@
+/**
+ * The addresses one can open in a browser for what is bound.
+ */
+import type { NetworkInterfaceInfo } from "node:os";
+import { type Endpoint, formatEndpoint } from "../net/endpoint.ts";
+
+export type Interfaces = Readonly<Record<string, readonly NetworkInterfaceInfo[] | undefined>>;
+
+/** One line for each address. A socket bound to every address is reachable by each that the machine has. */
+export function urlsFor(endpoints: readonly Endpoint[], interfaces: Interfaces): readonly string[] {
+  const urls = endpoints.flatMap((endpoint) =>
+    endpoint.kind === "unix"
+      ? [formatEndpoint(endpoint)]
+      : hostsFor(endpoint.host, interfaces).map((host) => formatUrl(host, endpoint.port)),
+  );
+  return [...new Set(urls)];
+}
+
+function hostsFor(host: string, interfaces: Interfaces): readonly string[] {
+  if (host === "0.0.0.0") return ["127.0.0.1", ...addressesOf("IPv4", interfaces)];
+  if (host === "::") return ["::1", ...addressesOf("IPv6", interfaces)];
+  return [host];
+}
+
+/** Link-local addresses are left out: they need a zone, which no URL carries. */
+function addressesOf(family: "IPv4" | "IPv6", interfaces: Interfaces): readonly string[] {
+  return Object.values(interfaces)
+    .flatMap((addresses) => addresses ?? [])
+    .filter((address) => address.family === family && !address.internal && !address.address.startsWith("fe80:"))
+    .map(({ address }) => address);
+}
+
+function formatUrl(host: string, port: number): string {
+  const name = host.includes(":") ? `[${host}]` : host;
+  return port === 80 ? `http://${name}/` : `http://${name}:${port}/`;
+}

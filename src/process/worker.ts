@@ -1,0 +1,141 @@
+/**
+ * The part of the server that talks to the network: here the parts of the house are joined.
+ */
+import { randomBytes } from "node:crypto";
+import { type Clock, systemClock } from "../base/clock.ts";
+import { EventLoopTurn } from "../base/turn.ts";
+import type { Milliseconds } from "../base/units.ts";
+import type { Settings } from "../config/settings.ts";
+import { BufferPool } from "../net/buffer-pool.ts";
+import type { ConnectionContext, ConnectionLimits } from "../net/connection.ts";
+import { Connections } from "../net/connections.ts";
+import { type Endpoint, endpointsFor } from "../net/endpoint.ts";
+import { Listener } from "../net/listener.ts";
+import type { AccessLog } from "../observe/access-log.ts";
+import type { Events } from "../observe/log.ts";
+import { chooseLineFormat } from "../observe/log-format.ts";
+import { FileCache } from "../site/file-cache.ts";
+import { RefusalReport } from "../site/refusal-report.ts";
+import { createService } from "../site/serve.ts";
+import { directPool } from "../tasks/direct-pool.ts";
+import { buildSites } from "./build-sites.ts";
+
+export interface WorkerLogs {
+  readonly access: AccessLog;
+  readonly events: Events;
+}
+
+/** `cut`: how many connections were still busy when the time was up. */
+export type DrainOutcome = { readonly kind: "finished" } | { readonly kind: "cut"; readonly cut: number };
+
+export interface Worker {
+  /** What is really bound, in the order of the settings. */
+  readonly endpoints: readonly Endpoint[];
+  /** Stops accepting, finishes what is under way, and cuts what is left after `grace`. */
+  drain(grace: Milliseconds): Promise<DrainOutcome>;
+  /** Ends a `drain` that is under way, at once. */
+  cut(): void;
+}
+
+/** @throws StartupError when a document root cannot be served or an endpoint not be bound; nothing is left open then */
+export async function startWorker(settings: Settings, logs: WorkerLogs): Promise<Worker> {
+  let isDraining = false;
+  const connections = new Connections(
+    {
+      ...connectionParts(settings, logs),
+      isDraining: () => isDraining,
+    },
+    settings.server.maxConnections,
+  );
+  const listeners = await openListeners(settings, connections).catch((error: unknown) => {
+    connections.close();
+    throw error;
+  });
+  let cutNow = (): void => undefined;
+
+  return {
+    endpoints: listeners.map(({ endpoint }) => endpoint),
+    cut: () => cutNow(),
+    async drain(grace) {
+      isDraining = true;
+      for (const listener of listeners) listener.close();
+      const timeUp = new Promise<"time-up">((resolve) => {
+        const timer = setTimeout(resolve, grace, "time-up");
+        cutNow = () => {
+          clearTimeout(timer);
+          resolve("time-up");
+        };
+      });
+      const ended = connections.drain();
+      const first = await Promise.race([ended, timeUp]);
+      cutNow();
+      const cut = first === "time-up" ? connections.busyCount : 0;
+      connections.destroyAll();
+      await ended;
+      connections.close();
+      return cut === 0 ? { kind: "finished" } : { kind: "cut", cut };
+    },
+  };
+}
+
+function connectionParts(settings: Settings, logs: WorkerLogs): Omit<ConnectionContext, "isDraining"> {
+  const clock = systemClock;
+  return {
+    service: buildService(settings, logs, clock),
+    limits: connectionLimits(settings),
+    clock,
+    buffers: new BufferPool(),
+    onFault: (fault) => logs.events.error("a request failed through a fault of the server", fault),
+  };
+}
+
+function buildService(settings: Settings, { access, events }: WorkerLogs, clock: Clock) {
+  const turn = new EventLoopTurn();
+  const formatLine = chooseLineFormat(settings.server.logformat);
+  const cacheLimits = { maxBytes: settings.server.cacheSize, maxFile: settings.server.cacheFile };
+  return createService({
+    sites: buildSites(settings, turn),
+    locating: { files: new FileCache(cacheLimits, turn), pool: directPool, clock },
+    clock,
+    server: settings.server.server,
+    boundaryNonce: randomBytes(12).toString("base64url"),
+    refusals: new RefusalReport(clock, (text) => events.info(text)),
+    record: (exchange) => access.record(formatLine(exchange)),
+  });
+}
+
+function connectionLimits({ server }: Settings): ConnectionLimits {
+  return {
+    maxTarget: server.maxTarget,
+    maxHeader: server.maxHeader,
+    maxFields: server.maxFields,
+    maxBody: server.maxBody,
+    keepaliveRequests: server.keepaliveRequests,
+    idleTimeout: server.timeout,
+    headerTimeout: server.headerTimeout,
+    bodyTimeout: server.bodyTimeout,
+    sendTimeout: server.sendTimeout,
+  };
+}
+
+/** With port 0 the first socket takes a free port, and the others the same one. */
+async function openListeners(settings: Settings, connections: Connections): Promise<readonly Listener[]> {
+  const { address: addresses, backlog } = settings.server;
+  const listeners: Listener[] = [];
+  let port: number = settings.server.port;
+  try {
+    for (const address of addresses) {
+      for (const wanted of endpointsFor(address, port)) {
+        // The port may have been chosen since the list was made.
+        const endpoint = wanted.kind === "tcp" ? { ...wanted, port } : wanted;
+        const listener = await Listener.open(endpoint, backlog, (socket) => connections.accept(socket));
+        listeners.push(listener);
+        if (listener.endpoint.kind === "tcp") port = listener.endpoint.port;
+      }
+    }
+  } catch (error) {
+    for (const listener of listeners) listener.close();
+    throw error;
+  }
+  return listeners;
+}
