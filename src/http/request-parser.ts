@@ -75,9 +75,9 @@ export class RequestParser {
     this.#limits = limits;
   }
 
-  /** True between heads: not one byte of the next has been taken. */
+  /** True between heads: nothing of the next has been taken, empty lines aside. */
   get isEmpty(): boolean {
-    return this.#heldLength === 0 && this.#emptyLines === 0;
+    return this.#heldLength === 0;
   }
 
   /** The request line as far as it has arrived: for the log, when the head never gets complete. */

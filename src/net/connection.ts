@@ -53,7 +53,7 @@ type State =
   /** Answered, but the client is still sending a body that nobody read. */
   | { readonly kind: "dropping-body"; readonly body: RequestBody; left: number; readonly deadline: Milliseconds }
   /** Our side is closed; what arrives is dropped for a while, so that no reset erases the answer (RFC 9112 §9.6). */
-  | { readonly kind: "lingering"; left: number; readonly deadline: Milliseconds }
+  | { readonly kind: "lingering"; left: number; deadline: Milliseconds }
   | { readonly kind: "closed" };
 
 /** How much of a body that nobody reads is dropped before the connection is closed instead. */
@@ -61,6 +61,8 @@ const MAX_DROPPED_BODY = 64 * 1024;
 /** How much may wait while a request is answered before the transport is paused. */
 const MAX_WAITING = 64 * 1024;
 const LINGER_TIME = milliseconds(5000);
+/** While the server stops: a client that does not close must not hold it up. */
+const LINGER_TIME_WHEN_DRAINING = milliseconds(1000);
 const MAX_LINGER_BYTES = 16 * 1024 * 1024;
 
 const CONTINUE = Buffer.from("HTTP/1.1 100 Continue\r\n\r\n", "latin1");
@@ -75,6 +77,8 @@ export class Connection implements TransportEvents {
   readonly #waiting = new ByteQueue();
   #state: State;
   #served = 0;
+  /** While a request is answered at once: how many bytes behind it are neither read nor waiting. */
+  #unreadBytes = 0;
   #isPaused = false;
   /** A handler is at work, perhaps for a client that has gone already. */
   #isHandling = false;
@@ -172,7 +176,10 @@ export class Connection implements TransportEvents {
 
   /** The server is stopping: leaves at once when nothing is under way, else after the present answer. */
   drain(): void {
-    if (this.#state.kind === "idle") this.#close();
+    const state = this.#state;
+    if (state.kind === "idle") this.#close();
+    else if (state.kind === "lingering")
+      state.deadline = milliseconds(Math.min(state.deadline, this.#lingerDeadline()));
   }
 
   /** Answers whatever the client may send with this refusal, and closes. */
@@ -202,7 +209,9 @@ export class Connection implements TransportEvents {
         return;
       }
       rest = rest.subarray(result.consumed);
+      this.#unreadBytes = rest.length;
       if (this.#begin(result.head, rest)) return;
+      this.#unreadBytes = 0;
     }
     if (this.#state.kind === "answering") this.#waiting.append(rest);
   }
@@ -231,6 +240,7 @@ export class Connection implements TransportEvents {
       return this.#refuse({ status: 413, reason: "body-too-large" }, head.requestLine, head);
     }
     this.#waiting.append(rest);
+    this.#unreadBytes = 0;
     const isExpecting = expectation.kind === "continue";
     const body = this.#openBody(framing, isExpecting);
     this.#answer(new Exchange(this, head, this.#transport.peer, body, this.#context.clock, isExpecting));
@@ -253,8 +263,9 @@ export class Connection implements TransportEvents {
       const state = this.#state;
       if (state.kind === "dropping-body") {
         state.left -= state.body.drop();
-        if (state.body.isComplete) this.#becomeIdle();
-        else if (state.left < 0 || this.#hasEnded || state.body.isFailed) this.#close();
+        if (state.left < 0 || state.body.isFailed) this.#close();
+        else if (state.body.isComplete) this.#becomeIdle();
+        else if (this.#hasEnded) this.#close();
         if (this.#state === state) return;
       } else if (this.#isReading() && this.#waiting.length > 0) {
         const waiting = this.#waiting.view;
@@ -316,7 +327,7 @@ export class Connection implements TransportEvents {
 
   #mustCloseAfter(exchange: Exchange): boolean {
     const { head, body } = exchange;
-    if (this.#hasEnded && this.#waiting.length === 0) return true;
+    if (this.#hasEnded && this.#waiting.length === 0 && this.#unreadBytes === 0) return true;
     if (body !== undefined && !body.isComplete) {
       // Without our 100 the client may send the body or the next request: nobody can tell which.
       if (exchange.isExpecting && !body.wasRead) return true;
@@ -438,7 +449,7 @@ export class Connection implements TransportEvents {
   #close(): void {
     if (this.#state.kind === "lingering" || this.#state.kind === "closed") return;
     this.#waiting.consume(this.#waiting.length);
-    this.#state = { kind: "lingering", left: MAX_LINGER_BYTES, deadline: this.#in(LINGER_TIME) };
+    this.#state = { kind: "lingering", left: MAX_LINGER_BYTES, deadline: this.#lingerDeadline() };
     this.#transport.end();
     this.#resume();
   }
@@ -453,6 +464,10 @@ export class Connection implements TransportEvents {
     if (!this.#isPaused) return;
     this.#isPaused = false;
     this.#transport.resume();
+  }
+
+  #lingerDeadline(): Milliseconds {
+    return this.#in(this.#context.isDraining() ? LINGER_TIME_WHEN_DRAINING : LINGER_TIME);
   }
 
   #in(time: Milliseconds): Milliseconds {
