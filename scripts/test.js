@@ -8,6 +8,7 @@
  */
 import { spawnSync } from "node:child_process";
 import { readdirSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -23,5 +24,8 @@ if (files.length === 0) {
   console.error(`no test file has ${words.join(" or ")} in its path`);
   process.exit(1);
 }
-const { status } = spawnSync(process.execPath, ["--test", ...files], { cwd: ROOT, stdio: ["ignore", 1, 2] });
+const { status } = spawnSync(process.execPath, ["--test", `--test-concurrency=${availableParallelism()}`, ...files], {
+  cwd: ROOT,
+  stdio: ["ignore", 1, 2],
+});
 process.exit(status ?? 1);

@@ -67,7 +67,7 @@ async function stop(settings: Settings): Promise<number> {
   const { pidfile, grace } = settings.server;
   const patience = milliseconds(grace + STOP_MARGIN_MS);
   const report = describeStop(await stopServer(pidFilePlaces(pidfile, readUserFacts()), patience));
-  return report.exitStatus === 0 ? print(report.message) : fail(report.message, report.exitStatus);
+  return report.exitStatus === 0 ? print(report.message) : fail(`comanche: ${report.message}`, report.exitStatus);
 }
 
 function print(text: string): number {

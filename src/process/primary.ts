@@ -43,6 +43,7 @@ export async function runPrimary(options: PrimaryOptions): Promise<ServeStatus> 
   };
   // Before anybody can know the PID: without a handler a signal would end the process with nothing cleaned up.
   const stopSignal = nextStopSignal(isDaemon, events);
+  disarmUserSignals(events);
   const pidFile = takePidFile(settings, isDaemon, user);
   try {
     const worker = await Promise.race([startWorker(settings, logs), stopSignal.then(failStart)]);
@@ -134,6 +135,13 @@ function nextStopSignal(isDaemon: boolean, events: EventLog): Promise<StopSignal
       else events.warn("SIGHUP: the configuration is read at start only; restart the server to change it");
     });
   });
+}
+
+/** Left alone, USR1 makes Node open a port for debuggers, and USR2 ends the process. */
+function disarmUserSignals(events: EventLog): void {
+  for (const signal of ["SIGUSR1", "SIGUSR2"] as const) {
+    process.on(signal, () => events.warn(`${signal}: ignored, it has no meaning here`));
+  }
 }
 
 function failStart(signal: StopSignal): never {

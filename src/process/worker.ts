@@ -3,8 +3,10 @@
  */
 import { randomBytes } from "node:crypto";
 import { type Clock, systemClock } from "../base/clock.ts";
+import { errorCode } from "../base/errors.ts";
 import { EventLoopTurn } from "../base/turn.ts";
 import type { Milliseconds } from "../base/units.ts";
+import type { ListenAddress } from "../config/listen-address.ts";
 import type { Settings } from "../config/settings.ts";
 import { BufferPool } from "../net/buffer-pool.ts";
 import type { ConnectionContext, ConnectionLimits } from "../net/connection.ts";
@@ -128,7 +130,8 @@ async function openListeners(settings: Settings, connections: Connections): Prom
       for (const wanted of endpointsFor(address, port)) {
         // The port may have been chosen since the list was made.
         const endpoint = wanted.kind === "tcp" ? { ...wanted, port } : wanted;
-        const listener = await Listener.open(endpoint, backlog, (socket) => connections.accept(socket));
+        const listener = await openListener(endpoint, backlog, connections, address);
+        if (listener === undefined) continue;
         listeners.push(listener);
         if (listener.endpoint.kind === "tcp") port = listener.endpoint.port;
       }
@@ -138,4 +141,21 @@ async function openListeners(settings: Settings, connections: Connections): Prom
     throw error;
   }
   return listeners;
+}
+
+/** @returns undefined for the half of `*` whose address family this machine does not have */
+async function openListener(
+  endpoint: Endpoint,
+  backlog: number,
+  connections: Connections,
+  address: ListenAddress,
+): Promise<Listener | undefined> {
+  try {
+    return await Listener.open(endpoint, backlog, (socket) => connections.accept(socket));
+  } catch (error) {
+    const isMissingFamily =
+      error instanceof Error && ["EAFNOSUPPORT", "EADDRNOTAVAIL"].includes(errorCode(error.cause) ?? "");
+    if (address.kind === "every" && isMissingFamily) return undefined;
+    throw error;
+  }
 }

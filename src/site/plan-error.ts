@@ -1,5 +1,5 @@
 /**
- * The response that refuses: an error page, the site's own or the built-in one, with the fields its status calls for.
+ * The response that refuses: the built-in error page, with the fields its status calls for.
  */
 import type { Seconds } from "../base/units.ts";
 import type { Field } from "../http/field.ts";
@@ -9,21 +9,18 @@ import type { ResponsePlan } from "../http/response-plan.ts";
 import type { ErrorStatus } from "../http/status.ts";
 import { pageFields } from "./content-fields.ts";
 import { renderErrorPage } from "./error-page.ts";
-import type { RenderedPage } from "./resource.ts";
 
 /** The parts of a refusal; a `Refused` resource is one. */
 export interface ErrorAnswer {
   readonly status: ErrorStatus;
   readonly reason: Reason;
   readonly fields?: readonly Field[];
-  /** Sent instead of the built-in page. */
-  readonly page?: RenderedPage;
 }
 
 /** @param head  undefined when the request was not understood: its Accept is then unknown */
 export function planError(head: RequestHead | undefined, error: ErrorAnswer): ResponsePlan {
   const { status, reason, fields = [] } = error;
-  const page = error.page ?? renderErrorPage(status, reason, head?.fields.get("accept"));
+  const page = renderErrorPage(status, reason, head?.fields.get("accept"));
   return { status, fields: [...pageFields(page), ...fields], body: { kind: "bytes", bytes: page.bytes }, reason };
 }
 

@@ -24,8 +24,6 @@ export interface Refused {
   readonly reason: Reason;
   /** Fields this status calls for, such as Allow on 405. */
   readonly fields?: readonly Field[];
-  /** The site's own page for this status; without one the built-in page is made. */
-  readonly page?: RenderedPage;
 }
 
 export type FileContent =

@@ -263,13 +263,6 @@ test("refused: the built-in page, with the fields of the status", () => {
   assert.deepEqual(lines(made), [...errorFields(page), "Allow: GET, HEAD", "X-Content-Type-Options: nosniff"]);
 });
 
-test("refused: the site's own page comes first, and has its own Vary or none", () => {
-  const page = { mediaType: "text/html", bytes: Buffer.from("ours") };
-  const made = plan({ kind: "refused", status: 404, reason: "not-found", page });
-  assert.deepEqual(made.body, { kind: "bytes", bytes: page.bytes });
-  assert.deepEqual(lines(made), ["Content-Type: text/html", "Content-Length: 4", "X-Content-Type-Options: nosniff"]);
-});
-
 test("refused stays refused whatever the conditions", () => {
   const request = withField(["If-None-Match", "*"], ["If-Match", '"x"'], ["Range", "bytes=0-1"]);
   assert.equal(plan({ kind: "refused", status: 404, reason: "not-found" }, request).status, 404);
@@ -300,7 +293,6 @@ const resources: [name: string, resource: Resource][] = [
   ["a page", { kind: "page", page: listing }],
   ["a redirect", { kind: "redirect", location: "/a/" }],
   ["a refusal", { kind: "refused", status: 404, reason: "not-found" }],
-  ["a refusal with a page", { kind: "refused", status: 404, reason: "not-found", page: listing }],
   ["busy", { kind: "busy", reason: "out-of-descriptors", retryAfter: seconds(5) }],
 ];
 const conditions: [name: string, fields: readonly FieldLine[]][] = [

@@ -1,0 +1,42 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Endpoint } from "../../src/net/endpoint.ts";
+import { type Interfaces, urlsFor } from "../../src/process/urls.ts";
+
+function ip(family: "IPv4" | "IPv6", address: string, internal = false) {
+  const common = { address, netmask: "", mac: "", internal, cidr: null };
+  return family === "IPv4" ? { ...common, family } : { ...common, family, scopeid: 0 };
+}
+
+const machine: Interfaces = {
+  lo: [ip("IPv4", "127.0.0.1", true), ip("IPv6", "::1", true)],
+  eth0: [ip("IPv4", "192.0.2.7"), ip("IPv6", "2001:db8::7"), ip("IPv6", "fe80::1")],
+  wlan0: [ip("IPv4", "198.51.100.3")],
+  gone: undefined,
+};
+
+const tcp = (host: string, port = 8080): Endpoint => ({ kind: "tcp", host, port });
+
+const cases: [name: string, endpoints: readonly Endpoint[], want: string[]][] = [
+  ["one address", [tcp("127.0.0.1")], ["http://127.0.0.1:8080/"]],
+  ["port 80 is not said", [tcp("127.0.0.1", 80)], ["http://127.0.0.1/"]],
+  ["an IPv6 address in brackets", [tcp("::1")], ["http://[::1]:8080/"]],
+  ["an IPv6 address and port 80", [tcp("::1", 80)], ["http://[::1]/"]],
+  ["a name", [tcp("localhost")], ["http://localhost:8080/"]],
+  ["a Unix socket", [{ kind: "unix", path: "/run/x" }], ["unix:/run/x"]],
+  [
+    "every IPv4 address",
+    [tcp("0.0.0.0")],
+    ["http://127.0.0.1:8080/", "http://192.0.2.7:8080/", "http://198.51.100.3:8080/"],
+  ],
+  ["every IPv6 address that a URL can carry", [tcp("::")], ["http://[::1]:8080/", "http://[2001:db8::7]:8080/"]],
+  [
+    "several, each once",
+    [tcp("0.0.0.0"), tcp("127.0.0.1"), tcp("192.0.2.7", 81)],
+    ["http://127.0.0.1:8080/", "http://192.0.2.7:8080/", "http://198.51.100.3:8080/", "http://192.0.2.7:81/"],
+  ],
+  ["nothing", [], []],
+];
+for (const [name, endpoints, want] of cases) {
+  test(`urlsFor: ${name}`, () => assert.deepEqual(urlsFor(endpoints, machine), want));
+}
