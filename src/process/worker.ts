@@ -2,6 +2,7 @@
  * The part of the server that talks to the network: here the parts of the house are joined.
  */
 import { randomBytes } from "node:crypto";
+import { setTimeout } from "node:timers/promises";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { errorCode } from "../base/errors.ts";
 import { EventLoopTurn } from "../base/turn.ts";
@@ -39,6 +40,9 @@ export interface Worker {
   cut(): void;
 }
 
+/** How long a stop waits for handlers whose connections were cut. */
+const HANDLER_PATIENCE_MS = 1000;
+
 /** @throws StartupError when a document root cannot be served or an endpoint not be bound; nothing is left open then */
 export async function startWorker(settings: Settings, logs: WorkerLogs): Promise<Worker> {
   let isDraining = false;
@@ -61,19 +65,15 @@ export async function startWorker(settings: Settings, logs: WorkerLogs): Promise
     async drain(grace) {
       isDraining = true;
       for (const listener of listeners) listener.close();
-      const timeUp = new Promise<"time-up">((resolve) => {
-        const timer = setTimeout(resolve, grace, "time-up");
-        cutNow = () => {
-          clearTimeout(timer);
-          resolve("time-up");
-        };
-      });
+      const patience = new AbortController();
+      cutNow = () => patience.abort();
       const ended = connections.drain();
-      const first = await Promise.race([ended, timeUp]);
-      cutNow();
-      const cut = first === "time-up" ? connections.busyCount : 0;
+      await Promise.race([ended, setTimeout(grace, undefined, { signal: patience.signal }).catch(() => undefined)]);
+      patience.abort();
+      const cut = connections.busyCount;
       connections.destroyAll();
-      await ended;
+      // Handlers end now too, but one that a dead file system holds must not hold the server as well.
+      await Promise.race([ended, setTimeout(HANDLER_PATIENCE_MS)]);
       connections.close();
       return cut === 0 ? { kind: "finished" } : { kind: "cut", cut };
     },

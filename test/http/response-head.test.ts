@@ -1,0 +1,47 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { unixSeconds } from "../../src/base/units.ts";
+import { formatResponseHead } from "../../src/http/response-head.ts";
+import type { ResponsePlan } from "../../src/http/response-plan.ts";
+
+const NOW = unixSeconds(Date.UTC(2024, 2, 15, 10, 30) / 1000);
+const DATE = "Date: Fri, 15 Mar 2024 10:30:00 GMT\r\n";
+
+const plan = (status: ResponsePlan["status"], ...fields: [name: string, value: string][]): ResponsePlan => ({
+  status,
+  fields: fields.map(([name, value]) => ({ name, value })),
+  body: { kind: "none" },
+});
+
+const cases: [name: string, plan: ResponsePlan, connection: string | undefined, want: string][] = [
+  ["no fields", plan(204), undefined, `HTTP/1.1 204 No Content\r\n${DATE}\r\n`],
+  [
+    "Connection comes last",
+    plan(200, ["ETag", '"x"']),
+    "close",
+    `HTTP/1.1 200 OK\r\n${DATE}ETag: "x"\r\nConnection: close\r\n\r\n`,
+  ],
+  [
+    "fields in their order, also of one name",
+    plan(404, ["B", "1"], ["A", "2"], ["B", "3"]),
+    undefined,
+    `HTTP/1.1 404 Not Found\r\n${DATE}B: 1\r\nA: 2\r\nB: 3\r\n\r\n`,
+  ],
+  ["an empty value", plan(200, ["X", ""]), undefined, `HTTP/1.1 200 OK\r\n${DATE}X: \r\n\r\n`],
+  [
+    "a long phrase",
+    plan(431),
+    "close",
+    `HTTP/1.1 431 Request Header Fields Too Large\r\n${DATE}Connection: close\r\n\r\n`,
+  ],
+];
+for (const [name, one, connection, want] of cases) {
+  test(`formatResponseHead: ${name}`, () => assert.equal(formatResponseHead(one, NOW, connection), want));
+}
+
+test("formatResponseHead: the date follows the clock, forwards and backwards", () => {
+  const dateAt = (now: number) => /^Date: (.*)$/m.exec(formatResponseHead(plan(200), unixSeconds(now), undefined))?.[1];
+  assert.equal(dateAt(NOW + 1), "Fri, 15 Mar 2024 10:30:01 GMT");
+  assert.equal(dateAt(NOW), "Fri, 15 Mar 2024 10:30:00 GMT");
+  assert.equal(dateAt(0), "Thu, 01 Jan 1970 00:00:00 GMT");
+});

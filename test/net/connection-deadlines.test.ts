@@ -1,0 +1,274 @@
+/** The deadlines of a connection: data that a sweep looks at. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import {
+  ConnectionRig,
+  echoBody,
+  echoPath,
+  Gate,
+  get,
+  post,
+  response,
+  settle,
+  textPlan,
+} from "../support/connection-rig.ts";
+
+// The rig's limits: idle 3 s, header 10 s, body 20 s, send 30 s.
+
+test("deadlines: a connection that never says anything is closed without a word after header-timeout", async () => {
+  const rig = new ConnectionRig(echoPath);
+  await rig.pass(9_999);
+  assert.equal(rig.transport.hasEnded, false);
+  await rig.pass(1);
+  assert.equal(rig.transport.hasEnded, true);
+  assert.equal(rig.transport.take(), "");
+  assert.deepEqual(rig.records, []);
+});
+
+test("deadlines: an idle connection is closed without a word after timeout", async () => {
+  const rig = new ConnectionRig(echoPath);
+  await rig.exchange(get("/"));
+  await rig.pass(2_999);
+  assert.equal(await rig.exchange(get("/")), response("/", { date: "Fri, 15 Mar 2024 10:30:02 GMT" }));
+  await rig.pass(2_999);
+  assert.equal(rig.transport.hasEnded, false);
+  await rig.pass(1);
+  assert.equal(rig.transport.hasEnded, true);
+  assert.equal(rig.transport.take(), "");
+  assert.equal(rig.records.length, 2);
+});
+
+test("deadlines: a head that drips is refused after header-timeout, with what has arrived in the log", async () => {
+  const rig = new ConnectionRig(echoPath);
+  for (const byte of "GET /slow ") {
+    rig.transport.send(byte);
+    await rig.pass(990);
+  }
+  assert.equal(rig.transport.take(), "");
+  await rig.pass(100);
+  const date = "Fri, 15 Mar 2024 10:30:10 GMT";
+  assert.equal(
+    rig.transport.take(),
+    response("header-timeout\n", { status: "408 Request Timeout", connection: "close", date }),
+  );
+  assert.equal(rig.transport.hasEnded, true);
+  assert.deepEqual(
+    rig.records.map(({ status, reason, requestLine }) => [status, reason, requestLine]),
+    [[408, "header-timeout", "GET /slow "]],
+  );
+});
+
+test("deadlines: the second head on a connection has its own header-timeout, from its first byte", async () => {
+  const rig = new ConnectionRig(echoPath);
+  await rig.exchange(get("/"));
+  await rig.pass(2_000);
+  rig.transport.send("G");
+  await rig.pass(9_999);
+  assert.equal(rig.transport.hasEnded, false);
+  await rig.pass(1);
+  assert.match(rig.transport.take(), /^HTTP\/1\.1 408 /);
+});
+
+const drips: [name: string, framing: string, body: string][] = [
+  ["counted", "Content-Length: 4", "body"],
+  ["chunked", "Transfer-Encoding: chunked", "04;x=y\r\nbody\r\n0\r\n\r\n"],
+];
+for (const [name, framing, body] of drips) {
+  test(`deadlines: a ${name} body may take its time as long as it moves`, async () => {
+    const rig = new ConnectionRig(echoBody);
+    rig.transport.send(`POST / HTTP/1.1\r\nHost: a\r\n${framing}\r\n\r\n`);
+    for (const byte of body) {
+      await rig.pass(19_999);
+      rig.transport.send(byte);
+      await settle();
+    }
+    assert.match(rig.transport.take(), /^HTTP\/1\.1 200 .*\r\n\r\nbody$/s);
+  });
+}
+
+test("deadlines: a body that stands still fails with 408, the handler answers, and the connection ends", async () => {
+  const rig = new ConnectionRig(echoBody);
+  rig.transport.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbod");
+  await settle();
+  await rig.pass(19_999);
+  assert.equal(rig.transport.take(), "");
+  await rig.pass(1);
+  const date = "Fri, 15 Mar 2024 10:30:20 GMT";
+  assert.equal(
+    rig.transport.take(),
+    response("body-timeout after 3", { status: "408 Request Timeout", connection: "close", date }),
+  );
+  assert.equal(rig.transport.hasEnded, true);
+});
+
+test("deadlines: a client is not blamed for a body that nobody reads yet", async () => {
+  const gate = new Gate();
+  const rig = new ConnectionRig(async (request, writer) => {
+    await gate.opened;
+    await echoBody(request, writer);
+  });
+  rig.transport.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n");
+  await rig.pass(1_000_000);
+  gate.open();
+  await settle();
+  await rig.pass(19_999);
+  assert.equal((await rig.exchange("body")).endsWith("body"), true);
+});
+
+test("deadlines: a client is not blamed for a handler that is long about one piece of the body", async () => {
+  const gate = new Gate();
+  const rig = new ConnectionRig(async (request, writer) => {
+    await request.body?.read();
+    await gate.opened;
+    await echoBody(request, writer);
+  });
+  await rig.exchange("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n");
+  await rig.exchange("bo");
+  await rig.pass(1_000_000);
+  gate.open();
+  await settle();
+  assert.equal((await rig.exchange("dy")).endsWith("\r\n\r\ndy"), true);
+});
+
+test("deadlines: a body that is dropped has body-timeout altogether", async () => {
+  const rig = new ConnectionRig(echoPath);
+  await rig.exchange("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n");
+  for (let i = 0; i < 4; i += 1) {
+    await rig.pass(4_999);
+    assert.equal(rig.transport.hasEnded, false);
+    rig.transport.send("x");
+  }
+  await rig.pass(4);
+  assert.equal(rig.transport.hasEnded, true);
+  assert.equal(rig.records.length, 1);
+});
+
+test("deadlines: a handler may take as long as it needs", async () => {
+  const gate = new Gate();
+  const rig = new ConnectionRig(async (request, writer) => {
+    await gate.opened;
+    await echoPath(request, writer);
+  });
+  rig.transport.send(get("/"));
+  await rig.pass(1_000_000);
+  assert.equal(rig.transport.hasEnded, false);
+  gate.open();
+  await settle();
+  assert.match(rig.transport.take(), /^HTTP\/1\.1 200 /);
+});
+
+test("deadlines: a client that takes nothing for send-timeout is cut", async () => {
+  const rig = new ConnectionRig(echoPath);
+  rig.transport.room = 10;
+  rig.transport.send(get("/"));
+  await rig.pass(29_999);
+  assert.equal(rig.transport.isClosed, false);
+  await rig.pass(1);
+  assert.equal(rig.transport.isClosed, true);
+  assert.deepEqual(
+    rig.records.map(({ complete, reason }) => [complete, reason]),
+    [[false, "send-timeout"]],
+  );
+  assert.equal(rig.gone, 1);
+});
+
+test("deadlines: a client that takes a little at a time is not cut", async () => {
+  const rig = new ConnectionRig((_, writer) => {
+    const sending = writer.send(textPlan("x".repeat(20)));
+    return typeof sending === "string" ? undefined : sending.then(() => undefined);
+  });
+  rig.transport.room = 0;
+  rig.transport.send(get("/"));
+  for (let i = 0; i < 20; i += 1) {
+    await rig.pass(29_999);
+    rig.transport.read(1);
+    await rig.pass(0);
+  }
+  assert.equal(rig.transport.isClosed, false);
+  rig.transport.read();
+  await settle();
+  assert.deepEqual(
+    rig.records.map(({ complete }) => complete),
+    [true],
+  );
+});
+
+test("deadlines: send-timeout begins anew with each answer", async () => {
+  const rig = new ConnectionRig(echoPath);
+  for (let i = 0; i < 3; i += 1) {
+    rig.transport.room = 10;
+    rig.transport.send(get("/"));
+    await rig.pass(29_999);
+    rig.transport.read();
+    await settle();
+  }
+  assert.equal(rig.transport.isClosed, false);
+  assert.equal(rig.records.length, 3);
+});
+
+const lingerings: [name: string, begin: (rig: ConnectionRig) => Promise<unknown>][] = [
+  ["after a refusal", (rig) => rig.exchange("x\r\n\r\n")],
+  ["after Connection: close", (rig) => rig.exchange(get("/", "Connection: close"))],
+  ["after the idle time", async (rig) => rig.pass(10_000)],
+  ["after a body too long to be dropped", (rig) => rig.exchange(post("/", "x".repeat(70_000)))],
+];
+for (const [name, begin] of lingerings) {
+  test(`deadlines: lingering ${name} ends by itself, also when bytes keep coming`, async () => {
+    const rig = new ConnectionRig(echoPath);
+    await begin(rig);
+    assert.equal(rig.transport.hasEnded, true);
+    for (let i = 0; i < 4; i += 1) {
+      rig.transport.send("more");
+      await rig.pass(1_000);
+    }
+    assert.equal(rig.transport.isClosed, false);
+    await rig.pass(1_000);
+    assert.equal(rig.transport.isClosed, true);
+    assert.equal(rig.gone, 1);
+  });
+}
+
+test("deadlines: lingering ends early for a client that sends without end", async () => {
+  const rig = new ConnectionRig(echoPath);
+  await rig.exchange("x\r\n\r\n");
+  const megabyte = Buffer.alloc(1024 * 1024);
+  for (let i = 0; i < 16; i += 1) rig.transport.send(megabyte);
+  await settle();
+  assert.equal(rig.transport.isClosed, false);
+  await rig.exchange("x");
+  assert.equal(rig.transport.isClosed, true);
+});
+
+test("deadlines: lingering is cut short when the server stops, whether it began before or after", async () => {
+  for (const stopsBefore of [true, false]) {
+    const rig = new ConnectionRig(echoPath);
+    rig.isDraining = stopsBefore;
+    await rig.exchange("x\r\n\r\n");
+    rig.isDraining = true;
+    rig.connection.drain();
+    await rig.pass(999);
+    assert.equal(rig.transport.isClosed, false);
+    await rig.pass(1);
+    assert.equal(rig.transport.isClosed, true);
+  }
+});
+
+test("deadlines: a refusal that the client does not take goes with the lingering", async () => {
+  const rig = new ConnectionRig(echoPath);
+  rig.transport.room = 0;
+  await rig.exchange("x\r\n\r\n");
+  await rig.pass(5_000);
+  assert.equal(rig.transport.isClosed, true);
+  assert.equal(rig.gone, 1);
+});
+
+test("deadlines: the wall clock may jump", async () => {
+  const rig = new ConnectionRig(echoPath);
+  await rig.exchange(get("/"));
+  rig.clock.jumpWall(86_400_000);
+  await rig.pass(0);
+  assert.equal(rig.transport.hasEnded, false);
+  rig.clock.jumpWall(-2 * 86_400_000);
+  await rig.pass(3_000);
+  assert.equal(rig.transport.hasEnded, true);
+});
