@@ -1,13 +1,14 @@
 /**
- * Requests a second for a file of 1 KiB over kept connections: Comanche beside nginx, one after the other on the same core,
- * the client (wrk) on another. Prints each round, the medians, and their ratio.
+ * A file of 1 KiB over kept connections: Comanche beside nginx, one after the other on the same core, the client (wrk) on
+ * another. Prints for each round requests a second, and requests for each second of processor time the server used
+ * (`capacity`: that stands when the client, or a neighbour on the machine, is what limits the rate); then the ratios.
  *
  *     node scripts/bench/small-files.js [rounds] [seconds]
  *
- * Absolute figures say more about the machine than about the servers; only the ratio of one run is worth quoting.
+ * Absolute figures say more about the machine than about the servers; only the ratios of one run are worth quoting.
  */
 import { spawn, spawnSync } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -49,24 +50,31 @@ async function measure() {
     { name: "nginx", port: 18201, command: nginxCommand(docs, 18201) },
     { name: "comanche", port: 18202, command: comancheCommand(docs, 18202) },
   ];
-  for (const { command, port } of servers) {
-    children.push(spawn("taskset", ["-c", SERVER_CORE, ...command], { stdio: "ignore" }));
-    await listening(port);
+  for (const server of servers) {
+    server.child = spawn("taskset", ["-c", SERVER_CORE, ...server.command], { stdio: "ignore" });
+    server.results = [];
+    children.push(server.child);
+    await listening(server.port);
   }
-  const results = new Map(servers.map(({ name }) => [name, []]));
+  // The first requests meet code that is not compiled yet.
+  for (const server of servers) load(server);
   for (let round = 1; round <= rounds; round += 1) {
-    for (const { name, port } of servers) results.get(name).push(load(port));
-    console.log(`round ${round}: ${servers.map(({ name }) => `${name} ${results.get(name).at(-1)}/s`).join(", ")}`);
+    for (const server of servers) server.results.push(load(server));
+    console.log(
+      `round ${round}: ${servers.map(({ name, results }) => `${name} ${describe(results.at(-1))}`).join(", ")}`,
+    );
   }
-  const ratios = results.get("comanche").map((rate, index) => rate / results.get("nginx")[index]);
-  const spread = `${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)}`;
-  for (const [name, rates] of results) console.log(`${name}: median ${median(rates)}/s`);
-  console.log(
-    `comanche / nginx: median ${median(ratios).toFixed(2)} (${spread}) over ${rounds} rounds of ${duration} s`,
-  );
+  const [nginx, comanche] = servers;
+  for (const what of ["rate", "capacity"]) {
+    const ratios = comanche.results.map((result, index) => result[what] / nginx.results[index][what]);
+    const spread = `${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)}`;
+    console.log(
+      `${what}, comanche / nginx: median ${median(ratios).toFixed(2)} (${spread}), ${rounds} rounds of ${duration} s`,
+    );
+  }
 }
 
-function load(port) {
+function load({ port, child }) {
   const words = [
     "-c",
     CLIENT_CORE,
@@ -78,9 +86,35 @@ function load(port) {
     `${duration}s`,
     `http://127.0.0.1:${port}/1k.txt`,
   ];
+  const before = processorSeconds(child.pid);
   const { stdout } = spawnSync("taskset", words, { encoding: "utf8" });
+  const used = processorSeconds(child.pid) - before;
   if (/Non-2xx/.test(stdout)) throw new Error(stdout);
-  return Math.round(Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)[1]));
+  const requests = Number(/(\d+) requests in/.exec(stdout)[1]);
+  return { rate: Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)[1]), capacity: requests / used };
+}
+
+function describe({ rate, capacity }) {
+  return `${Math.round(rate)}/s (capacity ${Math.round(capacity)})`;
+}
+
+/** Of a process and its children: nginx answers in a child. */
+function processorSeconds(pid) {
+  const all = readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map(processTimes);
+  return all.filter((one) => one?.pid === pid || one?.parent === pid).reduce((sum, { ticks }) => sum + ticks, 0) / 100;
+}
+
+function processTimes(name) {
+  try {
+    const stat = readFileSync(`/proc/${name}/stat`, "latin1");
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return { pid: Number(name), parent: Number(fields[1]), ticks: Number(fields[11]) + Number(fields[12]) };
+  } catch {
+    // It ended while we were looking.
+    return undefined;
+  }
 }
 
 function nginxCommand(docs, port) {
