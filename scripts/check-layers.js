@@ -15,17 +15,22 @@ const LAYERS = {
   base: { imports: [], types: [], node: [], packages: [] },
   http: { imports: ["base"], types: [], node: ["buffer"], packages: ["mime-types"] },
   config: { imports: ["base"], types: [], node: ["path"], packages: ["ini", "yargs"], only: { fs: ["ini-file.ts"] } },
-  tasks: { imports: ["base", "http"], types: [], node: ["fs", "crypto", "path"], packages: [] },
+  tasks: { imports: ["base", "http"], types: [], node: ["fs", "crypto", "path"], packages: ["piscina"] },
   observe: { imports: ["base", "http"], types: [], node: ["fs"], packages: [] },
   site: { imports: ["base", "http"], types: ["config", "tasks"], node: ["fs"], packages: [] },
   net: { imports: ["base", "http"], types: ["config", "observe"], node: ["net", "fs"], packages: [] },
   process: {
     imports: ["base", "http", "config", "tasks", "observe", "site", "net"],
     types: [],
-    node: ["child_process", "crypto", "fs", "os", "path", "timers"],
+    node: ["child_process", "crypto", "fs", "os", "path", "timers", "url"],
     packages: [],
   },
-  "": { imports: ["base", "config", "process"], types: [], node: ["path", "fs", "url"], packages: [] },
+  "": {
+    imports: ["base", "config", "process", "tasks"],
+    types: [],
+    node: ["path", "fs", "os", "url"],
+    packages: ["piscina"],
+  },
 };
 
 const IMPORT = /^(?:import|export)\s+(type\s+)?(?:[^"';]*?\sfrom\s+)?"([^"]+)";/gms;

@@ -9,6 +9,7 @@ import { StartupError } from "./base/errors.ts";
 import { milliseconds } from "./base/units.ts";
 import { parseArgv } from "./config/argv.ts";
 import { type Fault, formatFault } from "./config/fault.ts";
+import { NO_DISK } from "./config/ini-file.ts";
 import { loadSettings } from "./config/load.ts";
 import { isBuiltIn, type Settings } from "./config/settings.ts";
 import { decideMode, readSurroundings } from "./process/environment.ts";
@@ -35,7 +36,13 @@ async function run(): Promise<number> {
 
   const cwd = absolutePath(process.cwd());
   const { layer, configFile } = parsed;
-  const loaded = loadSettings({ layer, configFile, cwd, identity: { isRoot: user.isRoot } });
+  const identity = { isRoot: user.isRoot };
+  let loaded = loadSettings({ layer, configFile, cwd, identity });
+  if (loaded.kind === "faults" && parsed.command === "stop") {
+    // Whoever has just broken the file must still be able to stop the server: by the flags and the usual places.
+    await fail(describeFaults(loaded.faults), 1);
+    loaded = loadSettings({ layer, cwd, identity, disk: NO_DISK });
+  }
   if (loaded.kind === "faults") {
     return fail(describeFaults(loaded.faults), loaded.faults.some(({ kind }) => kind === "flag") ? 2 : 1);
   }

@@ -18,5 +18,4 @@ export const seconds = (count: number): Seconds => count as Seconds;
 export const unixSeconds = (count: number): UnixSeconds => count as UnixSeconds;
 export const unixMilliseconds = (count: number): UnixMilliseconds => count as UnixMilliseconds;
 
-export const secondsToMilliseconds = (time: Seconds): Milliseconds => milliseconds(time * 1000);
 export const toUnixSeconds = (time: UnixMilliseconds): UnixSeconds => unixSeconds(Math.floor(time / 1000));

@@ -44,7 +44,8 @@ const SCOPES = { main: ["server", "site"], "virtual host": ["site"], types: [] }
 const DEFAULT = "DEFAULT";
 const MAIN = "Main server configuration";
 const MIME_TYPES = "MIME types";
-const MEDIA_TYPE = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+$/;
+/** A type with or without parameters (RFC 9110 §8.3.1): one that has some is sent as it is. */
+const MEDIA_TYPE = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+(?:; ?[\w-]+=(?:[\w.+-]+|"[\w .+-]*"))*$/;
 
 export function readSections(document: IniDocument, file: FilePlace): FileContent {
   const faults: Fault[] = [];

@@ -149,6 +149,19 @@ export function optional<Value>(kind: OptionKind<Value>): OptionKind<Value | und
   };
 }
 
+/** A value that can be turned off with `no`. */
+export function orNo<Value>(kind: OptionKind<Value>): OptionKind<Value | undefined> {
+  return {
+    ...kind,
+    parse(text, folder) {
+      if (FALSE_WORDS.has(text.toLowerCase())) return found(undefined);
+      const parsed = kind.parse(text, folder);
+      return parsed.kind === "value" ? parsed : fault(`${parsed.expects}, or no`);
+    },
+    format: (value) => (value === undefined ? "no" : kind.format(value)),
+  };
+}
+
 /** Text that may be empty, which means that nothing is sent. */
 export function orEmpty(kind: OptionKind<string>): OptionKind<string> {
   const either = optional(kind);
@@ -182,6 +195,11 @@ export const urlPath: OptionKind<string> = single("PATH", (text) => {
   if (isWhole && !climbs && !smuggles) return found(text);
   return fault("the URL path of a file below docbase, such as /404.html");
 });
+
+/** A directory that is relative to something known later, such as a site's docbase. */
+export const directoryName: OptionKind<string> = single("DIR", (text) =>
+  text !== "" && !text.includes("\0") ? found(text) : fault("the path of a directory"),
+);
 
 /** The value of a Server field: what RFC 9110 §5.5 allows, as far as it is ASCII. */
 export const fieldText: OptionKind<string> = single("TEXT", (text) =>

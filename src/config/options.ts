@@ -10,6 +10,7 @@ import { bytes, milliseconds } from "../base/units.ts";
 import {
   charsetName,
   choice,
+  directoryName,
   duration,
   extension,
   fieldText,
@@ -26,6 +27,7 @@ import {
   type OptionKind,
   optional,
   orEmpty,
+  orNo,
   size,
   tcpPort,
   urlPath,
@@ -142,6 +144,33 @@ const limits = {
     "time within which a client must read more of a response, else it is cut off",
   ),
   maxConnections: option(wholeNumber(1, 1_000_000), 10_000, "most connections at a time; one more is answered 503"),
+  connectionsPerClient: option(
+    wholeNumber(0, 1_000_000),
+    0,
+    "most connections from one address at a time; one more is answered 503. 0: no limit",
+  ),
+};
+
+const workers = {
+  workers: option(
+    wholeNumber(1, 1024),
+    10,
+    "threads for what takes longer than an answer: directory indexes, uploads",
+    {
+      short: "w",
+    },
+  ),
+  queue: option(wholeNumber(0, 1_000_000), 50, "tasks that may wait for a thread; one more is answered 503 at once"),
+  retryAfter: option(
+    duration(SECOND, DAY),
+    milliseconds(5 * SECOND),
+    "when a client that was answered 503 may come back: the Retry-After field, in whole seconds",
+  ),
+  statusInterval: option(
+    duration(0, DAY),
+    milliseconds(60 * SECOND),
+    "how often a server in the foreground prints how busy its threads are, while they are; 0: never",
+  ),
 };
 
 const cache = {
@@ -185,6 +214,7 @@ const content = {
     "files that stand for their folder; the first that exists is served",
   ),
   listing: option(flag, true, "show the contents of a folder that has no index file; without it 403"),
+  chunked: option(flag, false, "send files in the chunked coding, in pieces of 8 KiB, instead of with their length"),
   charset: option(orEmpty(charsetName), "utf-8", "character encoding that is named with text files; empty names none"),
 };
 
@@ -205,9 +235,21 @@ const access = {
   }),
 };
 
+const uploads = {
+  upload: option<string | undefined>(
+    orNo(urlPath),
+    "/upload",
+    "the URL path that takes JSON documents by POST; no: there are no uploads",
+  ),
+  uploadDir: option(directoryName, "uploads", "where uploads are stored; a relative path is below docbase"),
+  uploadQuota: option(optional(size(0)), undefined, "most bytes that uploads may take in all; more is answered 507", {
+    defaultInWords: "none",
+  }),
+};
+
 /** The statuses that can have a page of their own. */
 export const ERROR_PAGE_STATUSES = [
-  400, 403, 404, 405, 408, 412, 413, 414, 415, 416, 417, 431, 500, 501, 503, 505,
+  400, 403, 404, 405, 408, 412, 413, 414, 415, 416, 417, 431, 500, 501, 503, 505, 507,
 ] as const;
 export type ErrorPageStatus = (typeof ERROR_PAGE_STATUSES)[number];
 
@@ -221,10 +263,10 @@ function errorPageOption(status: ErrorPageStatus): Option<string | undefined> {
 }
 
 /** Options of the whole server. */
-export const serverOptions = { ...listening, ...life, ...logs, ...limits, ...cache, ...hosts, ...answers };
+export const serverOptions = { ...listening, ...life, ...logs, ...limits, ...workers, ...cache, ...hosts, ...answers };
 
 /** Options of one site: the main server has them, and each virtual host may have its own. */
-export const siteOptions = { ...content, ...access };
+export const siteOptions = { ...content, ...access, ...uploads };
 
 /** `error-404` and the like: options of a site too, kept in a map of the site's settings. */
 export const errorPageOptions: ReadonlyMap<ErrorPageStatus, Option<string | undefined>> = new Map(
@@ -257,11 +299,13 @@ export const allOptions: readonly NamedOption[] = [
   ...nameRows("Start and stop", "server", life),
   ...nameRows("Logs", "server", logs),
   ...nameRows("Limits", "server", limits),
+  ...nameRows("Workers", "server", workers),
   ...nameRows("Memory", "server", cache),
   ...nameRows("Virtual hosts", "server", hosts),
   ...nameRows("Responses", "server", answers),
   ...nameRows("What is served", "site", content),
   ...nameRows("What is not served", "site", access),
+  ...nameRows("Uploads", "site", uploads),
   ...nameRows("Error pages", "site", errorPages),
 ];
 

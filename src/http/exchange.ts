@@ -20,6 +20,8 @@ export interface IncomingRequest {
   readonly body: BodyReader | undefined;
   /** When the head was complete. */
   readonly receivedAt: UnixMilliseconds;
+  /** Aborted when the connection is lost. A client that has only ended its own side still waits for the answer. */
+  readonly gone: AbortSignal;
 }
 
 export type BodyEvent =

@@ -2,6 +2,7 @@
  * A response as a value: everything about it except the writing.
  */
 import type { Bytes } from "../base/units.ts";
+import { chunkedLength } from "./chunked-encoder.ts";
 import type { Field } from "./field.ts";
 import type { FileIdentity } from "./file-facts.ts";
 import type { MessageMemo } from "./message-memo.ts";
@@ -24,6 +25,8 @@ export type BodyPlan =
   | { readonly kind: "bytes"; readonly bytes: Uint8Array }
   /** `end` is exclusive. */
   | { readonly kind: "file"; readonly source: OpenSource; readonly start: Bytes; readonly end: Bytes }
+  /** A whole file of `size` bytes in the chunked coding. */
+  | { readonly kind: "chunked"; readonly source: OpenSource; readonly size: Bytes }
   /** A multipart/byteranges body of `length` bytes: each part's preamble, then its slice; `epilogue` last. */
   | {
       readonly kind: "parts";
@@ -56,6 +59,8 @@ export function bodyLength(body: BodyPlan): Bytes {
       return body.bytes.length as Bytes;
     case "file":
       return (body.end - body.start) as Bytes;
+    case "chunked":
+      return chunkedLength(body.size);
     case "parts":
       return body.length;
   }

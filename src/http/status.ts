@@ -1,12 +1,12 @@
 /**
- * The status codes Comanche sends and their names (RFC 9110 §15; 431: RFC 6585).
+ * The status codes Comanche sends and their names (RFC 9110 §15; 431: RFC 6585; 507: RFC 4918).
  */
 const REASON_PHRASES = {
   200: "OK",
+  201: "Created",
   204: "No Content",
   206: "Partial Content",
   301: "Moved Permanently",
-  302: "Found",
   304: "Not Modified",
   400: "Bad Request",
   403: "Forbidden",
@@ -24,12 +24,13 @@ const REASON_PHRASES = {
   501: "Not Implemented",
   503: "Service Unavailable",
   505: "HTTP Version Not Supported",
+  507: "Insufficient Storage",
 } as const;
 
 export type Status = keyof typeof REASON_PHRASES;
 
 /** The statuses that end in an error page. */
-export type ErrorStatus = Exclude<Status, 200 | 204 | 206 | 301 | 302 | 304>;
+export type ErrorStatus = Exclude<Status, 200 | 201 | 204 | 206 | 301 | 304>;
 
 export function reasonPhrase(status: Status): string {
   return REASON_PHRASES[status];

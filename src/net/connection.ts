@@ -17,6 +17,7 @@ import { type HeadLimits, RequestParser } from "../http/request-parser.ts";
 import { bodyLength, type ResponsePlan } from "../http/response-plan.ts";
 import type { BufferPool } from "./buffer-pool.ts";
 import { ByteQueue } from "./byte-queue.ts";
+import { type CloseCause, ConnectionTrace } from "./connection-trace.ts";
 import { type PresentFraming, RequestBody } from "./request-body.ts";
 import { ResponseSender } from "./response-sender.ts";
 import type { Transport, TransportEvents } from "./transport.ts";
@@ -43,6 +44,8 @@ export interface ConnectionContext {
   isDraining(): boolean;
   /** A fault of our own: logged with its stack. */
   onFault(fault: unknown): void;
+  /** Told what each connection does; undefined while nobody wants to know. */
+  readonly trace?: ((text: string) => void) | undefined;
 }
 
 type State =
@@ -74,6 +77,7 @@ export class Connection implements TransportEvents {
   readonly #onGone: (connection: Connection) => void;
   readonly #parser: RequestParser;
   readonly #sender: ResponseSender;
+  readonly #trace: ConnectionTrace | undefined;
   readonly #waiting = new ByteQueue();
   #state: State;
   #served = 0;
@@ -92,7 +96,9 @@ export class Connection implements TransportEvents {
     this.#onGone = onGone;
     this.#parser = new RequestParser(context.limits);
     this.#sender = new ResponseSender(transport, context.buffers, context.clock, context.limits.sendTimeout);
+    this.#trace = context.trace && new ConnectionTrace(context.trace, transport.peer);
     this.#state = { kind: "idle", deadline: this.#in(context.limits.headerTimeout) };
+    this.#trace?.opened();
   }
 
   /** Whether a request is being read or answered. */
@@ -133,7 +139,7 @@ export class Connection implements TransportEvents {
     this.#hasEnded = true;
     const state = this.#state;
     if (state.kind === "answering") state.exchange.body?.endInput();
-    else this.#close();
+    else this.#close("the client closed its side");
   }
 
   onDrained(): void {
@@ -144,7 +150,7 @@ export class Connection implements TransportEvents {
     const state = this.#state;
     this.#state = CLOSED;
     this.#sender.onClosed();
-    if (state.kind === "answering") state.exchange.body?.fail(undefined);
+    if (state.kind === "answering") state.exchange.lose();
     if (!this.#isHandling) this.#onGone(this);
   }
 
@@ -155,10 +161,14 @@ export class Connection implements TransportEvents {
     const state = this.#state;
     switch (state.kind) {
       case "idle":
-        if (now >= state.deadline) this.#close();
+        if (now < state.deadline) return;
+        this.#trace?.timedOut("no request");
+        this.#close("idle");
         return;
       case "reading-head":
-        if (now >= state.deadline) this.#refuse({ status: 408, reason: "header-timeout" }, this.#parser.partialLine);
+        if (now < state.deadline) return;
+        this.#trace?.timedOut("half a request head");
+        this.#refuse({ status: 408, reason: "header-timeout" }, this.#parser.partialLine);
         return;
       case "answering":
         this.#sweepAnswer(state, now);
@@ -177,7 +187,7 @@ export class Connection implements TransportEvents {
   /** The server is stopping: leaves at once when nothing is under way, else after the present answer. */
   drain(): void {
     const state = this.#state;
-    if (state.kind === "idle") this.#close();
+    if (state.kind === "idle") this.#close("the server is stopping");
     else if (state.kind === "lingering")
       state.deadline = milliseconds(Math.min(state.deadline, this.#lingerDeadline()));
   }
@@ -263,9 +273,9 @@ export class Connection implements TransportEvents {
       const state = this.#state;
       if (state.kind === "dropping-body") {
         state.left -= state.body.drop();
-        if (state.left < 0 || state.body.isFailed) this.#close();
+        if (state.left < 0 || state.body.isFailed) this.#close("a request body was left unread");
         else if (state.body.isComplete) this.#becomeIdle();
-        else if (this.#hasEnded) this.#close();
+        else if (this.#hasEnded) this.#close("the client closed its side");
         if (this.#state === state) return;
       } else if (this.#isReading() && this.#waiting.length > 0) {
         const waiting = this.#waiting.view;
@@ -307,15 +317,16 @@ export class Connection implements TransportEvents {
     if (exchange.plan !== undefined) throw new Error("a second response to one request");
     exchange.plan = plan;
     if (this.#state.kind !== "answering" || this.#state.exchange !== exchange) return "aborted";
-    exchange.mustClose = this.#mustCloseAfter(exchange);
-    const persistence = exchange.mustClose ? "close" : "keep";
-    const connection = connectionField(exchange.head, persistence);
+    exchange.closeCause = this.#closeCauseAfter(exchange);
+    const connection = connectionField(exchange.head, exchange.closeCause === undefined ? "keep" : "close");
+    this.#trace?.transferStarted(exchange.head.path, plan);
     const outcome = this.#sender.send(plan, connection, toUnixSeconds(this.#context.clock.wall()));
-    if (typeof outcome === "string") return this.#sent(exchange, outcome);
-    return outcome.then((settled) => this.#sent(exchange, settled));
+    if (typeof outcome === "string") return this.#sent(exchange, plan, outcome);
+    return outcome.then((settled) => this.#sent(exchange, plan, settled));
   }
 
-  #sent(exchange: Exchange, outcome: "sent" | "client-gone" | "changed"): SendOutcome {
+  #sent(exchange: Exchange, plan: ResponsePlan, outcome: "sent" | "client-gone" | "changed"): SendOutcome {
+    this.#trace?.transferEnded(exchange.head.path, plan, this.#sender.bodyBytesSent, outcome === "sent");
     if (outcome === "sent") {
       exchange.isComplete = true;
       return "sent";
@@ -325,18 +336,20 @@ export class Connection implements TransportEvents {
     return "aborted";
   }
 
-  #mustCloseAfter(exchange: Exchange): boolean {
+  /** Why the connection must close after this answer; undefined when it is kept. */
+  #closeCauseAfter(exchange: Exchange): CloseCause | undefined {
     const { head, body } = exchange;
-    if (this.#hasEnded && this.#waiting.length === 0 && this.#unreadBytes === 0) return true;
+    const { limits } = this.#context;
+    if (this.#hasEnded && this.#waiting.length === 0 && this.#unreadBytes === 0) return "the client closed its side";
     if (body !== undefined && !body.isComplete) {
       // Without our 100 the client may send the body or the next request: nobody can tell which.
-      if (exchange.isExpecting && !body.wasRead) return true;
-      if (body.isFailed || (body.length ?? 0) > MAX_DROPPED_BODY) return true;
+      if (exchange.isExpecting && !body.wasRead) return "a request body was left unread";
+      if (body.isFailed || (body.length ?? 0) > MAX_DROPPED_BODY) return "a request body was left unread";
     }
-    return (
-      decidePersistence(head, this.#served, this.#context.limits.keepaliveRequests, this.#context.isDraining()) ===
-      "close"
-    );
+    const isDraining = this.#context.isDraining();
+    if (decidePersistence(head, this.#served, limits.keepaliveRequests, isDraining) === "keep") return undefined;
+    if (isDraining) return "the server is stopping";
+    return this.#served >= limits.keepaliveRequests ? "limit of requests reached" : "as the client asked";
   }
 
   #finish(exchange: Exchange): void {
@@ -349,7 +362,7 @@ export class Connection implements TransportEvents {
     if (this.#state.kind === "closed") this.#onGone(this);
     if (this.#state.kind !== "answering") return;
     const { body } = exchange;
-    if (exchange.mustClose || !exchange.isComplete) this.#close();
+    if (exchange.closeCause !== undefined || !exchange.isComplete) this.#close(exchange.closeCause);
     else if (body === undefined || body.isComplete) this.#becomeIdle();
     else {
       const deadline = this.#in(this.#context.limits.bodyTimeout);
@@ -361,7 +374,7 @@ export class Connection implements TransportEvents {
     this.#finish(exchange);
     this.#advance();
     if (this.#waiting.length <= MAX_WAITING) this.#resume();
-    if (this.#hasEnded && this.#isReading()) this.#close();
+    if (this.#hasEnded && this.#isReading()) this.#close("the client closed its side");
   }
 
   /** Our own fault: the client gets a 500 where that is still possible, and the connection ends. */
@@ -429,8 +442,10 @@ export class Connection implements TransportEvents {
     const { exchange } = state;
     if (this.#sender.isStalled(now)) {
       exchange.cutReason = "send-timeout";
+      this.#trace?.timedOut("the client takes nothing");
       this.#transport.destroy();
     } else if (exchange.body?.isAwaited === true && now >= state.bodyDeadline) {
+      this.#trace?.timedOut("half a request body");
       exchange.body.fail({ status: 408, reason: "body-timeout" });
     }
   }
@@ -439,15 +454,20 @@ export class Connection implements TransportEvents {
 
   #becomeIdle(): void {
     if (this.#context.isDraining() && this.#waiting.length === 0) {
-      this.#close();
+      this.#close("the server is stopping");
       return;
     }
     this.#state = { kind: "idle", deadline: this.#in(this.#context.limits.idleTimeout) };
   }
 
-  /** Closes our side; the transport goes when the client has closed too, or after a while. */
-  #close(): void {
+  /**
+   * Closes our side; the transport goes when the client has closed too, or after a while.
+   *
+   * @param cause  why a connection that served requests does so no longer; undefined where an error tells it already
+   */
+  #close(cause?: CloseCause): void {
     if (this.#state.kind === "lingering" || this.#state.kind === "closed") return;
+    if (cause !== undefined && this.#served > 0) this.#trace?.closing(cause);
     this.#waiting.consume(this.#waiting.length);
     this.#state = { kind: "lingering", left: MAX_LINGER_BYTES, deadline: this.#lingerDeadline() };
     this.#transport.end();
@@ -487,8 +507,11 @@ class Exchange implements IncomingRequest, ResponseWriter {
   readonly isExpecting: boolean;
   plan: ResponsePlan | undefined = undefined;
   isComplete = false;
-  mustClose = false;
+  /** Why the connection closes after the answer; undefined when it is kept. */
+  closeCause: CloseCause | undefined = undefined;
   cutReason: Reason | undefined = undefined;
+  /** Made only for those who ask: most answers are gone before their client. */
+  #lost: AbortController | undefined = undefined;
 
   constructor(
     connection: Connection,
@@ -505,6 +528,18 @@ class Exchange implements IncomingRequest, ResponseWriter {
     this.receivedAt = clock.wall();
     this.startedAt = clock.monotonic();
     this.isExpecting = isExpecting;
+  }
+
+  get gone(): AbortSignal {
+    this.#lost ??= new AbortController();
+    return this.#lost.signal;
+  }
+
+  /** The connection is lost. */
+  lose(): void {
+    this.body?.fail(undefined);
+    this.#lost ??= new AbortController();
+    this.#lost.abort();
   }
 
   send(plan: ResponsePlan): SendOutcome | Promise<SendOutcome> {

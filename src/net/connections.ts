@@ -2,6 +2,7 @@
  * All connections of a process: how many there may be, whose time is up, and how they end.
  */
 import type { Socket } from "node:net";
+import type { Reason } from "../http/reason.ts";
 import { Connection, type ConnectionContext } from "./connection.ts";
 import { SocketTransport } from "./socket-transport.ts";
 
@@ -9,17 +10,27 @@ import { SocketTransport } from "./socket-transport.ts";
 const SWEEP_INTERVAL_MS = 250;
 /** How many connections beyond the limit are told so; the rest are cut, because even a refusal costs memory. */
 const MAX_TURNED_AWAY = 64;
+/** The same for one client: together with its limit the most places it can hold. */
+const MAX_TURNED_AWAY_PER_CLIENT = 8;
+
+export interface ConnectionCounts {
+  readonly maxConnections: number;
+  /** From one address; 0 for no limit. Clients on a Unix socket cannot be told apart, so they have none. */
+  readonly connectionsPerClient: number;
+}
 
 export class Connections {
   readonly #context: ConnectionContext;
-  readonly #maxConnections: number;
+  readonly #limits: ConnectionCounts;
   readonly #open = new Set<Connection>();
+  /** How many of them each address has, if any. */
+  readonly #clients = new Map<string, number>();
   readonly #sweeper: NodeJS.Timeout;
   #onEmpty: (() => void) | undefined;
 
-  constructor(context: ConnectionContext, maxConnections: number) {
+  constructor(context: ConnectionContext, limits: ConnectionCounts) {
     this.#context = context;
-    this.#maxConnections = maxConnections;
+    this.#limits = limits;
     this.#sweeper = setInterval(() => this.#sweep(), SWEEP_INTERVAL_MS);
   }
 
@@ -35,17 +46,23 @@ export class Connections {
   }
 
   accept(socket: Socket): void {
-    if (this.#open.size >= this.#maxConnections + MAX_TURNED_AWAY) {
+    const transport = new SocketTransport(socket);
+    const { address } = transport.peer;
+    const others = this.#clients.get(address) ?? 0;
+    const perClient = this.#limitFor(address);
+    if (
+      this.#open.size >= this.#limits.maxConnections + MAX_TURNED_AWAY ||
+      others >= perClient + MAX_TURNED_AWAY_PER_CLIENT
+    ) {
       socket.destroy();
       return;
     }
-    const transport = new SocketTransport(socket);
-    const connection = new Connection(transport, this.#context, (gone) => this.#forget(gone));
+    const connection = new Connection(transport, this.#context, (gone) => this.#forget(gone, address));
     this.#open.add(connection);
+    this.#clients.set(address, others + 1);
     transport.start(connection, this.#context.onFault);
-    if (this.#open.size > this.#maxConnections) {
-      this.#guard(connection, () => connection.turnAway({ status: 503, reason: "too-many-connections" }));
-    }
+    if (this.#open.size > this.#limits.maxConnections) this.#turnAway(connection, "too-many-connections");
+    else if (others >= perClient) this.#turnAway(connection, "too-many-from-client");
   }
 
   /** Lets every connection finish what it does. Resolves when the last one is gone. */
@@ -83,8 +100,20 @@ export class Connections {
     }
   }
 
-  #forget(connection: Connection): void {
+  #turnAway(connection: Connection, reason: Reason): void {
+    this.#guard(connection, () => connection.turnAway({ status: 503, reason }));
+  }
+
+  #limitFor(address: string): number {
+    const { connectionsPerClient } = this.#limits;
+    return connectionsPerClient === 0 || address === "unix" ? Number.POSITIVE_INFINITY : connectionsPerClient;
+  }
+
+  #forget(connection: Connection, address: string): void {
     this.#open.delete(connection);
+    const others = (this.#clients.get(address) ?? 0) - 1;
+    if (others > 0) this.#clients.set(address, others);
+    else this.#clients.delete(address);
     if (this.#open.size === 0) this.#onEmpty?.();
   }
 }

@@ -2,11 +2,15 @@
  * Sends slices of an open file: one re-used buffer, one read and one write at a time, as fast as the client takes it.
  */
 import { fstatSync, read } from "node:fs";
+import { bytes } from "../base/units.ts";
+import { contentFitting, writeChunks } from "../http/chunked-encoder.ts";
 import type { FileIdentity } from "../http/file-facts.ts";
 import type { BodyPlan, OpenSource } from "../http/response-plan.ts";
 import type { BufferPool } from "./buffer-pool.ts";
 
-export type FileBody = Extract<BodyPlan, { kind: "file" | "parts" }>;
+export type FileBody = Extract<BodyPlan, { kind: "file" | "parts" | "chunked" }>;
+type SlicesBody = Exclude<FileBody, { kind: "chunked" }>;
+type ChunkedBody = Extract<FileBody, { kind: "chunked" }>;
 
 /** `changed`: the file is no longer what the head announced; only cutting the connection is honest. */
 export type TransferOutcome = "sent" | "client-gone" | "changed";
@@ -30,7 +34,9 @@ export async function transferFile(
 ): Promise<TransferOutcome> {
   const buffer = buffers.take();
   try {
-    return await transferPieces(head, piecesOf(body), body.source, buffer, send);
+    return body.kind === "chunked"
+      ? await transferChunks(head, body, buffer, send)
+      : await transferPieces(head, piecesOf(body), body.source, buffer, send);
   } finally {
     buffers.give(buffer);
   }
@@ -68,7 +74,31 @@ async function transferPieces(
 
 const NOTHING = new Uint8Array(0);
 
-function piecesOf(body: FileBody): readonly Piece[] {
+async function transferChunks(
+  head: Uint8Array,
+  { source, size }: ChunkedBody,
+  buffer: Buffer,
+  send: SendChunks,
+): Promise<TransferOutcome> {
+  const most = contentFitting(bytes(buffer.length));
+  let text = head;
+  let isEnd = false;
+  for (let position = 0; !isEnd; ) {
+    const wanted = Math.min(most, size - position);
+    // At the end of the buffer, so that the chunks can be made from its beginning on.
+    const content = buffer.subarray(buffer.length - wanted);
+    if (!(await readFully(source.descriptor, content, wanted, position))) return "changed";
+    position += wanted;
+    isEnd = position === size;
+    if (isEnd && !isUnchanged(source)) return "changed";
+    const chunks = buffer.subarray(0, writeChunks(content, buffer, isEnd));
+    if (!(await (text.length === 0 ? send(chunks) : send(text, chunks)))) return "client-gone";
+    text = NOTHING;
+  }
+  return "sent";
+}
+
+function piecesOf(body: SlicesBody): readonly Piece[] {
   if (body.kind === "file") return [{ kind: "slice", start: body.start, end: body.end }];
   const pieces: Piece[] = [];
   for (const { preamble, start, end } of body.parts) {

@@ -55,6 +55,7 @@ export class ResponseSender {
       case "bytes":
         return this.#settle(this.#sendBytes(plan, body.bytes, connection, now));
       case "file":
+      case "chunked":
       case "parts":
         return this.#sendFile(headBytes(plan, connection, now), body);
       default:

@@ -39,7 +39,7 @@ export function decideMode(wish: DaemonWish, around: Surroundings): Mode {
   if (wish.isSet) return { kind: "daemon" };
   const keeper = findKeeper(around);
   if (keeper === undefined) return { kind: "daemon" };
-  return { kind: "foreground", reason: `${keeper}: staying in the foreground (daemon = yes overrides)` };
+  return { kind: "foreground", reason: `${keeper}: staying in the foreground (--daemon overrides)` };
 }
 
 /** Who looks after this process; undefined when nobody does. */

@@ -6,7 +6,7 @@
  *     error log    `-`: standard error.  Set to a file: that file or no start.  Not set: the console, or for a daemon,
  *                  which has none, `comanche_error_log` beside the access log, or else in the state directory
  */
-import { constants, mkdirSync, openSync } from "node:fs";
+import { constants, fstatSync, mkdirSync, openSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type AbsolutePath, absolutePath } from "../base/absolute-path.ts";
 import { StartupError } from "../base/errors.ts";
@@ -125,6 +125,8 @@ function openStandard(kind: LogKind): OpenedLog {
  */
 function openStandardOutput(): number {
   try {
+    // A file opened anew would be written from its beginning, over what standard error writes to it; and it never stalls.
+    if (fstatSync(1).isFile()) return 1;
     return openSync("/proc/self/fd/1", APPEND_WITHOUT_WAITING & ~constants.O_CREAT);
   } catch {
     // A socket, a pipe of another user, or no /proc.

@@ -158,7 +158,10 @@ function putInPlace(temporary: AbsolutePath, path: AbsolutePath): void {
     if (content.kind === "absent") continue;
     if (content.kind === "foreign") throw new StartupError(`${path} is not a PID file: set pidfile to another path`);
     const holder = findHolder(content);
-    if (holder !== undefined) throw new StartupError(`already running with PID ${holder} (PID file ${path})`);
+    if (holder !== undefined) {
+      const help = "stop it first, or give this server a pidfile of its own";
+      throw new StartupError(`already running with PID ${holder} (PID file ${path}): ${help}`);
+    }
     const turn = absolutePath(`${path}.${content.version}`);
     putInPlace(temporary, turn);
     if (readVersion(path) === content.version) {

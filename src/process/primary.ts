@@ -8,6 +8,7 @@ import { isBuiltIn, type Settings } from "../config/settings.ts";
 import { AccessLog } from "../observe/access-log.ts";
 import { decideConsoleLevel, EventLog, type EventSink } from "../observe/log.ts";
 import { logFile } from "../observe/log-file.ts";
+import { formatPoolStatus, isStatusNews, type PoolState } from "../tasks/pool-status.ts";
 import type { Lifeline } from "./lifeline.ts";
 import { type OpenedLog, openLog, planAccessLog, planErrorLog } from "./log-destination.ts";
 import { acquirePidFile, type PidFile, pidFilePlaces } from "./pid-file.ts";
@@ -43,7 +44,8 @@ export async function runPrimary(options: PrimaryOptions): Promise<ServeStatus> 
   };
   // Before anybody can know the PID: without a handler a signal would end the process with nothing cleaned up.
   const stopSignal = nextStopSignal(isDaemon, events);
-  disarmUserSignals(events);
+  disarmUserSignal(events);
+  const status = new StatusLines(events);
   const pidFile = takePidFile(settings, isDaemon, user);
   try {
     const worker = await Promise.race([startWorker(settings, logs), stopSignal.then(failStart)]);
@@ -51,10 +53,12 @@ export async function runPrimary(options: PrimaryOptions): Promise<ServeStatus> 
     const lines = describeStart(options, worker, accessLog, notices);
     for (const line of lines) events.info(line);
     if (user.isRoot) events.warn(ROOT_WARNING);
+    status.watch(worker, isDaemon ? 0 : settings.server.statusInterval);
     watchForFaults(events);
     if (isDaemon) await lifeline.reportReady(user.isRoot ? [...lines, ROOT_WARNING] : lines, errorLog.path);
     return await serveUntilStopped(worker, await stopSignal, settings.server.grace, events);
   } finally {
+    status.close();
     await logs.access.close();
     pidFile?.release();
   }
@@ -137,10 +141,44 @@ function nextStopSignal(isDaemon: boolean, events: EventLog): Promise<StopSignal
   });
 }
 
-/** Left alone, USR1 makes Node open a port for debuggers, and USR2 ends the process. */
-function disarmUserSignals(events: EventLog): void {
-  for (const signal of ["SIGUSR1", "SIGUSR2"] as const) {
-    process.on(signal, () => events.warn(`${signal}: ignored, it has no meaning here`));
+/** Left alone, USR1 makes Node open a port for debuggers. */
+function disarmUserSignal(events: EventLog): void {
+  process.on("SIGUSR1", () => events.warn("SIGUSR1: ignored, it has no meaning here"));
+}
+
+/** Tells how busy the threads are: whenever SIGUSR2 asks, and from time to time while they are. */
+class StatusLines {
+  readonly #events: EventLog;
+  #worker: Worker | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #printed: PoolState | undefined;
+
+  /** From here on SIGUSR2 does not end the process. */
+  constructor(events: EventLog) {
+    this.#events = events;
+    process.on("SIGUSR2", () => {
+      if (this.#worker === undefined) events.info("SIGUSR2: not serving yet");
+      else this.#print(this.#worker.poolState);
+    });
+  }
+
+  /** @param interval  zero: only when asked */
+  watch(worker: Worker, interval: number): void {
+    this.#worker = worker;
+    if (interval === 0) return;
+    this.#timer = setInterval(() => {
+      const state = worker.poolState;
+      if (isStatusNews(state, this.#printed)) this.#print(state);
+    }, interval).unref();
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  #print(state: PoolState): void {
+    this.#events.info(formatPoolStatus(state));
+    this.#printed = state;
   }
 }
 

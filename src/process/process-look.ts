@@ -9,8 +9,7 @@ import { type UnixMilliseconds, unixMilliseconds } from "../base/units.ts";
 
 export type ProcessLook =
   /** There is none of that number, or it has ended and only waits for its parent to notice. */
-  | { readonly kind: "gone" }
-  | { readonly kind: "alive"; readonly mayBeSignalled: boolean; readonly identity: ProcessIdentity | undefined };
+  { readonly kind: "gone" } | { readonly kind: "alive"; readonly identity: ProcessIdentity | undefined };
 
 export interface ProcessIdentity {
   /** At most 15 bytes: `node`, or the beginning of a title the process has given itself. */
@@ -36,7 +35,7 @@ export function lookAtProcess(pid: number): ProcessLook {
           startTicks: parsed.startTicks,
           startedAt: unixMilliseconds((boot + parsed.startTicks / TICKS_A_SECOND) * 1000),
         };
-  return { kind: "alive", mayBeSignalled: signal === "allowed", identity };
+  return { kind: "alive", identity };
 }
 
 export interface ProcessStat {

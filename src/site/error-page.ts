@@ -1,8 +1,9 @@
 /**
  * The built-in error pages: for a person in a browser, for a person at a terminal, for a program (RFC 9457).
  *
- * A page is made of the status and the reason alone, so nothing from a request can get into it.
+ * A page is made of the status, the reason and perhaps a detail in our own words, so nothing from a request gets into it.
  */
+import { escapeHtml } from "../base/html-text.ts";
 import { PAGE_STYLE } from "../base/page-style.ts";
 import { preferredForm } from "../http/accept.ts";
 import type { Reason } from "../http/reason.ts";
@@ -15,14 +16,24 @@ type Form = "html" | "plain" | "problem";
 // As many as there are statuses, reasons and forms; in practice a handful.
 const rendered = new Map<string, RenderedPage>();
 
-/** The page for a status and reason, in the form the client likes best. The same bytes serve every request. */
-export function renderErrorPage(status: ErrorStatus, reason: Reason, accept: string | undefined): RenderedPage {
+/**
+ * The page for a status and reason, in the form the client likes best. The same bytes serve every request.
+ *
+ * @param detail  what exactly is wrong with this one request: such a page is made anew each time
+ */
+export function renderErrorPage(
+  status: ErrorStatus,
+  reason: Reason,
+  accept: string | undefined,
+  detail?: string,
+): RenderedPage {
   const form = chooseForm(accept);
+  if (detail !== undefined) return render(form, { status, reason, detail });
   const key = `${form} ${status} ${reason}`;
   const known = rendered.get(key);
   if (known !== undefined) return known;
 
-  const page = render(form, status, reason);
+  const page = render(form, { status, reason });
   rendered.set(key, page);
   return page;
 }
@@ -41,14 +52,20 @@ function chooseForm(accept: string | undefined): Form {
   }
 }
 
-function render(form: Form, status: ErrorStatus, reason: Reason): RenderedPage {
+interface ErrorText {
+  readonly status: ErrorStatus;
+  readonly reason: Reason;
+  readonly detail?: string;
+}
+
+function render(form: Form, error: ErrorText): RenderedPage {
   switch (form) {
     case "html":
-      return toPage("text/html; charset=utf-8", formatHtml(status, reason));
+      return toPage("text/html; charset=utf-8", formatHtml(error));
     case "plain":
-      return toPage("text/plain; charset=utf-8", formatPlain(status, reason));
+      return toPage("text/plain; charset=utf-8", formatPlain(error));
     case "problem":
-      return toPage("application/problem+json", formatProblem(status, reason));
+      return toPage("application/problem+json", formatProblem(error));
   }
 }
 
@@ -56,17 +73,18 @@ function toPage(mediaType: string, text: string): RenderedPage {
   return { mediaType, bytes: new TextEncoder().encode(text), vary: "Accept" };
 }
 
-function formatPlain(status: ErrorStatus, reason: Reason): string {
-  return `${status} ${reasonPhrase(status)}\n\n${REASON_SENTENCES[reason]}\n\nReason code: ${reason}\n`;
+function formatPlain({ status, reason, detail }: ErrorText): string {
+  const sentences = [REASON_SENTENCES[reason], ...(detail === undefined ? [] : [detail])].join("\n\n");
+  return `${status} ${reasonPhrase(status)}\n\n${sentences}\n\nReason code: ${reason}\n`;
 }
 
 /** `about:blank`: the problem is no more than its status says; `reason` is our extension (RFC 9457 §4.2.1, §3.2). */
-function formatProblem(status: ErrorStatus, reason: Reason): string {
-  const title = reasonPhrase(status);
-  return `${JSON.stringify({ type: "about:blank", title, status, detail: REASON_SENTENCES[reason], reason })}\n`;
+function formatProblem({ status, reason, detail = REASON_SENTENCES[reason] }: ErrorText): string {
+  return `${JSON.stringify({ type: "about:blank", title: reasonPhrase(status), status, detail, reason })}\n`;
 }
 
-function formatHtml(status: ErrorStatus, reason: Reason): string {
+function formatHtml({ status, reason, detail }: ErrorText): string {
+  const more = detail === undefined ? "" : `\n<p>${escapeHtml(detail)}</p>`;
   return `<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -82,7 +100,7 @@ ${STYLE}
 <main>
 <p class="status" aria-hidden="true">${status}</p>
 <h1>${reasonPhrase(status)}</h1>
-<p>${REASON_SENTENCES[reason]}</p>
+<p>${REASON_SENTENCES[reason]}</p>${more}
 <p class="more"><a href="/">Start page</a> <span>Reason code: <code>${reason}</code></span></p>
 </main>
 </body>

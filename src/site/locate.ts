@@ -4,17 +4,21 @@
  */
 import { closeSync } from "node:fs";
 import type { Clock } from "../base/clock.ts";
-import { bytes, seconds } from "../base/units.ts";
+import { bytes, type Seconds } from "../base/units.ts";
+import { unreachable } from "../base/unreachable.ts";
+import { isTemporaryName } from "../base/upload-name.ts";
 import { preferredForm } from "../http/accept.ts";
 import { fileEntityTag } from "../http/entity-tag.ts";
+import type { IncomingRequest } from "../http/exchange.ts";
 import type { FileFacts } from "../http/file-facts.ts";
 import { extensionOf, mediaTypeOf } from "../http/media-type.ts";
 import type { RequestHead } from "../http/request-head.ts";
 import { formatSitePath, isDotfilePath, parseSitePath, type SitePath } from "../http/site-path.ts";
 import type { Status } from "../http/status.ts";
-import type { ListDirectoryFailure, TaskPool } from "../tasks/task-types.ts";
+import type { ListDirectoryFailure, ListDirectoryOutput, TaskOutcome, TaskPool } from "../tasks/task-types.ts";
 import type { FileCache } from "./file-cache.ts";
 import { type FoundDirectory, type OpenedFile, openBelow, openDirectoryBelow, readWhole } from "./open-file.ts";
+import type { PageBudget } from "./page-budget.ts";
 import type { RenderedPage, Resource } from "./resource.ts";
 import type { Site } from "./site.ts";
 
@@ -22,19 +26,31 @@ import type { Site } from "./site.ts";
 export interface LocateContext {
   readonly files: FileCache;
   readonly pool: TaskPool;
+  /** Of the listings that are being sent. */
+  readonly pages: PageBudget;
+  /** When a client that is told 503 may come back. */
+  readonly retryAfter: Seconds;
   readonly clock: Clock;
 }
 
 type FileResource = Extract<Resource, { kind: "file" }>;
 
-const RETRY_SOON = seconds(1);
 /** How often a file is read again that changed while it was read. */
 const MAX_READS = 3;
 /** A site's own error page is read whole, whether files are kept in memory or not. */
 const MAX_ERROR_PAGE = bytes(1024 * 1024);
 
-/** The caller hands the resource to `release` when its response has ended. */
-export function locate(context: LocateContext, site: Site, head: RequestHead): Resource | Promise<Resource> {
+/**
+ * The caller hands the resource to `release` when its response has ended.
+ *
+ * @param request  of it only the signal is used, and only by what may have to wait
+ */
+export function locate(
+  context: LocateContext,
+  site: Site,
+  head: RequestHead,
+  request?: Pick<IncomingRequest, "gone">,
+): Resource | Promise<Resource> {
   const parsed = parseSitePath(head.path);
   if (parsed.kind === "refused") {
     const status = parsed.reason === "traversal" ? site.rules.traversalStatus : 400;
@@ -42,12 +58,13 @@ export function locate(context: LocateContext, site: Site, head: RequestHead): R
   }
   const { path } = parsed;
   if (!isServedByName(site, path.segments)) return { kind: "refused", status: 404, reason: "dotfile" };
-  return path.directory ? locateDirectory(context, site, path, head) : locateFile(context, site, path, head);
+  return path.directory ? locateDirectory(context, site, path, head, request) : locateFile(context, site, path, head);
 }
 
-/** Closes what the resource holds open. */
+/** Closes what the resource holds open, and gives back what it holds in memory. */
 export function release(resource: Resource): void {
   if (resource.kind === "file" && resource.content.kind === "open") closeSync(resource.content.source.descriptor);
+  if (resource.kind === "page") resource.giveBack?.();
 }
 
 /** The site's own page for a status, if it has one that can be read; the built-in page serves otherwise. */
@@ -91,6 +108,7 @@ function locateDirectory(
   site: Site,
   path: SitePath,
   head: RequestHead,
+  request?: Pick<IncomingRequest, "gone">,
 ): Resource | Promise<Resource> {
   for (const [place, name] of site.rules.indexfiles.entries()) {
     const found = findFile(context, site, [...path.segments, name]);
@@ -101,7 +119,7 @@ function locateDirectory(
     }
     if (found.kind !== "directory" && !isAbsent(found)) return found;
   }
-  return listDirectory(context, site, path, head);
+  return listDirectory(context, site, path, head, request);
 }
 
 function indexPath(path: SitePath, name: string): string {
@@ -117,6 +135,7 @@ function listDirectory(
   site: Site,
   path: SitePath,
   head: RequestHead,
+  request?: Pick<IncomingRequest, "gone">,
 ): Resource | Promise<Resource> {
   const { rules, root } = site;
   const directory = openDirectoryBelow(root, path.segments, rules.symlinks);
@@ -138,23 +157,36 @@ function listDirectory(
     types: rules.types,
   } as const;
   return context.pool
-    .run("list-directory", input)
-    .then((output): Resource => {
-      if (output.kind === "failed") return listingFailure(output.reason);
-      const { mediaType, bytes, securityPolicy } = output;
-      return { kind: "page", page: { mediaType, bytes, securityPolicy, vary: "Accept" } };
-    })
+    .run("list-directory", input, request?.gone)
+    .then((outcome) => listingResource(context, outcome))
     .finally(() => closeSync(directory.descriptor));
 }
 
-function listingFailure(reason: ListDirectoryFailure): Resource {
+function listingResource(context: LocateContext, outcome: TaskOutcome<ListDirectoryOutput>): Resource {
+  // Nobody is there to be answered when the task was cancelled, so that any answer is right.
+  if (outcome.kind !== "done") return queueFull(context);
+  const { output } = outcome;
+  if (output.kind === "failed") return listingFailure(context, output.reason);
+  const { mediaType, bytes, securityPolicy } = output;
+  if (!context.pages.take(bytes.length)) return queueFull(context);
+  const giveBack = (): void => context.pages.give(bytes.length);
+  return { kind: "page", page: { mediaType, bytes, securityPolicy, vary: "Accept" }, giveBack };
+}
+
+function queueFull({ retryAfter }: LocateContext): Resource {
+  return { kind: "busy", reason: "queue-full", retryAfter };
+}
+
+function listingFailure({ retryAfter }: LocateContext, reason: ListDirectoryFailure): Resource {
   switch (reason) {
     case "not-found":
       return { kind: "refused", status: 404, reason };
     case "no-permission":
       return { kind: "refused", status: 403, reason };
     case "out-of-descriptors":
-      return { kind: "busy", reason, retryAfter: RETRY_SOON };
+      return { kind: "busy", reason, retryAfter };
+    default:
+      return unreachable(reason);
   }
 }
 
@@ -201,6 +233,7 @@ function readAndClose(opened: OpenedFile): Uint8Array | undefined {
 
 /** An index file or error page may be hidden; in memory, whoever asks for its path would find it. */
 function isServedByName({ rules }: Site, segments: readonly string[]): boolean {
+  if (segments.some(isTemporaryName)) return false;
   return rules.dotfiles || !isDotfilePath({ segments, directory: false });
 }
 

@@ -15,12 +15,13 @@ export interface ErrorAnswer {
   readonly status: ErrorStatus;
   readonly reason: Reason;
   readonly fields?: readonly Field[];
+  readonly detail?: string;
 }
 
 /** @param head  undefined when the request was not understood: its Accept is then unknown */
 export function planError(head: RequestHead | undefined, error: ErrorAnswer): ResponsePlan {
-  const { status, reason, fields = [] } = error;
-  const page = renderErrorPage(status, reason, head?.fields.get("accept"));
+  const { status, reason, fields = [], detail } = error;
+  const page = renderErrorPage(status, reason, head?.fields.get("accept"), detail);
   return { status, fields: [...pageFields(page), ...fields], body: { kind: "bytes", bytes: page.bytes }, reason };
 }
 

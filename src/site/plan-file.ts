@@ -9,6 +9,7 @@ import {
   formatUnsatisfiedRange,
   type RangeDecision,
 } from "../http/byte-range.ts";
+import { encodeChunked } from "../http/chunked-encoder.ts";
 import { formatAttachment } from "../http/content-disposition.ts";
 import { formatEntityTag } from "../http/entity-tag.ts";
 import type { Field } from "../http/field.ts";
@@ -27,6 +28,8 @@ export interface PlanContext {
   readonly now: UnixSeconds;
   /** Random, chosen when the process started: keeps the boundary of multipart bodies from being guessed. */
   readonly boundaryNonce: string;
+  /** Whether whole files go out in the chunked coding, to those who understand it. */
+  readonly chunked: boolean;
 }
 
 export function planFile(
@@ -50,7 +53,9 @@ function planContent(head: RequestHead, facts: FileFacts, content: FileContent, 
   const decision = rangesFor(head, facts, context.now);
   switch (decision.kind) {
     case "whole":
-      return planWhole(facts, content, context.now);
+      return context.chunked && head.version === "1.1"
+        ? planChunked(facts, content, context.now)
+        : planWhole(facts, content, context.now);
     case "part":
       return planPart(decision, facts, content, context.now);
     case "parts":
@@ -72,6 +77,22 @@ function planWhole(facts: FileFacts, content: FileContent, now: UnixSeconds): Re
     status: 200,
     fields: [...contentFields(facts.mediaType, facts.size), ...fileFields(facts, now)],
     body: slice(content, whole),
+  };
+}
+
+/** The length is not said, since the coding tells it (RFC 9112 §6.2). HTTP/1.0 does not know it (RFC 9112 §6.1). */
+function planChunked(facts: FileFacts, content: FileContent, now: UnixSeconds): ResponsePlan {
+  return {
+    status: 200,
+    fields: [
+      { name: "Content-Type", value: facts.mediaType },
+      { name: "Transfer-Encoding", value: "chunked" },
+      ...fileFields(facts, now),
+    ],
+    body:
+      content.kind === "memory"
+        ? { kind: "bytes", bytes: encodeChunked(content.bytes) }
+        : { kind: "chunked", source: content.source, size: facts.size },
   };
 }
 

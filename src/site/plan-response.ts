@@ -8,6 +8,7 @@ import { unreachable } from "../base/unreachable.ts";
 import type { Refusal } from "../http/exchange.ts";
 import type { RequestHead } from "../http/request-head.ts";
 import type { ResponsePlan } from "../http/response-plan.ts";
+import { planCreated } from "./plan-created.ts";
 import { planBusy, planError } from "./plan-error.ts";
 import { type PlanContext, planFile } from "./plan-file.ts";
 import { planPage } from "./plan-page.ts";
@@ -31,8 +32,10 @@ function planFor(head: RequestHead, resource: Resource, context: PlanContext): R
       return planPage(head, resource.page, context.now);
     case "redirect":
       return planRedirect(resource.location);
+    case "created":
+      return planCreated(resource.receipt);
     case "options":
-      return planOptions(resource.allow);
+      return planOptions(resource);
     case "refused":
       return planError(head, resource);
     case "busy":
@@ -51,8 +54,10 @@ function planRedirect(location: string): ResponsePlan {
 }
 
 /** 204 has no length either (RFC 9110 §8.6). */
-function planOptions(allow: string): ResponsePlan {
-  return { status: 204, fields: [{ name: "Allow", value: allow }], body: { kind: "none" } };
+function planOptions({ allow, acceptPost }: Extract<Resource, { kind: "options" }>): ResponsePlan {
+  const fields = [{ name: "Allow", value: allow }];
+  if (acceptPost !== undefined) fields.push({ name: "Accept-Post", value: acceptPost });
+  return { status: 204, fields, body: { kind: "none" } };
 }
 
 /** The last step, for every response: browsers must not guess types, and HEAD is GET without the body (RFC 9110 §9.3.2). */

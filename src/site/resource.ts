@@ -1,7 +1,7 @@
 /**
  * What a request's path turned out to be: the one thing between looking (`locate`) and planning (`planResponse`).
  */
-import type { Seconds } from "../base/units.ts";
+import type { Bytes, Seconds } from "../base/units.ts";
 import type { Field } from "../http/field.ts";
 import type { FileFacts } from "../http/file-facts.ts";
 import type { Reason } from "../http/reason.ts";
@@ -10,11 +10,13 @@ import type { ErrorStatus } from "../http/status.ts";
 
 export type Resource =
   | { readonly kind: "file"; readonly facts: FileFacts; readonly content: FileContent }
-  | { readonly kind: "page"; readonly page: RenderedPage }
+  /** `giveBack` is to be called when the response has ended. */
+  | { readonly kind: "page"; readonly page: RenderedPage; readonly giveBack?: () => void }
   /** `location` is a complete reference, percent-encoded, that begins with exactly one slash. */
   | { readonly kind: "redirect"; readonly location: string }
-  /** The answer to OPTIONS: what may be done here. */
-  | { readonly kind: "options"; readonly allow: string }
+  | { readonly kind: "created"; readonly receipt: Receipt }
+  /** The answer to OPTIONS: what may be done here, and the types that may be posted. */
+  | { readonly kind: "options"; readonly allow: string; readonly acceptPost?: string }
   | Refused
   | { readonly kind: "busy"; readonly reason: Reason; readonly retryAfter: Seconds };
 
@@ -24,6 +26,18 @@ export interface Refused {
   readonly reason: Reason;
   /** Fields this status calls for, such as Allow on 405. */
   readonly fields?: readonly Field[];
+  /** What exactly is wrong, for the reader of the page: our own words, never the client's. */
+  readonly detail?: string;
+}
+
+/** An upload that is stored. */
+export interface Receipt {
+  /** The URL path it can be fetched from, percent-encoded; undefined when it lies outside the document root. */
+  readonly location: string | undefined;
+  readonly name: string;
+  readonly size: Bytes;
+  /** In lower-case hexadecimal. */
+  readonly sha256: string;
 }
 
 export type FileContent =

@@ -2,13 +2,13 @@
  * What happens to a request, from top to bottom: its site, its resource, its plan, its answer.
  */
 import type { Clock } from "../base/clock.ts";
-import { seconds, toUnixSeconds, type UnixSeconds } from "../base/units.ts";
+import { toUnixSeconds, type UnixSeconds } from "../base/units.ts";
 import type { ExchangeRecord, IncomingRequest, Refusal, ResponseWriter, Service } from "../http/exchange.ts";
 import { MessageMemo } from "../http/message-memo.ts";
 import { isGetOrHead } from "../http/method.ts";
 import type { RequestHead } from "../http/request-head.ts";
 import type { ResponsePlan } from "../http/response-plan.ts";
-import { chooseSite, type SiteChoice, type Sites } from "./choose-site.ts";
+import { chooseSite, formatHostCheck, type SiteChoice, type Sites } from "./choose-site.ts";
 import type { CachedFile } from "./file-cache.ts";
 import { type LocateContext, loadErrorPage, locate, release } from "./locate.ts";
 import { planRefusal, planResponse } from "./plan-response.ts";
@@ -16,6 +16,7 @@ import type { RefusalReport } from "./refusal-report.ts";
 import type { Refused, Resource } from "./resource.ts";
 import { withErrorPage, withServerField } from "./response-fields.ts";
 import type { Site } from "./site.ts";
+import { ACCEPT_POST, acceptUpload, takesUploads } from "./upload.ts";
 
 export interface ServeOptions {
   readonly sites: Sites;
@@ -27,10 +28,12 @@ export interface ServeOptions {
   readonly boundaryNonce: string;
   readonly refusals: RefusalReport;
   record(exchange: ExchangeRecord): void;
+  /** Told of each host check; undefined while nobody wants to know. */
+  readonly trace?: ((text: string) => void) | undefined;
 }
 
 const ALLOW = "GET, HEAD, OPTIONS";
-const RETRY_AFTER = seconds(5);
+const ALLOW_WITH_UPLOADS = "GET, HEAD, POST, OPTIONS";
 /** Any of these makes the answer to a GET more than the whole file. */
 const CONDITIONS = ["range", "if-none-match", "if-modified-since", "if-match", "if-unmodified-since"] as const;
 
@@ -40,21 +43,25 @@ export function createService(options: ServeOptions): Service {
   function answer(request: IncomingRequest, writer: ResponseWriter): void | Promise<void> {
     const { head } = request;
     const choice = chooseSite(sites, head.host);
+    options.trace?.(formatHostCheck(choice, head.host));
     if (choice.kind === "refused") return answerUnknownHost(choice, request, writer);
     const { site } = choice;
     if (isGetOrHead(head.method)) {
       const cached = locating.files.lookup(site, head.path);
       if (cached !== undefined) return settled(writer.send(planCached(cached, site, head)));
     }
-    const resource = find(site, head);
+    const resource = find(site, request);
     if (resource instanceof Promise) return resource.then((found) => answerWith(found, site, request, writer));
     return answerWith(resource, site, request, writer);
   }
 
-  function find(site: Site, head: RequestHead): Resource | Promise<Resource> {
-    if (head.method === "OPTIONS") return { kind: "options", allow: ALLOW };
-    if (!isGetOrHead(head.method)) return methodNotAllowed();
-    return locate(locating, site, head);
+  function find(site: Site, request: IncomingRequest): Resource | Promise<Resource> {
+    const { head } = request;
+    if (isGetOrHead(head.method)) return locate(locating, site, head, request);
+    const isForUploads = takesUploads(site.rules, head.path);
+    if (head.method === "OPTIONS") return describeOptions(isForUploads);
+    if (head.method === "POST" && isForUploads) return acceptUpload(locating, site, request);
+    return methodNotAllowed(isForUploads);
   }
 
   function answerWith(
@@ -63,7 +70,7 @@ export function createService(options: ServeOptions): Service {
     request: IncomingRequest,
     writer: ResponseWriter,
   ): void | Promise<void> {
-    report(resource, request);
+    report(resource, site, request);
     let sending: ReturnType<ResponseWriter["send"]>;
     try {
       sending = writer.send(plan(request.head, resource, site));
@@ -79,7 +86,7 @@ export function createService(options: ServeOptions): Service {
   }
 
   function planCached(file: CachedFile, site: Site, head: RequestHead): ResponsePlan {
-    if (!isUnconditionalGet(head)) return plan(head, fileInMemory(file), site);
+    if (!isCommonGet(head, site)) return plan(head, fileInMemory(file), site);
     if (file.plan !== undefined) return file.plan;
 
     const planned = { ...plan(head, fileInMemory(file), site), memo: new MessageMemo() };
@@ -90,12 +97,21 @@ export function createService(options: ServeOptions): Service {
 
   /** @param site  undefined where there is none, or none that is sure */
   function plan(head: RequestHead, resource: Resource, site: Site | undefined): ResponsePlan {
-    return complete(planResponse(head, resource, { now: now(), boundaryNonce: options.boundaryNonce }), site);
+    const context = { now: now(), boundaryNonce: options.boundaryNonce, chunked: site?.rules.chunked ?? false };
+    return complete(planResponse(head, resource, context), site);
   }
 
   function planRefusedRequest(refusal: Refusal, head: RequestHead | undefined): ResponsePlan {
     const choice = chooseSite(sites, head?.host);
     return complete(planEarlyRefusal(refusal, head), choice.kind === "site" ? choice.site : undefined);
+  }
+
+  /** What the protocol itself refuses; two statuses bring a field of their own (RFC 9110 §15.5.6, §15.6.4). */
+  function planEarlyRefusal(refusal: Refusal, head: RequestHead | undefined): ResponsePlan {
+    const plan = planRefusal(refusal, head);
+    if (refusal.status === 405) return { ...plan, fields: [...plan.fields, { name: "Allow", value: ALLOW }] };
+    if (refusal.status !== 503) return plan;
+    return { ...plan, fields: [...plan.fields, { name: "Retry-After", value: String(locating.retryAfter) }] };
   }
 
   function complete(plan: ResponsePlan, site: Site | undefined): ResponsePlan {
@@ -117,34 +133,41 @@ export function createService(options: ServeOptions): Service {
     return settled(writer.send(plan(request.head, choice, undefined)));
   }
 
-  function report(resource: Resource, { head, peer }: IncomingRequest): void {
-    if (resource.kind !== "refused") return;
-    if (resource.reason !== "traversal" && resource.reason !== "symlink-escape") return;
-    options.refusals.add(`refused ${head.path} from ${peer.address}: ${resource.reason}`);
+  function report(resource: Resource, site: Site, { head, peer }: IncomingRequest): void {
+    if (resource.kind !== "refused" && resource.kind !== "busy") return;
+    switch (resource.reason) {
+      case "traversal":
+      case "symlink-escape":
+        options.refusals.add(`refused ${head.path} from ${peer.address}: ${resource.reason}`);
+        return;
+      case "no-space":
+      case "upload-unavailable":
+        options.refusals.add(`refused an upload to ${site.name} from ${peer.address}: ${resource.reason}`);
+        return;
+    }
   }
 
   return { answer, planRefusal: planRefusedRequest, record: options.record };
 }
 
-function methodNotAllowed(): Refused {
-  const fields = [{ name: "Allow", value: ALLOW }];
-  return { kind: "refused", status: 405, reason: "method-not-allowed", fields };
+function describeOptions(isForUploads: boolean): Resource {
+  if (!isForUploads) return { kind: "options", allow: ALLOW };
+  return { kind: "options", allow: ALLOW_WITH_UPLOADS, acceptPost: ACCEPT_POST };
 }
 
-/** What the protocol itself refuses; two statuses bring a field of their own (RFC 9110 §15.5.6, §15.6.4). */
-function planEarlyRefusal(refusal: Refusal, head: RequestHead | undefined): ResponsePlan {
-  const plan = planRefusal(refusal, head);
-  if (refusal.status === 405) return { ...plan, fields: [...plan.fields, { name: "Allow", value: ALLOW }] };
-  if (refusal.status !== 503) return plan;
-  return { ...plan, fields: [...plan.fields, { name: "Retry-After", value: String(RETRY_AFTER) }] };
+function methodNotAllowed(isForUploads: boolean): Refused {
+  const fields = [{ name: "Allow", value: isForUploads ? ALLOW_WITH_UPLOADS : ALLOW }];
+  return { kind: "refused", status: 405, reason: "method-not-allowed", fields };
 }
 
 function fileInMemory({ facts, bytes }: CachedFile): Resource {
   return { kind: "file", facts, content: { kind: "memory", bytes } };
 }
 
-function isUnconditionalGet({ method, fields }: RequestHead): boolean {
-  return method === "GET" && !CONDITIONS.some((name) => fields.has(name));
+/** Whether the answer is the same for all who ask so. HTTP/1.0 has no chunked coding, so it is answered for itself there. */
+function isCommonGet({ method, fields, version }: RequestHead, { rules }: Site): boolean {
+  if (method !== "GET" || (rules.chunked && version === "1.0")) return false;
+  return !CONDITIONS.some((name) => fields.has(name));
 }
 
 function settled(sending: ReturnType<ResponseWriter["send"]>): void | Promise<void> {

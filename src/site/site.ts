@@ -1,6 +1,7 @@
 /**
  * One virtual host: a name, a document root, and the rules by which its files are served.
  */
+import type { Bytes } from "../base/units.ts";
 import type { DocumentRoot, SymlinkRule } from "./document-root.ts";
 
 export interface Site {
@@ -19,6 +20,14 @@ export interface SiteRules {
   readonly indexfiles: readonly string[];
   /** Whether a directory without index file is listed. */
   readonly listing: boolean;
+  /** Whether files are sent in the chunked coding. */
+  readonly chunked: boolean;
+  /** The URL path that takes uploads; undefined for none. */
+  readonly upload: string | undefined;
+  /** Where they are stored; a relative path is below the root. */
+  readonly uploadDir: string;
+  /** Of all uploads together; undefined for no bound. */
+  readonly uploadQuota: Bytes | undefined;
   /** Of text files; empty for none. */
   readonly charset: string;
   /** The answer to a `..` segment. */
@@ -33,4 +42,6 @@ export interface SiteRules {
   readonly errorPages: ReadonlyMap<number, string>;
   /** Hosts that are answered, without port; empty for all. */
   readonly hosts: readonly string[];
+  /** The options that this very site was given, by key; not those it inherits or that are built in. */
+  readonly setBy?: ReadonlyMap<string, string>;
 }

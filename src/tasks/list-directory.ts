@@ -2,17 +2,30 @@
  * The task "list-directory": reads a directory and renders its index. The only file of the index that touches the disk.
  *
  * Shown are regular files and directories, and links that lead to one where the policy lets links be followed. Names
- * are read as bytes, because a file system does not promise UTF-8. Everything is done in slices with a turn of the
- * event loop between them: 100,000 entries take their time, and others are served meanwhile.
+ * are read as bytes, because a file system does not promise UTF-8.
+ *
+ * It blocks its thread from beginning to end. One call after the other costs 1.2 s of processor time for 100,000 entries
+ * where promises cost 2.8, and leaves the few file-system threads, which all threads share, to the event loop.
  *
  * An entry may change while it is looked at. The worst that comes of it is a line about something that is gone: what a
  * link leads to is proven again when it is opened.
  */
-import { constants, type Stats } from "node:fs";
-import { type FileHandle, lstat, open, opendir, realpath, stat } from "node:fs/promises";
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  opendirSync,
+  openSync,
+  readSync,
+  realpathSync,
+  type Stats,
+  statSync,
+} from "node:fs";
 import type { AbsolutePath } from "../base/absolute-path.ts";
 import { errorCode } from "../base/errors.ts";
 import { bytes, unixMilliseconds } from "../base/units.ts";
+import { isTemporaryName } from "../base/upload-name.ts";
 import { extensionOf } from "../http/media-type.ts";
 import {
   type Listing,
@@ -28,8 +41,7 @@ import { LISTING_JSON_TYPE, renderListingJson } from "./listing-json.ts";
 import { LISTING_PAGE_TYPE, renderListingPage } from "./listing-page.ts";
 import type { ListDirectoryFailure, ListDirectoryInput, ListDirectoryOutput } from "./task-types.ts";
 
-/** How many entries are examined at a time, and how many names are read from the directory with one call. */
-const EXAMINED_TOGETHER = 64;
+/** How many names are read from the directory with one call. */
 const NAMES_A_READ = 256;
 const MAX_README_BYTES = 64 * 1024;
 const README_NAME = /^readme(?:\.txt|\.md)?$/i;
@@ -40,36 +52,37 @@ const README_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NON
 const ASCII = /^[\x00-\x7f]*$/;
 
 /**
- * @returns the page, or why the directory itself could not be read
+ * @returns the page, whose bytes own their memory and so can go to another thread; or why the directory itself could
+ *          not be read
  * @throws what no client and no ordinary state of a disk explains, such as EIO
  */
-export async function listDirectory(input: ListDirectoryInput): Promise<ListDirectoryOutput> {
+export function listDirectory(input: ListDirectoryInput): ListDirectoryOutput {
   const sort = parseListingQuery(input.query);
   let names: Names;
   try {
-    names = await readNames(input);
+    names = readNames(input);
   } catch (error) {
     const reason = failureOf(error);
     if (reason === undefined) throw error;
     return { kind: "failed", reason };
   }
-  const listing = await makeListing(input, names, sort);
+  const listing = makeListing(input, names, sort);
   const [mediaType, pieces] =
     input.form === "json"
       ? [LISTING_JSON_TYPE, renderListingJson(listing)]
       : [LISTING_PAGE_TYPE, renderListingPage(listing)];
-  return { kind: "page", mediaType, bytes: await encodePieces(pieces), securityPolicy: LISTING_CSP };
+  return { kind: "page", mediaType, bytes: encodePieces(pieces), securityPolicy: LISTING_CSP };
 }
 
-async function makeListing(input: ListDirectoryInput, names: Names, sort: ListingSort): Promise<Listing> {
-  const entries = sortEntries(await examineAll(input, names.shown), sort);
+function makeListing(input: ListDirectoryInput, names: Names, sort: ListingSort): Listing {
+  const entries = sortEntries(examineAll(input, names.shown), sort);
   return {
     segments: input.segments,
     siteName: input.siteName ?? "Home",
     sort,
     entries,
     notShown: names.notShown,
-    readme: input.form === "html" ? await readReadme(input.directory, entries) : undefined,
+    readme: input.form === "html" ? readReadme(input.directory, entries) : undefined,
   };
 }
 
@@ -78,16 +91,22 @@ interface Names {
   readonly notShown: number;
 }
 
-async function readNames({ directory, dotfiles }: ListDirectoryInput): Promise<Names> {
+function readNames({ directory, dotfiles }: ListDirectoryInput): Names {
   const shown: string[] = [];
   let notShown = 0;
   // Latin-1 is the encoding in which every byte is a character, so nothing is lost before it is decoded.
-  for await (const { name: octets } of await opendir(directory, { encoding: "latin1", bufferSize: NAMES_A_READ })) {
-    if (octets.startsWith(".") && !dotfiles) continue;
-    const name = decodeName(octets);
-    // A backslash is refused in a request's path, so no link could lead to this name.
-    if (name === undefined || name.includes("\\")) notShown++;
-    else shown.push(name);
+  const opened = opendirSync(directory, { encoding: "latin1", bufferSize: NAMES_A_READ });
+  try {
+    for (let next = opened.readSync(); next !== null; next = opened.readSync()) {
+      const octets = next.name;
+      if (octets.startsWith(".") && (!dotfiles || isTemporaryName(octets))) continue;
+      const name = decodeName(octets);
+      // A backslash is refused in a request's path, so no link could lead to this name.
+      if (name === undefined || name.includes("\\")) notShown++;
+      else shown.push(name);
+    }
+  } finally {
+    opened.closeSync();
   }
   return { shown, notShown };
 }
@@ -102,24 +121,22 @@ function decodeName(octets: string): string | undefined {
   }
 }
 
-async function examineAll(input: ListDirectoryInput, names: readonly string[]): Promise<ListingEntry[]> {
+function examineAll(input: ListDirectoryInput, names: readonly string[]): ListingEntry[] {
   const entries: ListingEntry[] = [];
-  for (let start = 0; start < names.length; start += EXAMINED_TOGETHER) {
-    const batch = names.slice(start, start + EXAMINED_TOGETHER);
-    for (const entry of await Promise.all(batch.map((name) => examine(input, name)))) {
-      if (entry !== undefined) entries.push(entry);
-    }
+  for (const name of names) {
+    const entry = examine(input, name);
+    if (entry !== undefined) entries.push(entry);
   }
   return entries;
 }
 
 /** Undefined for what is not to be shown, and for what has gone or cannot be looked at. */
-async function examine(input: ListDirectoryInput, name: string): Promise<ListingEntry | undefined> {
+function examine(input: ListDirectoryInput, name: string): ListingEntry | undefined {
   let facts: Stats | undefined;
   try {
     const path = pathOf(input.directory, name);
-    facts = await lstat(path);
-    if (facts.isSymbolicLink()) facts = await followLink(input, path);
+    facts = lstatSync(path);
+    if (facts.isSymbolicLink()) facts = followLink(input, path);
   } catch (error) {
     if (errorCode(error) === undefined) throw error;
     return undefined;
@@ -131,15 +148,15 @@ async function examine(input: ListDirectoryInput, name: string): Promise<Listing
   return undefined;
 }
 
-async function followLink({ symlinks, root }: ListDirectoryInput, path: string): Promise<Stats | undefined> {
+function followLink({ symlinks, root }: ListDirectoryInput, path: string): Stats | undefined {
   switch (symlinks) {
     case "never":
       return undefined;
     case "anywhere":
-      return await stat(path);
+      return statSync(path);
     case "inside": {
-      const target = await realpath(path);
-      return isInside(root, target) ? await lstat(target) : undefined;
+      const target = realpathSync.native(path);
+      return isInside(root, target) ? lstatSync(target) : undefined;
     }
   }
 }
@@ -153,33 +170,34 @@ function isAllowedType(name: string, types: readonly string[]): boolean {
 }
 
 /** The first README that is a plain file and text; one that is a link is left to its own line in the table. */
-async function readReadme(directory: AbsolutePath, entries: readonly ListingEntry[]): Promise<Readme | undefined> {
+function readReadme(directory: AbsolutePath, entries: readonly ListingEntry[]): Readme | undefined {
   const candidates = entries.filter(({ kind, name }) => kind === "file" && README_NAME.test(name));
   for (const wanted of README_NAMES) {
     const entry = candidates.find(({ name }) => name.toLowerCase() === wanted);
-    const readme = entry && (await readText(directory, entry.name));
+    const readme = entry && readText(directory, entry.name);
     if (readme !== undefined) return readme;
   }
   return undefined;
 }
 
-async function readText(directory: AbsolutePath, name: string): Promise<Readme | undefined> {
-  let file: FileHandle | undefined;
+function readText(directory: AbsolutePath, name: string): Readme | undefined {
+  let descriptor: number | undefined;
   try {
-    file = await open(pathOf(directory, name), README_FLAGS);
-    if (!(await file.stat()).isFile()) return undefined;
+    descriptor = openSync(pathOf(directory, name), README_FLAGS);
+    if (!fstatSync(descriptor).isFile()) return undefined;
     // One byte more than is shown, to know whether there is more.
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(MAX_README_BYTES + 1), 0);
-    const content = buffer.subarray(0, Math.min(bytesRead, MAX_README_BYTES));
+    const buffer = Buffer.alloc(MAX_README_BYTES + 1);
+    const length = readSync(descriptor, buffer, 0, buffer.length, 0);
+    const content = buffer.subarray(0, Math.min(length, MAX_README_BYTES));
     if (content.includes(0)) return undefined;
-    const complete = bytesRead <= MAX_README_BYTES;
+    const complete = length <= MAX_README_BYTES;
     // `stream` leaves out a character that the cut went through.
     return { name, text: new TextDecoder().decode(content, { stream: !complete }), complete };
   } catch (error) {
     if (errorCode(error) === undefined) throw error;
     return undefined;
   } finally {
-    await file?.close();
+    if (descriptor !== undefined) closeSync(descriptor);
   }
 }
 
@@ -187,17 +205,15 @@ function pathOf(directory: AbsolutePath, name: string): string {
   return `${directory}/${name}`;
 }
 
-async function encodePieces(pieces: Iterable<string>): Promise<Uint8Array> {
-  const chunks: Buffer[] = [];
-  for (const piece of pieces) {
-    chunks.push(Buffer.from(piece));
-    await nextTurn();
-  }
-  return Buffer.concat(chunks);
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
+function encodePieces(rendered: Iterable<string>): Uint8Array {
+  const pieces = Array.from(rendered);
+  const length = pieces.reduce((sum, piece) => sum + Buffer.byteLength(piece), 0);
+  // One buffer, and not one cut out of a block that others share. One for each piece besides would leave the process
+  // twice as large when all threads have made such pages.
+  const page = Buffer.allocUnsafeSlow(length);
+  let end = 0;
+  for (const piece of pieces) end += page.write(piece, end);
+  return page;
 }
 
 function failureOf(error: unknown): ListDirectoryFailure | undefined {

@@ -3,19 +3,62 @@
  * may run in this process or in a thread of its own.
  */
 import type { AbsolutePath } from "../base/absolute-path.ts";
+import type { Bytes, UnixMilliseconds } from "../base/units.ts";
+import type { Digest } from "../http/content-digest.ts";
 import type { Reason } from "../http/reason.ts";
+import type { JsonFault } from "./json-syntax.ts";
 
 /** Every task by its name. */
 export interface TaskTypes {
   readonly "list-directory": { readonly input: ListDirectoryInput; readonly output: ListDirectoryOutput };
+  readonly "store-json": { readonly input: StoreJsonInput; readonly output: StoreJsonOutput };
 }
 
 export type TaskName = keyof TaskTypes;
 
 export interface TaskPool {
-  /** Rejects only on our own fault: what the machine or a client can cause is part of the task's output. */
-  run<N extends TaskName>(name: N, input: TaskTypes[N]["input"]): Promise<TaskTypes[N]["output"]>;
+  /** Whether a task would be taken now. */
+  readonly hasRoom: boolean;
+  /** To be told when a client was refused because there was no room, before there was a task to run. */
+  noteRefusal(): void;
+  /**
+   * Runs a task, or says at once that threads and queue are full. Rejects only on our own fault, such as a thread that
+   * died: what the machine or a client can cause is part of the task's output.
+   *
+   * @param signal  takes the task out of the queue when its client has gone; one that runs already is not disturbed
+   */
+  run<N extends TaskName>(
+    name: N,
+    input: TaskTypes[N]["input"],
+    signal?: AbortSignal,
+  ): Promise<TaskOutcome<TaskTypes[N]["output"]>>;
 }
+
+export type TaskOutcome<Output> =
+  | { readonly kind: "done"; readonly output: Output }
+  | { readonly kind: "busy" }
+  /** The signal came before the task was begun. */
+  | { readonly kind: "cancelled" };
+
+export interface StoreJsonInput {
+  /** The complete upload under its temporary name, in `directory`. Whoever made it removes it, whatever the outcome. */
+  readonly temporary: AbsolutePath;
+  readonly directory: AbsolutePath;
+  /** What its name is made from, in local time. */
+  readonly receivedAt: UnixMilliseconds;
+  /** The permissions of the stored file. Made where the process began: a thread cannot ask for the umask safely. */
+  readonly mode: number;
+  /** What the client says of the content: every one must hold. */
+  readonly digests: readonly Digest[];
+}
+
+export type StoreJsonOutput =
+  /** On disk under its final name, which nobody had before. `sha256` in lower-case hexadecimal. */
+  | { readonly kind: "stored"; readonly name: string; readonly size: Bytes; readonly sha256: string }
+  | { readonly kind: "not-json"; readonly fault: JsonFault }
+  | { readonly kind: "digest-mismatch" }
+  | { readonly kind: "no-space" }
+  | { readonly kind: "unavailable" };
 
 export interface ListDirectoryInput {
   /**

@@ -87,10 +87,14 @@ test("conf/threaded.conf is the small threaded server", () => {
   const { server, main } = settingsOf(loadSettings({ layer: new Map(), configFile, cwd, identity }));
   assert.deepEqual(server.address, [{ kind: "ip", family: 4, address: "127.0.0.1" }]);
   assert.deepEqual([server.port, server.daemon, server.logfile], [8080, false, "-"]);
+  assert.deepEqual([server.workers, server.queue, server.retryAfter], [10, 50, milliseconds(5000)]);
+  assert.equal(server.logLevel, "debug");
   assert.deepEqual([server.timeout, server.keepaliveRequests], [milliseconds(30_000), 100]);
   assert.deepEqual([server.maxTarget, server.maxHeader, server.maxBody], [bytes(8192), bytes(8192), bytes(8192)]);
   assert.deepEqual(main.hosts, ["localhost", "127.0.0.1"]);
   assert.equal(main.traversalStatus, 403);
+  assert.deepEqual([main.upload, main.uploadDir, main.uploadQuota], ["/upload", "uploads", undefined]);
+  assert.equal(main.chunked, true);
   assert.deepEqual(main.types, ["html", "txt", "png", "jpg", "jpeg"]);
   assert.deepEqual(main.download, ["txt", "png", "jpg", "jpeg"]);
 });

@@ -54,7 +54,7 @@ test("the help fits a terminal of 80 columns", () => {
 });
 
 test("options that share an explanation share a row of the help", () => {
-  assert.match(formatHelp(), /--error-400 … --error-505 PATH/);
+  assert.match(formatHelp(), /--error-400 … --error-507 PATH/);
   assert.doesNotMatch(formatHelp(), /--error-404 PATH/);
 });
 

@@ -6,6 +6,7 @@ import { bytes, milliseconds } from "../../src/base/units.ts";
 import {
   charsetName,
   choice,
+  directoryName,
   duration,
   extension,
   fieldText,
@@ -23,6 +24,7 @@ import {
   type OptionKind,
   optional,
   orEmpty,
+  orNo,
   size,
   tcpPort,
   urlPath,
@@ -198,6 +200,21 @@ table("orEmpty", orEmpty(charsetName), [
   ["a value", "utf-8", "utf-8"],
 ]);
 
+table("orNo", orNo(tcpPort), [
+  ["no", "no", undefined],
+  ["off, in capitals", "OFF", undefined],
+  ["a value", "80", 80],
+  ["yes is not a value", "yes", new Expected("a whole number from 0 to 65535, or no")],
+  ["nothing", "", new Expected("a whole number from 0 to 65535, or no")],
+]);
+
+table<string>("directoryName", directoryName, [
+  ["relative to something known later", "uploads", "uploads"],
+  ["absolute", "/var/uploads", "/var/uploads"],
+  ["NUL", "a\0b", new Expected("the path of a directory")],
+  ["nothing", "", new Expected("the path of a directory")],
+]);
+
 const portList = new Expected("a list of values separated by commas, each a whole number from 0 to 65535");
 table("listOf", listOf(tcpPort), [
   ["nothing is the empty list", "", []],
@@ -224,6 +241,8 @@ const roundTrips: [name: string, kind: OptionKind<unknown>, text: string][] = [
   ["addresses", listOf(listenAddress), "*, unix:/run/comanche.sock"],
   ["a flag", flag, "no"],
   ["none", optional(tcpPort), ""],
+  ["turned off", orNo(tcpPort), "no"],
+  ["not turned off", orNo(tcpPort), "80"],
 ];
 for (const [name, kind, text] of roundTrips) {
   test(`format is what parse reads: ${name}`, () => {

@@ -11,7 +11,7 @@ import { bytes } from "../../src/base/units.ts";
 import type { ExchangeRecord } from "../../src/http/exchange.ts";
 import { BufferPool } from "../../src/net/buffer-pool.ts";
 import type { ConnectionContext } from "../../src/net/connection.ts";
-import { Connections } from "../../src/net/connections.ts";
+import { type ConnectionCounts, Connections } from "../../src/net/connections.ts";
 import { Listener } from "../../src/net/listener.ts";
 import { echoPath, Gate, get, type Handler, LIMITS, response, textPlan } from "../support/connection-rig.ts";
 import { FakeClock } from "../support/fake-clock.ts";
@@ -28,7 +28,7 @@ interface Server {
   stopping: boolean;
 }
 
-async function serve(t: TestContext, handler: Handler, maxConnections = 10_000): Promise<Server> {
+async function serve(t: TestContext, handler: Handler, limits: Partial<ConnectionCounts> = {}): Promise<Server> {
   const clock = new FakeClock();
   const records: ExchangeRecord[] = [];
   const faults: unknown[] = [];
@@ -44,7 +44,7 @@ async function serve(t: TestContext, handler: Handler, maxConnections = 10_000):
     isDraining: () => server.stopping,
     onFault: (fault) => faults.push(fault),
   };
-  const connections = new Connections(context, maxConnections);
+  const connections = new Connections(context, { maxConnections: 10_000, connectionsPerClient: 0, ...limits });
   const listener = await Listener.open({ kind: "tcp", host: "127.0.0.1", port: 0 }, 511, (socket) =>
     connections.accept(socket),
   );
@@ -69,20 +69,21 @@ async function until(what: string, condition: () => boolean): Promise<void> {
   }
 }
 
-/** A client of which no test expects an answer. */
-async function open(port: number): Promise<Socket> {
-  const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+/** A client of which no test expects an answer; all of 127.0.0.0/8 is this machine, so it may have any address of it. */
+async function open(port: number, localAddress = "127.0.0.1"): Promise<Socket> {
+  const socket = connect({ port, host: "127.0.0.1", localAddress, allowHalfOpen: true });
   socket.on("error", () => undefined);
   await once(socket, "connect");
   return socket;
 }
 
 const BUSY = response("too-many-connections\n", { status: "503 Service Unavailable", connection: "close" });
+const FROM_CLIENT = response("too-many-from-client\n", { status: "503 Service Unavailable", connection: "close" });
 
 // ---- the limit
 
 test("Connections: one over the limit is told so, and a place that becomes free is given again", async (t) => {
-  const server = await serve(t, echoPath, 2);
+  const server = await serve(t, echoPath, { maxConnections: 2 });
   const first = await RawClient.connect(server.port);
   const second = await RawClient.connect(server.port);
   await until("two connections", () => server.connections.count === 2);
@@ -108,7 +109,7 @@ test("Connections: one over the limit is told so, and a place that becomes free 
 });
 
 test("Connections: far beyond the limit they are cut without a word, and without a line in the log", async (t) => {
-  const server = await serve(t, echoPath, 1);
+  const server = await serve(t, echoPath, { maxConnections: 1 });
   const clients: Socket[] = [];
   for (let i = 0; i < 1 + 64; i += 1) clients.push(await open(server.port));
   await until("all places are taken", () => server.connections.count === 65);
@@ -127,13 +128,82 @@ test("Connections: far beyond the limit they are cut without a word, and without
 });
 
 test("Connections: those turned away are let go by the sweep, whether they listen or not", async (t) => {
-  const server = await serve(t, echoPath, 0);
+  const server = await serve(t, echoPath, { maxConnections: 0 });
   const client = await open(server.port);
   await until("turned away", () => server.records.length === 1);
   assert.equal(server.connections.count, 1);
   server.clock.advance(5_000);
   await until("the sweep", () => server.connections.count === 0);
   client.destroy();
+});
+
+// ---- the limit of one client
+
+test("Connections: one over a client's limit is told so, others are served, and its free place is given again", async (t) => {
+  const server = await serve(t, echoPath, { connectionsPerClient: 2 });
+  const first = await RawClient.connect(server.port);
+  const second = await RawClient.connect(server.port);
+  await until("two connections", () => server.connections.count === 2);
+
+  const third = await RawClient.connect(server.port);
+  assert.equal(latin1(await third.readToEnd()), FROM_CLIENT);
+  const other = await open(server.port, "127.0.0.2");
+  other.write(get("/other", "Connection: close"));
+  assert.match(latin1(await once(other, "data").then(([data]) => data)), /^HTTP\/1\.1 200 /);
+  assert.deepEqual(
+    server.records.map(({ status, reason }) => [status, reason]),
+    [
+      [503, "too-many-from-client"],
+      [200, undefined],
+    ],
+  );
+
+  third.halfClose();
+  first.halfClose();
+  other.destroy();
+  await until("only the second is left", () => server.connections.count === 1);
+  const fourth = await RawClient.connect(server.port);
+  fourth.send(Buffer.from(get("/", "Connection: close")));
+  assert.match(latin1(await fourth.readToEnd()), /^HTTP\/1\.1 200 /);
+  for (const client of [first, second, third, fourth]) client.destroy();
+});
+
+test("Connections: far beyond its limit a client is cut without a word, so that it cannot take all places", async (t) => {
+  const server = await serve(t, echoPath, { connectionsPerClient: 1, maxConnections: 20 });
+  const clients = await Promise.all(Array.from({ length: 40 }, () => open(server.port)));
+  await until("the places of one client are taken", () => server.connections.count === 1 + 8);
+  const other = await open(server.port, "127.0.0.2");
+  other.write(get("/other"));
+  assert.match(latin1(await once(other, "data").then(([data]) => data)), /^HTTP\/1\.1 200 /);
+  assert.equal(server.connections.count, 1 + 8 + 1);
+  assert.deepEqual(new Set(server.records.slice(0, -1).map(({ reason }) => reason)), new Set(["too-many-from-client"]));
+  assert.equal(server.records.length, 8 + 1);
+  for (const client of [...clients, other]) client.destroy();
+});
+
+test("Connections: the limit of the whole server goes before that of one client", async (t) => {
+  const server = await serve(t, echoPath, { connectionsPerClient: 1, maxConnections: 1 });
+  const first = await open(server.port);
+  await until("one connection", () => server.connections.count === 1);
+  const second = await RawClient.connect(server.port);
+  assert.equal(latin1(await second.readToEnd()), BUSY);
+  for (const client of [first, second]) client.destroy();
+});
+
+test("Connections: clients of a Unix socket cannot be told apart, so none of them is limited", async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), "comanche-connections-"));
+  t.after(() => rmSync(directory, { recursive: true }));
+  const server = await serve(t, echoPath, { connectionsPerClient: 1 });
+  const path = join(directory, "socket");
+  const listener = await Listener.open({ kind: "unix", path }, 511, (socket) => server.connections.accept(socket));
+  t.after(() => listener.close());
+  const clients = [connect({ path }), connect({ path }), connect({ path })];
+  for (const client of clients) {
+    client.write(get("/"));
+    assert.match(latin1(await once(client, "data").then(([data]) => data)), /^HTTP\/1\.1 200 /);
+  }
+  assert.equal(server.connections.count, 3);
+  for (const client of clients) client.destroy();
 });
 
 // ---- the end
@@ -316,7 +386,7 @@ test("Connections: a client whose handler is still at work keeps its place, so t
 // ---- faults of our own
 
 test("Connections: a fault in a refusal ends that connection, and no other", async (t) => {
-  const server = await serve(t, echoPath, 1);
+  const server = await serve(t, echoPath, { maxConnections: 1 });
   const fault = new Error("a fault of the planner");
   server.context.service.planRefusal = () => {
     throw fault;

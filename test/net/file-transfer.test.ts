@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { bytes } from "../../src/base/units.ts";
+import { encodeChunked } from "../../src/http/chunked-encoder.ts";
 import type { FileIdentity } from "../../src/http/file-facts.ts";
 import type { OpenSource, Part } from "../../src/http/response-plan.ts";
 import { BufferPool } from "../../src/net/buffer-pool.ts";
@@ -145,6 +146,41 @@ test("transferFile: an empty file", async (t) => {
   assert.deepEqual(await transfer(fileBody(source, 0, 0), 4), { outcome: "sent", writes: ["HEAD|"] });
 });
 
+// ---- the chunked coding
+
+const chunkedBody = (source: OpenSource): FileBody => ({ kind: "chunked", source, size: source.identity.size });
+/** A text in which no two pieces are alike. */
+const numbers = (count: number): string =>
+  Array.from({ length: count }, (_, i) => `${i},`)
+    .join("")
+    .slice(0, count);
+
+const chunkedSizes = [0, 1, 8191, 8192, 8193, 16_384, 16_385, 100_000];
+for (const size of chunkedSizes) {
+  test(`transferFile: ${size} bytes in chunks, over buffers of any size`, async (t) => {
+    const content = numbers(size);
+    const source = openFile(t, content);
+    const want = HEAD.toString() + Buffer.from(encodeChunked(Buffer.from(content))).toString();
+    for (const bufferSize of [8205, 10_000, 16_384, 20_000, 131_072]) {
+      const { outcome, writes } = await transfer(chunkedBody(source), bufferSize);
+      assert.equal(outcome, "sent");
+      assert.equal(writes.join(""), want);
+    }
+  });
+}
+
+test("transferFile: the head leaves with the first chunks, the end with the last", async (t) => {
+  const { writes } = await transfer(chunkedBody(openFile(t, numbers(20_000))), 16_384);
+  assert.deepEqual(
+    writes.map((text) => [text.slice(0, 11), text.slice(-7)]),
+    [
+      ["HEAD|2000\r\n", `${numbers(8192).slice(-5)}\r\n`],
+      [`2000\r\n${numbers(20_000).slice(8192, 8197)}`, `${numbers(16_384).slice(-5)}\r\n`],
+      [`e20\r\n${numbers(20_000).slice(16_384, 16_390)}`, "\r\n0\r\n\r\n"],
+    ],
+  );
+});
+
 // ---- the file becomes another under our hands
 
 const changes: [name: string, change: (file: OpenFile) => void][] = [
@@ -190,6 +226,29 @@ for (const [name, change] of changes) {
   });
 }
 
+const chunkedChanges: [name: string, change: (file: OpenFile) => void][] = [
+  ["truncated", (file) => ftruncateSync(file.descriptor, 10)],
+  ["grown", (file) => writeSync(file.descriptor, "more", 20_000)],
+  ["touched", (file) => utimesSync(file.path, 1_000_000_001, 1_000_000_001)],
+];
+for (const [name, change] of chunkedChanges) {
+  test(`transferFile: a file in chunks that is ${name} after the first write never comes to its end`, async (t) => {
+    const source = openFile(t, numbers(20_000));
+    const { outcome, writes } = await transfer(chunkedBody(source), 16_384, (written) => {
+      if (written === 1) change(source);
+      return true;
+    });
+    assert.equal(outcome, "changed");
+    assert.ok(!writes.join("").endsWith("0\r\n\r\n"));
+  });
+}
+
+test("transferFile: an empty file in chunks that has grown is changed", async (t) => {
+  const source = openFile(t, "");
+  writeSync(source.descriptor, "more");
+  assert.deepEqual(await transfer(chunkedBody(source), 16_384), { outcome: "changed", writes: [] });
+});
+
 test("transferFile: a file that was unlinked is still the same file", async (t) => {
   const source = openFile(t, TEXT);
   const { outcome } = await transfer(fileBody(source, 0, 20), 8, () => {
@@ -214,6 +273,8 @@ for (const [name, gone] of departures) {
       assert.equal(outcome, "client-gone");
       assert.equal(writes.length, last);
     }
+    const inChunks = await transfer(chunkedBody(source), 16_384, gone);
+    assert.equal(inChunks.outcome, "client-gone");
     const parts = partsBody(source, [[0, 3]]);
     const atTheEnd = await transfer(parts, 8, (written) => (written === 2 ? gone() : true));
     assert.equal(atTheEnd.outcome, "client-gone");

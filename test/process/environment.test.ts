@@ -6,7 +6,7 @@ const shell: Surroundings = { pid: 500, parentPid: 400, environment: {}, hasCont
 const daemon: Mode = { kind: "daemon" };
 const kept = (keeper: string): Mode => ({
   kind: "foreground",
-  reason: `${keeper}: staying in the foreground (daemon = yes overrides)`,
+  reason: `${keeper}: staying in the foreground (--daemon overrides)`,
 });
 const withVariable = (environment: Surroundings["environment"]): Surroundings => ({ ...shell, environment });
 

@@ -43,7 +43,6 @@ for (const [name, setting, user, want] of places) {
 
 const alive = (command: string, startedAt: number): ProcessLook => ({
   kind: "alive",
-  mayBeSignalled: true,
   identity: { command, startTicks: 1, startedAt: unixMilliseconds(startedAt) },
 });
 const WRITTEN = 1_000_000;
@@ -55,7 +54,7 @@ const judgements: [name: string, pid: number, look: ProcessLook, want: "running"
   ["another program that started earlier", 7, alive("sshd", WRITTEN - 60_000), "running"],
   ["one of our kind, after the clock was set", 7, alive("node", WRITTEN + 60_000), "running"],
   ["one that calls itself Comanche", 7, alive("comanche: main", WRITTEN + 60_000), "running"],
-  ["alive, and nothing more is known", 7, { kind: "alive", mayBeSignalled: false, identity: undefined }, "running"],
+  ["alive, and nothing more is known", 7, { kind: "alive", identity: undefined }, "running"],
   ["our own number, left by an earlier process", 8, alive("node", WRITTEN - 50), "gone"],
 ];
 for (const [name, pid, look, want] of judgements) {
@@ -140,7 +139,8 @@ test("acquirePidFile: a second server is refused while the first runs, and not a
   await first.nextLine();
   first.say("go");
   assert.equal(await first.nextLine(), "got");
-  const message = `already running with PID ${first.pid} (PID file ${path})`;
+  const help = "stop it first, or give this server a pidfile of its own";
+  const message = `already running with PID ${first.pid} (PID file ${path}): ${help}`;
   assert.throws(() => acquirePidFile(places), { name: "StartupError", message });
   assert.equal(findHolder(readPidFile(path)), first.pid);
   assert.deepEqual(readdirSync(folder), ["comanche.pid"]);

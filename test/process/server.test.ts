@@ -113,12 +113,12 @@ test("foreground: a stop before it listens leaves no PID file", BOUNDED, async (
   hasNoStack(end);
 });
 
-test("foreground: USR1 and USR2 neither end it nor open a debugger", BOUNDED, async (t) => {
+test("foreground: USR1 opens no debugger, and USR2 tells how busy the threads are", BOUNDED, async (t) => {
   const { server, port } = await startServer(t, makeHome(t));
-  for (const signal of ["SIGUSR1", "SIGUSR2"] as const) {
-    server.signal(signal);
-    await server.printed(new RegExp(`warning: ${signal}: ignored`));
-  }
+  server.signal("SIGUSR1");
+  await server.printed(/warning: SIGUSR1: ignored/);
+  server.signal("SIGUSR2");
+  await server.printed(/🟢 Thread pool: 0\/10 active \| Queue: 0\/50/);
   assert.match(await get(port, "/small.txt"), /small$/);
   server.signal("SIGTERM");
   const end = await server.end;
@@ -141,6 +141,29 @@ test("foreground: every line of the access log is there when it has stopped", BO
   assert.equal((await server.end).status, 0);
   assert.equal(logOf(top).length, count);
 });
+
+test(
+  "stop: a configuration file that has been broken meanwhile is reported and does not keep the server running",
+  BOUNDED,
+  async (t) => {
+    const top = makeHome(t);
+    writeFileSync(`${top}/broken.conf`, "[main]\nport = eighty\n");
+    const flags = ["-c", "comanche.conf", "--daemon", "-p", "0", "--pidfile", `${top}/pid`, "-l", `${top}/log`];
+    assert.equal((await run(t, top, flags).end).status, 0);
+    const { status, standardOutput, standardError } = await run(t, top, [
+      "stop",
+      "-c",
+      "broken.conf",
+      "--pidfile",
+      `${top}/pid`,
+    ]).end;
+    assert.deepEqual(
+      [status, standardError],
+      [0, "comanche: broken.conf:2: [main] port = eighty: expected a whole number from 0 to 65535\n"],
+    );
+    assert.match(standardOutput, /^stopped \(PID \d+\)\n$/);
+  },
+);
 
 test("foreground: quiet, with the access log alone on standard output", BOUNDED, async (t) => {
   const top = makeHome(t);
@@ -296,7 +319,8 @@ test("daemon: the command returns when it listens, the server lives on, and stop
 
   const second = await run(t, top, ["--daemon", ...IN_PLACE, ...DAEMON_FILES]).end;
   assert.deepEqual([second.status, second.standardOutput], [1, ""]);
-  assert.equal(second.standardError, `comanche: already running with PID ${pid} (PID file ${top}/pid)\n`);
+  const help = "stop it first, or give this server a pidfile of its own";
+  assert.equal(second.standardError, `comanche: already running with PID ${pid} (PID file ${top}/pid): ${help}\n`);
 
   const stop = await run(t, top, ["stop", "-c", "comanche.conf", "--pidfile", "pid"]).end;
   assert.deepEqual([stop.status, stop.standardOutput, stop.standardError], [0, `stopped (PID ${pid})\n`, ""]);

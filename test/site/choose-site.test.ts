@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { absolutePath } from "../../src/base/absolute-path.ts";
-import { chooseSite, type SiteDirectories, type Sites } from "../../src/site/choose-site.ts";
+import { chooseSite, formatHostCheck, type SiteDirectories, type Sites } from "../../src/site/choose-site.ts";
 import { DocumentRoot } from "../../src/site/document-root.ts";
 import type { Site } from "../../src/site/site.ts";
 import { siteRules } from "../support/site-rules.ts";
@@ -102,6 +102,18 @@ const cases: [name: string, sites: Sites, host: string | undefined, want: string
 ];
 for (const [name, sites, host, want] of cases) {
   test(`chooseSite: ${name}`, () => assert.equal(choose(sites, host), want));
+}
+
+const checks: [name: string, host: string | undefined, want: string][] = [
+  ["a host that is answered", "localhost", "host check ✓ localhost"],
+  ["a host that is not", "evil.example", "host check ✗ evil.example"],
+  ["no host", undefined, "host check ✗ (none)"],
+];
+for (const [name, text, want] of checks) {
+  test(`formatHostCheck: ${name}`, () => {
+    const host = text === undefined ? undefined : { name: text, port: undefined };
+    assert.equal(formatHostCheck(chooseSite(listed, host), host), want);
+  });
 }
 
 test("chooseSite: no look at the disk for a host that is not on the list", () => {

@@ -58,6 +58,26 @@ test("renderErrorPage: HTML that needs nothing else and runs nothing", () => {
   assert.ok(html.length < 2500, `${html.length} bytes`);
 });
 
+test("renderErrorPage: a detail stands behind the sentence, and is no markup", () => {
+  const detail = "line 3, column 5: expected <\"x\" & 'y'>";
+  const render = (accept: string) => decode(renderErrorPage(400, "bad-json", accept, detail).bytes);
+  assert.equal(
+    render("*/*"),
+    `400 Bad Request\n\n${REASON_SENTENCES["bad-json"]}\n\n${detail}\n\nReason code: bad-json\n`,
+  );
+  assert.equal(JSON.parse(render("application/json")).detail, detail);
+  const paragraph = "<p>line 3, column 5: expected &lt;&quot;x&quot; &amp; &#39;y&#39;&gt;</p>";
+  assert.ok(render("text/html").includes(`<p>${REASON_SENTENCES["bad-json"]}</p>\n${paragraph}\n`));
+});
+
+test("renderErrorPage: a page with a detail is nobody else's", () => {
+  const plain = renderErrorPage(400, "bad-json", undefined);
+  const detailed = renderErrorPage(400, "bad-json", undefined, "line 1");
+  assert.notDeepEqual(detailed.bytes, plain.bytes);
+  assert.notDeepEqual(renderErrorPage(400, "bad-json", undefined, "line 2").bytes, detailed.bytes);
+  assert.equal(renderErrorPage(400, "bad-json", undefined), plain);
+});
+
 test("renderErrorPage: the same bytes each time, others for another status, reason or form", () => {
   const page = renderErrorPage(404, "not-found", "text/html");
   assert.equal(renderErrorPage(404, "not-found", "text/html;q=0.9"), page);

@@ -3,11 +3,14 @@ import { chmodSync, mkdirSync, readSync, rmSync, symlinkSync, truncateSync, writ
 import { after, type TestContext, test } from "node:test";
 import { type AbsolutePath, absolutePath } from "../../src/base/absolute-path.ts";
 import type { Clock } from "../../src/base/clock.ts";
+import { bytes, seconds } from "../../src/base/units.ts";
 import { fileEntityTag } from "../../src/http/entity-tag.ts";
 import type { Status } from "../../src/http/status.ts";
 import { type LocateContext, loadErrorPage, locate, release } from "../../src/site/locate.ts";
+import { PageBudget } from "../../src/site/page-budget.ts";
 import type { Resource } from "../../src/site/resource.ts";
 import type { Site, SiteRules } from "../../src/site/site.ts";
+import type { ListDirectoryOutput, TaskOutcome, TaskPool } from "../../src/tasks/task-types.ts";
 import { addToTree, DIRECTORY, FIFO, linkTo, makeTree } from "../support/file-tree.ts";
 import { fakeRequestHead } from "../support/request-head.ts";
 import {
@@ -108,7 +111,8 @@ async function describe(fixture: Fixture, target: string | Target): Promise<stri
       case "busy":
         return `busy ${resource.reason}`;
       case "options":
-        return "options";
+      case "created":
+        return resource.kind;
     }
   } finally {
     release(resource);
@@ -252,6 +256,81 @@ test("locate: a listing works under a policy, and its form depends on Accept", a
   assert.ok(resource.kind === "page");
   assert.equal(resource.page.vary, "Accept");
   assert.match(resource.page.securityPolicy ?? "", /default-src 'none'/);
+});
+
+// ---- listings that have to wait
+
+/** A pool whose tasks end as the test says. */
+function poolThat(outcome: TaskOutcome<ListDirectoryOutput> | Error, seen: (AbortSignal | undefined)[] = []): TaskPool {
+  return {
+    hasRoom: true,
+    noteRefusal: () => undefined,
+    run: async (_name, _input, signal) => {
+      seen.push(signal);
+      if (outcome instanceof Error) throw outcome;
+      return outcome as TaskOutcome<never>;
+    },
+  };
+}
+
+function pageOf(size: number): TaskOutcome<ListDirectoryOutput> {
+  const output = { kind: "page", mediaType: "text/html", bytes: new Uint8Array(size), securityPolicy: "" } as const;
+  return { kind: "done", output };
+}
+
+const outcomes: [name: string, outcome: TaskOutcome<ListDirectoryOutput>, want: string][] = [
+  ["no place in the queue", { kind: "busy" }, "busy queue-full"],
+  ["the client has gone", { kind: "cancelled" }, "busy queue-full"],
+  [
+    "no descriptors",
+    { kind: "done", output: { kind: "failed", reason: "out-of-descriptors" } },
+    "busy out-of-descriptors",
+  ],
+  ["gone meanwhile", { kind: "done", output: { kind: "failed", reason: "not-found" } }, MISSING],
+  ["a page", pageOf(1), "page text/html"],
+];
+for (const [name, outcome, want] of outcomes) {
+  test(`locate: a listing: ${name}`, { skip: descriptorsUncounted }, async (t) => {
+    const fixture = makeFixture(t, {}, {}, sharedTree);
+    const waiting = { ...fixture, context: { ...fixture.context, pool: poolThat(outcome), retryAfter: seconds(7) } };
+    const before = countDescriptors();
+    const resource = await find(waiting, "/plain/");
+    if (resource.kind === "busy") assert.equal(resource.retryAfter, 7);
+    release(resource);
+    assert.equal(await describe(waiting, "/plain/"), want);
+    assert.equal(countDescriptors(), before);
+  });
+}
+
+test("locate: a listing whose thread died leaves no descriptor", { skip: descriptorsUncounted }, async (t) => {
+  const fixture = makeFixture(t, {}, {}, sharedTree);
+  const waiting = { ...fixture, context: { ...fixture.context, pool: poolThat(new Error("died")) } };
+  const before = countDescriptors();
+  await assert.rejects(find(waiting, "/plain/"), /died/);
+  assert.equal(countDescriptors(), before);
+});
+
+test("locate: the pool is told when the client goes", async (t) => {
+  const { context, site } = makeFixture(t, {}, {}, sharedTree);
+  const signals: (AbortSignal | undefined)[] = [];
+  const gone = AbortSignal.abort();
+  const asking = { ...context, pool: poolThat(pageOf(1), signals) };
+  release(await locate(asking, site, fakeRequestHead({ path: "/plain/" }), { gone }));
+  assert.deepEqual(signals, [gone]);
+});
+
+test("locate: listings that are still being sent are bounded", async (t) => {
+  const fixture = makeFixture(t, {}, {}, sharedTree);
+  const pages = new PageBudget(bytes(10));
+  const asking = { ...fixture, context: { ...fixture.context, pool: poolThat(pageOf(5)), pages } };
+  const sent = [await find(asking, "/plain/"), await find(asking, "/plain/")];
+  assert.deepEqual(
+    sent.map(({ kind }) => kind),
+    ["page", "page"],
+  );
+  assert.equal(await describe(asking, "/plain/"), "busy queue-full");
+  for (const page of sent) release(page);
+  assert.equal(await describe(asking, "/plain/"), "page text/html");
 });
 
 // ---- rights

@@ -15,7 +15,7 @@ import type { RenderedPage, Resource } from "../../src/site/resource.ts";
 import { type FakeRequest, type FieldLine, fakeRequestHead } from "../support/request-head.ts";
 
 const MODIFIED = unixSeconds(1_700_000_000);
-const context: PlanContext = { now: unixSeconds(MODIFIED + 86_400), boundaryNonce: "nonce" };
+const context: PlanContext = { now: unixSeconds(MODIFIED + 86_400), boundaryNonce: "nonce", chunked: false };
 const CONTENT = Buffer.from("0123456789");
 const facts: FileFacts = {
   size: bytes(CONTENT.length),
@@ -42,6 +42,8 @@ const BOUNDARY = formatBoundary(facts.tag, context.boundaryNonce);
 const lines = (plan: ResponsePlan) => plan.fields.map(({ name, value }) => `${name}: ${value}`);
 const plan = (resource: Resource, request: FakeRequest = {}) =>
   planResponse(fakeRequestHead(request), resource, context);
+const planChunked = (resource: Resource, request: FakeRequest = {}) =>
+  planResponse(fakeRequestHead(request), resource, { ...context, chunked: true });
 const withField = (...fields: FieldLine[]): FakeRequest => ({ fields });
 
 const errorFields = (page: RenderedPage) => [
@@ -65,6 +67,54 @@ test("a file: status and body", () => {
   assert.equal(plan(cached).status, 200);
   assert.deepEqual(plan(cached).body, { kind: "bytes", bytes: CONTENT });
   assert.deepEqual(plan(opened).body, { kind: "file", source, start: 0, end: 10 });
+});
+
+const CHUNKED_FIELDS = [
+  "Content-Type: text/plain; charset=utf-8",
+  "Transfer-Encoding: chunked",
+  LAST_MODIFIED,
+  'ETag: "v1"',
+  "Accept-Ranges: bytes",
+  "X-Content-Type-Options: nosniff",
+];
+
+test("a file in the chunked coding: every field, in order, for HEAD as well", () => {
+  assert.deepEqual(lines(planChunked(cached)), CHUNKED_FIELDS);
+  assert.deepEqual(lines(planChunked(opened)), CHUNKED_FIELDS);
+  assert.deepEqual(lines(planChunked(cached, { method: "HEAD" })), CHUNKED_FIELDS);
+  assert.deepEqual(lines(planChunked(opened, { method: "HEAD" })), CHUNKED_FIELDS);
+});
+
+test("a file in the chunked coding: status and body", () => {
+  assert.equal(planChunked(cached).status, 200);
+  assert.deepEqual(planChunked(cached).body, { kind: "bytes", bytes: Buffer.from("a\r\n0123456789\r\n0\r\n\r\n") });
+  assert.deepEqual(planChunked(opened).body, { kind: "chunked", source, size: 10 });
+  assert.deepEqual(planChunked(opened, { method: "HEAD" }).body, { kind: "none" });
+  assert.equal(bodyLength(planChunked(opened).body), bodyLength(planChunked(cached).body));
+});
+
+const unchunked: [name: string, resource: Resource, request: FakeRequest][] = [
+  ["HTTP/1.0 does not know it", cached, { version: "1.0" }],
+  ["HTTP/1.0, HEAD", cached, { version: "1.0", method: "HEAD" }],
+  ["HTTP/1.0, from a descriptor", opened, { version: "1.0" }],
+  ["one range", opened, { fields: [["Range", "bytes=0-1"]] }],
+  ["several ranges", cached, { fields: [["Range", "bytes=0-1,4-5"]] }],
+  ["a range outside the file", cached, { fields: [["Range", "bytes=10-"]] }],
+  ["not modified", opened, { fields: [["If-None-Match", '"v1"']] }],
+  ["a precondition that fails", opened, { fields: [["If-Match", '"v2"']] }],
+  ["a page", { kind: "page", page: listing }, {}],
+  ["a redirect", { kind: "redirect", location: "/a/" }, {}],
+  ["an error", { kind: "refused", status: 404, reason: "not-found" }, {}],
+];
+for (const [name, resource, request] of unchunked) {
+  test(`with chunked = yes as without it: ${name}`, () => {
+    assert.deepEqual(planChunked(resource, request), plan(resource, request));
+  });
+}
+
+test("a range that If-Range lets go is the whole file, in the chunked coding", () => {
+  const request = withField(["Range", "bytes=0-1"], ["If-Range", '"v2"']);
+  assert.deepEqual(planChunked(opened, request), planChunked(opened));
 });
 
 test("a file dated in the future is said to be of now", () => {
@@ -251,6 +301,25 @@ test("OPTIONS: 204 without length", () => {
   assert.equal(made.status, 204);
   assert.deepEqual(lines(made), ["Allow: GET, HEAD, OPTIONS", "X-Content-Type-Options: nosniff"]);
   assert.deepEqual(made.body, { kind: "none" });
+});
+
+test("OPTIONS: the types that may be posted, where any may", () => {
+  const made = plan({ kind: "options", allow: "POST", acceptPost: "application/json" }, { method: "OPTIONS" });
+  assert.deepEqual(lines(made).slice(0, 2), ["Allow: POST", "Accept-Post: application/json"]);
+});
+
+test("created: 201 with its location", () => {
+  const receipt = { location: "/u/x.json", name: "x.json", size: bytes(1), sha256: "ab" };
+  const made = plan({ kind: "created", receipt }, { method: "POST" });
+  assert.equal(made.status, 201);
+  assert.ok(lines(made).includes("Location: /u/x.json"));
+  assert.equal(bodyLength(made.body), Number(made.fields.find(({ name }) => name === "Content-Length")?.value));
+});
+
+test("refused with a detail: it is in the page", () => {
+  const made = plan({ kind: "refused", status: 400, reason: "bad-json", detail: "line 1" }, { method: "POST" });
+  const page = renderErrorPage(400, "bad-json", undefined, "line 1");
+  assert.deepEqual(made.body, { kind: "bytes", bytes: page.bytes });
 });
 
 test("refused: the built-in page, with the fields of the status", () => {

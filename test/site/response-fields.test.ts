@@ -7,7 +7,7 @@ import { withErrorPage, withServerField } from "../../src/site/response-fields.t
 import { LISTING_CSP } from "../../src/tasks/listing-assets.ts";
 import { fakeRequestHead } from "../support/request-head.ts";
 
-const context = { now: unixSeconds(0), boundaryNonce: "n" };
+const context = { now: unixSeconds(0), boundaryNonce: "n", chunked: false };
 const PAGE = { mediaType: "text/html; charset=utf-8", bytes: Buffer.from("<p>ours") };
 
 function lines(plan: ResponsePlan): readonly string[] {

@@ -14,6 +14,7 @@ import {
 import { type TestContext, test } from "node:test";
 import { type AbsolutePath, absolutePath } from "../../src/base/absolute-path.ts";
 import { unixSeconds } from "../../src/base/units.ts";
+import { encodeChunked } from "../../src/http/chunked-encoder.ts";
 import type { IncomingRequest, ResponseWriter, SendOutcome, Service } from "../../src/http/exchange.ts";
 import { formatHttpDate } from "../../src/http/http-date.ts";
 import type { Method } from "../../src/http/method.ts";
@@ -123,6 +124,8 @@ function readBody({ body }: ResponsePlan): Buffer {
       return Buffer.from(body.bytes);
     case "file":
       return readSlice(body.source.descriptor, body.start, body.end);
+    case "chunked":
+      return Buffer.from(encodeChunked(readSlice(body.source.descriptor, 0, body.size)));
     case "parts": {
       const { descriptor } = body.source;
       const parts = body.parts.flatMap((part) => [part.preamble, readSlice(descriptor, part.start, part.end)]);
@@ -139,7 +142,8 @@ function readSlice(descriptor: number, start: number, end: number): Buffer {
 
 function requestOf(request: FakeRequest): IncomingRequest {
   const receivedAt = new HandClock().wall();
-  return { head: fakeRequestHead(request), peer: { address: "192.0.2.1", port: 1 }, body: undefined, receivedAt };
+  const gone = new AbortController().signal;
+  return { head: fakeRequestHead(request), peer: { address: "192.0.2.1", port: 1 }, body: undefined, receivedAt, gone };
 }
 
 async function ask({ service }: Fixture, request: FakeRequest): Promise<Answer> {
@@ -185,6 +189,34 @@ for (const method of ["POST", "PUT", "DELETE", "PATCH"] as Method[]) {
     }
   });
 }
+
+const uploadMethods: [name: string, request: FakeRequest, upload: string | undefined, want: string[]][] = [
+  [
+    "OPTIONS where uploads go",
+    { method: "OPTIONS", path: "/up" },
+    "/up",
+    ["GET, HEAD, POST, OPTIONS", "application/json"],
+  ],
+  ["OPTIONS elsewhere", { method: "OPTIONS", path: "/f.txt" }, "/up", ["GET, HEAD, OPTIONS"]],
+  ["OPTIONS *", { method: "OPTIONS", path: "*" }, "/up", ["GET, HEAD, OPTIONS"]],
+  ["OPTIONS without uploads", { method: "OPTIONS", path: "/up" }, undefined, ["GET, HEAD, OPTIONS"]],
+  ["PUT where uploads go", { method: "PUT", path: "/up" }, "/up", ["GET, HEAD, POST, OPTIONS"]],
+  ["POST elsewhere", { method: "POST", path: "/up/" }, "/up", ["GET, HEAD, OPTIONS"]],
+  ["POST without uploads", { method: "POST", path: "/up" }, undefined, ["GET, HEAD, OPTIONS"]],
+];
+for (const [name, request, upload, want] of uploadMethods) {
+  test(`what may be done: ${name}`, async (t) => {
+    const answer = await ask(makeFixture(t, { rules: { upload } }), request);
+    assert.equal(answer.status, request.method === "OPTIONS" ? 204 : 405);
+    assert.deepEqual([field(answer, "Allow"), field(answer, "Accept-Post")], [want[0], want[1]]);
+  });
+}
+
+test("a refusal of the protocol with 503 says when to come back", async (t) => {
+  const { service, locating } = makeFixture(t);
+  const { fields } = service.planRefusal({ status: 503, reason: "too-many-connections" }, undefined);
+  assert.equal(fields.find(({ name }) => name === "Retry-After")?.value, String(locating.retryAfter));
+});
 
 // ---- HEAD
 
@@ -366,6 +398,19 @@ for (const [name, path, size] of places) {
 function rangeOf(fields: readonly FieldLine[], size: number): string {
   return fields.some(([, value]) => value === "bytes=-2") ? `${size - 2}-${size - 1}/${size}` : `1-3/${size}`;
 }
+
+test("the plan in the chunked coding is not given to HTTP/1.0", async (t) => {
+  const fixture = makeFixture(t, { rules: { chunked: true } });
+  for (let round = 0; round < 3; round += 1) {
+    const modern = await get(fixture, "/f.txt");
+    assert.deepEqual(
+      [field(modern, "Transfer-Encoding"), modern.body.toString()],
+      ["chunked", "5\r\nf.txt\r\n0\r\n\r\n"],
+    );
+    const old = await ask(fixture, { path: "/f.txt", version: "1.0" });
+    assert.deepEqual([field(old, "Content-Length"), old.body.toString()], ["5", "f.txt"]);
+  }
+});
 
 test("a file that changed between two requests is another", async (t) => {
   for (const limits of [{}, { maxBytes: 0 }]) {

@@ -52,7 +52,7 @@ export class ConnectionRig {
   /** How many times the connection said that it is gone. */
   gone = 0;
 
-  constructor(handler: Handler, limits: Partial<ConnectionLimits> = {}) {
+  constructor(handler: Handler, limits: Partial<ConnectionLimits> = {}, trace?: (text: string) => void) {
     this.context = {
       service: {
         answer: handler,
@@ -64,6 +64,7 @@ export class ConnectionRig {
       buffers: this.buffers,
       isDraining: () => this.isDraining,
       onFault: (fault) => this.faults.push(fault),
+      trace,
     };
     this.connection = new Connection(this.transport, this.context, () => {
       this.gone += 1;

@@ -6,12 +6,13 @@ import { chmodSync, readdirSync, statSync, utimesSync, writeFileSync } from "nod
 import type { AbsolutePath } from "../../src/base/absolute-path.ts";
 import type { Clock } from "../../src/base/clock.ts";
 import type { Turn } from "../../src/base/turn.ts";
-import { bytes, milliseconds, unixMilliseconds } from "../../src/base/units.ts";
+import { bytes, milliseconds, seconds, unixMilliseconds } from "../../src/base/units.ts";
 import { DocumentRoot, probeDescriptorPaths } from "../../src/site/document-root.ts";
 import { FileCache } from "../../src/site/file-cache.ts";
 import type { LocateContext } from "../../src/site/locate.ts";
+import { PageBudget } from "../../src/site/page-budget.ts";
 import type { Site, SiteRules } from "../../src/site/site.ts";
-import { directPool } from "../../src/tasks/direct-pool.ts";
+import { directPool } from "./direct-pool.ts";
 import { siteRules } from "./site-rules.ts";
 
 /** Moves when the test says so. */
@@ -52,7 +53,7 @@ export function locateContext(
 ): LocateContext {
   const { maxBytes = 2 ** 26, maxFile = 2 ** 20 } = limits;
   const files = new FileCache({ maxBytes: bytes(maxBytes), maxFile: bytes(maxFile) }, turn);
-  return { files, pool: directPool, clock };
+  return { files, pool: directPool, pages: new PageBudget(), retryAfter: seconds(5), clock };
 }
 
 export function writeOld(path: string, content: string | Uint8Array): void {

@@ -1,0 +1,188 @@
+/**
+ * The directory in which a site stores its uploads: made where it is missing, cleared of what a crash left behind, and
+ * bounded by `upload-quota`.
+ *
+ * A directory that somebody configured is made at start, so that the operator hears of it there if that cannot be done.
+ * The one that is only built in is made by the first upload: to serve a directory is no reason to write into it.
+ * A symbolic link in its path is the operator's choice and is followed; uploads are stored where it really leads.
+ */
+import { lstat, mkdir, open, opendir, readdir, realpath, statfs, unlink } from "node:fs/promises";
+import { type AbsolutePath, absolutePath } from "../base/absolute-path.ts";
+import { errorCode } from "../base/errors.ts";
+import { type Bytes, bytes, type Milliseconds, type UnixMilliseconds } from "../base/units.ts";
+import { isUploadName, parseTemporaryName } from "../base/upload-name.ts";
+import { formatSitePath } from "../http/site-path.ts";
+import { contains, pathBelow } from "./document-root.ts";
+import { IncomingUpload } from "./incoming-upload.ts";
+import type { Site } from "./site.ts";
+import { UploadQuota } from "./upload-quota.ts";
+
+/** No upload takes that long, whichever process it belongs to. */
+const LITTER_AGE_MS = 24 * 60 * 60 * 1000;
+/** Few enough that requests for files find the file-system threads free. */
+const MEASURED_TOGETHER = 64;
+
+export type BeginOutcome =
+  | { readonly kind: "begun"; readonly upload: IncomingUpload }
+  /** The quota or the disk has no room for so much. */
+  | { readonly kind: "no-space" }
+  /** The document root is not there. */
+  | { readonly kind: "unavailable" };
+
+export class UploadStore {
+  readonly #site: Site;
+  readonly #quota: UploadQuota;
+  /** Where uploads were stored last. */
+  #directory: AbsolutePath | undefined;
+
+  constructor(site: Site) {
+    this.#site = site;
+    this.#quota = new UploadQuota(site.rules.uploadQuota, () => this.#measure());
+  }
+
+  /** To be called before the first request: makes the directory where somebody wants it. @throws what the system says */
+  async prepare(): Promise<void> {
+    if (this.#isConfigured()) await this.#openDirectory();
+  }
+
+  /** To be called before the first request: removes what processes that are gone have left. @throws what the system says */
+  async clearLitter(now: UnixMilliseconds): Promise<void> {
+    const directory = await this.#findDirectory();
+    if (directory === undefined) return;
+    for await (const { name } of await opendir(directory)) {
+      const owner = parseTemporaryName(name);
+      if (owner !== undefined) await removeLitter(pathBelow(directory, name), owner.pid, now);
+    }
+  }
+
+  /**
+   * @param length  of the upload, where it is known
+   * @returns the upload, which the caller discards in the end, or why there is none
+   * @throws what the system says
+   */
+  async begin(length: Bytes | undefined, now: Milliseconds): Promise<BeginOutcome> {
+    const directory = await this.#openDirectory();
+    if (directory === undefined) return { kind: "unavailable" };
+    const reserved = length ?? 0;
+    if (!(await hasSpace(directory, reserved))) return { kind: "no-space" };
+    if (!(await this.#quota.reserve(reserved, now))) return { kind: "no-space" };
+    try {
+      return { kind: "begun", upload: await IncomingUpload.open(directory, this.#quota, reserved) };
+    } catch (error) {
+      this.#quota.settle(reserved, 0);
+      throw error;
+    }
+  }
+
+  /** The URL path of a stored upload, percent-encoded; undefined when the directory lies outside the document root. */
+  locationOf(directory: AbsolutePath, name: string): string | undefined {
+    const root = this.#site.root.realPath();
+    if (root === undefined || !contains(root, directory)) return undefined;
+    const names = directory
+      .slice(root.length)
+      .split("/")
+      .filter((part) => part !== "");
+    return formatSitePath({ segments: [...names, name], directory: false });
+  }
+
+  #isConfigured(): boolean {
+    const { setBy } = this.#site.rules;
+    return setBy?.has("upload") === true || setBy?.has("upload-dir") === true;
+  }
+
+  /** Its real path, after it was made where it was missing; undefined without a document root. */
+  async #openDirectory(): Promise<AbsolutePath | undefined> {
+    const path = this.#path();
+    if (path === undefined) return undefined;
+    let directory = await this.#findDirectory();
+    if (directory === undefined) {
+      await mkdir(path, { recursive: true });
+      directory = absolutePath(await realpath(path));
+      // Else a crash of the machine could take it away with all that is in it. Where its parent may only be searched,
+      // the system chooses the time.
+      await syncDirectory(`${directory}/..`).catch(() => undefined);
+    }
+    this.#directory = directory;
+    return directory;
+  }
+
+  /** Its real path; undefined when it is not there. */
+  async #findDirectory(): Promise<AbsolutePath | undefined> {
+    const path = this.#path();
+    if (path === undefined) return undefined;
+    try {
+      // The final dot: anything but a directory is an error.
+      return absolutePath(await realpath(`${path}/.`));
+    } catch (error) {
+      if (errorCode(error) === "ENOENT") return undefined;
+      throw error;
+    }
+  }
+
+  #path(): AbsolutePath | undefined {
+    const { uploadDir } = this.#site.rules;
+    if (uploadDir.startsWith("/")) return absolutePath(uploadDir);
+    const root = this.#site.root.realPath();
+    return root && pathBelow(root, uploadDir);
+  }
+
+  async #measure(): Promise<Bytes> {
+    const directory = this.#directory;
+    if (directory === undefined) return bytes(0);
+    const names = (await readdir(directory)).filter(isUploadName);
+    let sum = 0;
+    for (let start = 0; start < names.length; start += MEASURED_TOGETHER) {
+      const some = names.slice(start, start + MEASURED_TOGETHER);
+      for (const size of await Promise.all(some.map((name) => sizeOf(pathBelow(directory, name))))) sum += size;
+    }
+    return bytes(sum);
+  }
+}
+
+async function hasSpace(directory: AbsolutePath, count: number): Promise<boolean> {
+  if (count === 0) return true;
+  const { blocks, bavail, bsize } = await statfs(directory);
+  // Some file systems of networks and of user space do not know how large they are.
+  return blocks === 0 || count <= bavail * bsize;
+}
+
+/** 0 for what has gone meanwhile. */
+async function sizeOf(path: AbsolutePath): Promise<number> {
+  try {
+    return (await lstat(path)).size;
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return 0;
+    throw error;
+  }
+}
+
+async function removeLitter(path: AbsolutePath, owner: number, now: UnixMilliseconds): Promise<void> {
+  try {
+    const isOld = now - (await lstat(path)).mtimeMs > LITTER_AGE_MS;
+    if (isOld || !isAnotherProcess(owner)) await unlink(path);
+  } catch (error) {
+    // Another process of this server clears up at the same time.
+    if (errorCode(error) !== "ENOENT") throw error;
+  }
+}
+
+/** Whether a process of that number runs that is not this one: at start this one has made nothing yet. */
+function isAnotherProcess(pid: number): boolean {
+  if (pid === process.pid) return false;
+  try {
+    // Signal 0 is not sent; the system only looks whether it could be.
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return errorCode(error) === "EPERM";
+  }
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, "r");
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}

@@ -1,0 +1,208 @@
+/**
+ * Uploads of JSON, from the request to the receipt: what the head already rules out is refused before the body is read, the
+ * body goes to a temporary file as fast as the disk takes it, and a task checks that file and gives it its name.
+ */
+import { systemClock } from "../base/clock.ts";
+import { type StorageFailure, storageFailureOf } from "../base/storage-failure.ts";
+import { bytes } from "../base/units.ts";
+import { unreachable } from "../base/unreachable.ts";
+import { type Digest, parseDigestField } from "../http/content-digest.ts";
+import type { BodyReader, IncomingRequest } from "../http/exchange.ts";
+import type { RequestFields } from "../http/field.ts";
+import { isJsonMediaType } from "../http/json-media-type.ts";
+import { parseSitePath } from "../http/site-path.ts";
+import type { StoreJsonOutput } from "../tasks/task-types.ts";
+import type { Sites } from "./choose-site.ts";
+import type { IncomingUpload } from "./incoming-upload.ts";
+import type { LocateContext } from "./locate.ts";
+import type { Refused, Resource } from "./resource.ts";
+import type { Site, SiteRules } from "./site.ts";
+import { UploadStore } from "./upload-store.ts";
+
+/** The types that may be posted, for the field Accept-Post (W3C Linked Data Platform 1.0 §7.1). */
+export const ACCEPT_POST = "application/json";
+
+// Asked for once, while the process has one thread: the system tells the umask only to those who set it.
+const STORED_MODE = 0o644 & ~process.umask();
+
+/** A request that sends no body sends an empty text. */
+const NO_BODY: BodyReader = { length: bytes(0), read: () => Promise.resolve({ kind: "end" }) };
+
+const WRONG_TYPE: Refused = {
+  kind: "refused",
+  status: 415,
+  reason: "upload-type",
+  fields: [{ name: "Accept-Post", value: ACCEPT_POST }],
+};
+/** With the field that RFC 9110 §12.5.3 has for this case. */
+const ENCODED: Refused = {
+  ...WRONG_TYPE,
+  fields: [...(WRONG_TYPE.fields ?? []), { name: "Accept-Encoding", value: "identity" }],
+};
+const BAD_DIGEST: Refused = { kind: "refused", status: 400, reason: "bad-digest" };
+const DIGEST_MISMATCH: Refused = { kind: "refused", status: 400, reason: "digest-mismatch" };
+const NO_SPACE: Refused = { kind: "refused", status: 507, reason: "no-space" };
+
+/** One for each site, which alone knows what its uploads take. */
+const stores = new WeakMap<Site, UploadStore>();
+
+/** Whether `path`, as it stands in a request, is the one that takes the site's uploads. */
+export function takesUploads({ upload }: SiteRules, path: string): boolean {
+  if (upload === undefined) return false;
+  const [wanted, asked] = [parseSitePath(upload), parseSitePath(path)];
+  if (wanted.kind === "refused" || asked.kind === "refused") return false;
+  return (
+    wanted.path.directory === asked.path.directory &&
+    wanted.path.segments.length === asked.path.segments.length &&
+    wanted.path.segments.every((name, index) => name === asked.path.segments[index])
+  );
+}
+
+/**
+ * Makes the upload directories that somebody configured, and clears all there are of what a crash left behind. To be called
+ * before the first request.
+ *
+ * Hosts that are there because a directory is are only cleared: that directory may be no host at all.
+ *
+ * @param report  is told in one line of each directory that cannot be used; the server can do its other work without
+ */
+export async function prepareUploads(sites: Sites, report: (text: string) => void): Promise<void> {
+  const { main, named, directories } = sites;
+  const configured = [...(directories === undefined ? [main] : []), ...named.values()];
+  const found = (directories?.names() ?? []).map((name) => directories?.find(name));
+  for (const site of [...configured, ...found]) {
+    if (site?.rules.upload === undefined) continue;
+    try {
+      const store = storeOf(site);
+      if (configured.includes(site)) await store.prepare();
+      await store.clearLitter(systemClock.wall());
+    } catch (error) {
+      if (storageFailureOf(error) === undefined) throw error;
+      report(`uploads of ${site.name} cannot be stored: ${String(error)}`);
+    }
+  }
+}
+
+/**
+ * Stores what the request brings.
+ *
+ * @returns `created`, or why nothing was stored; nothing is left on the disk then
+ * @throws only our own faults
+ */
+export async function acceptUpload(context: LocateContext, site: Site, request: IncomingRequest): Promise<Resource> {
+  const asked = readFields(request.head.fields);
+  if (asked.kind === "refused") return asked;
+  if (!context.pool.hasRoom) {
+    context.pool.noteRefusal();
+    return queueFull(context);
+  }
+
+  const body = request.body ?? NO_BODY;
+  const store = storeOf(site);
+  let upload: IncomingUpload | undefined;
+  try {
+    const begun = await store.begin(body.length, context.clock.monotonic());
+    if (begun.kind !== "begun") return cannotStore(begun.kind, context);
+    upload = begun.upload;
+    const refused = await receive(body, upload, context);
+    if (refused !== undefined) return refused;
+    await upload.close();
+    const task = {
+      temporary: upload.path,
+      directory: upload.directory,
+      receivedAt: request.receivedAt,
+      mode: STORED_MODE,
+      digests: asked.digests,
+    };
+    const outcome = await context.pool.run("store-json", task, request.gone);
+    // Where the task was cancelled, nobody reads the answer.
+    if (outcome.kind !== "done") return queueFull(context);
+    return conclude(outcome.output, upload, store, context);
+  } catch (error) {
+    const failure = storageFailureOf(error);
+    if (failure === undefined) throw error;
+    return cannotStore(failure, context);
+  } finally {
+    await upload?.discard();
+  }
+}
+
+function readFields(fields: RequestFields): Refused | { readonly kind: "wanted"; readonly digests: readonly Digest[] } {
+  if (!isJsonMediaType(fields.get("content-type") ?? "")) return WRONG_TYPE;
+  if ((fields.get("content-encoding") ?? "identity").toLowerCase() !== "identity") return ENCODED;
+  const digests: Digest[] = [];
+  // In the identity coding, content and representation are the same bytes (RFC 9530 §3).
+  for (const name of ["content-digest", "repr-digest"]) {
+    const field = parseDigestField(fields.get(name) ?? "");
+    if (field.kind === "malformed") return BAD_DIGEST;
+    digests.push(...field.digests);
+  }
+  return { kind: "wanted", digests };
+}
+
+/** Takes the next piece only when the last one is written, so a disk that is slow slows the client. @returns why it ended early */
+async function receive(
+  body: BodyReader,
+  upload: IncomingUpload,
+  { clock }: LocateContext,
+): Promise<Refused | undefined> {
+  for (;;) {
+    const event = await body.read();
+    switch (event.kind) {
+      case "end":
+        return undefined;
+      case "failed":
+        return { kind: "refused", ...(event.refusal ?? brokenOff(body)) };
+      case "chunk":
+        if (!(await upload.append(event.bytes, clock.monotonic()))) return NO_SPACE;
+    }
+  }
+}
+
+/** For the log, and for a client that has only stopped sending: the message was not what it said it was. */
+function brokenOff({ length }: BodyReader) {
+  return { status: 400, reason: length === undefined ? "bad-chunk" : "bad-content-length" } as const;
+}
+
+function conclude(
+  output: StoreJsonOutput,
+  upload: IncomingUpload,
+  store: UploadStore,
+  context: LocateContext,
+): Resource {
+  switch (output.kind) {
+    case "stored": {
+      const { name, size, sha256 } = output;
+      upload.keep();
+      return { kind: "created", receipt: { location: store.locationOf(upload.directory, name), name, size, sha256 } };
+    }
+    case "not-json": {
+      const { line, column, expected } = output.fault;
+      const detail = `line ${line}, column ${column}: expected ${expected}`;
+      return { kind: "refused", status: 400, reason: "bad-json", detail };
+    }
+    case "digest-mismatch":
+      return DIGEST_MISMATCH;
+    case "no-space":
+    case "unavailable":
+      return cannotStore(output.kind, context);
+    default:
+      return unreachable(output);
+  }
+}
+
+function cannotStore(failure: StorageFailure, { retryAfter }: LocateContext): Resource {
+  return failure === "no-space" ? NO_SPACE : { kind: "busy", reason: "upload-unavailable", retryAfter };
+}
+
+function queueFull({ retryAfter }: LocateContext): Resource {
+  return { kind: "busy", reason: "queue-full", retryAfter };
+}
+
+function storeOf(site: Site): UploadStore {
+  const known = stores.get(site);
+  if (known !== undefined) return known;
+  const store = new UploadStore(site);
+  stores.set(site, store);
+  return store;
+}

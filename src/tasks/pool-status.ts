@@ -1,0 +1,39 @@
+/**
+ * How busy the task pool is, and in what words that is told.
+ */
+
+/** At one moment. */
+export interface PoolState {
+  /** Threads there may be. */
+  readonly workers: number;
+  /** Tasks that run. */
+  readonly active: number;
+  /** Tasks that may wait. */
+  readonly queue: number;
+  readonly waiting: number;
+}
+
+/** Whether one more task would be taken. */
+export function hasRoom({ workers, active, queue, waiting }: PoolState): boolean {
+  return active < workers || waiting < queue;
+}
+
+/** Green: a thread is free. Yellow: all are busy. Red: the next task is refused. */
+export function formatPoolStatus(state: PoolState): string {
+  const { workers, active, queue, waiting } = state;
+  return `${lightFor(state)} Thread pool: ${active}/${workers} active | Queue: ${waiting}/${queue}`;
+}
+
+function lightFor(state: PoolState): string {
+  if (!hasRoom(state)) return "🔴";
+  return state.active >= state.workers || state.waiting > 0 ? "🟡" : "🟢";
+}
+
+/** Whether a look at the pool is worth a line: while it has something to do, and once when that is over. */
+export function isStatusNews(state: PoolState, printedBefore: PoolState | undefined): boolean {
+  return isBusy(state) || (printedBefore !== undefined && isBusy(printedBefore));
+}
+
+function isBusy({ active, waiting }: PoolState): boolean {
+  return active > 0 || waiting > 0;
+}

@@ -1,0 +1,121 @@
+/**
+ * The task "store-json": an upload that has arrived completely is checked, made durable and given its final name.
+ *
+ * It is either there whole, under a name that nobody had before, or not at all: `link` neither overwrites nor shows half a
+ * file, and what is not on the disk with its directory is not called stored. A text is read in pieces and no value is
+ * built of it, so memory does not depend on what it says.
+ *
+ * It runs in a thread of its own and waits for the disk in place. The promises of `node:fs` would wait in the process's
+ * few file-system threads instead, and while those flush files to the disk nobody's file would be read.
+ */
+import { createHash, randomBytes } from "node:crypto";
+import { closeSync, constants, fchmodSync, fsyncSync, linkSync, openSync, readSync, unlinkSync } from "node:fs";
+import { errorCode } from "../base/errors.ts";
+import { storageFailureOf } from "../base/storage-failure.ts";
+import { type Bytes, bytes } from "../base/units.ts";
+import { formatUploadName } from "../base/upload-name.ts";
+import type { Digest } from "../http/content-digest.ts";
+import { JsonSyntax } from "./json-syntax.ts";
+import type { StoreJsonInput, StoreJsonOutput } from "./task-types.ts";
+
+const PIECE_BYTES = 64 * 1024;
+const MAX_NAMES_TRIED = 1000;
+const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW;
+
+type Examination =
+  | { readonly kind: "json"; readonly size: Bytes; readonly sha256: string }
+  | Extract<StoreJsonOutput, { kind: "not-json" | "digest-mismatch" }>;
+
+/**
+ * @param makeSuffix  tells uploads of one second apart, in hexadecimal: called again while its name is taken
+ * @throws what is our own fault; a full or failing disk is part of the output
+ */
+export function storeJson(input: StoreJsonInput, makeSuffix: () => string = randomSuffix): StoreJsonOutput {
+  let file: number | undefined;
+  try {
+    file = openSync(input.temporary, READ_FLAGS);
+    const found = examine(file, input.digests);
+    if (found.kind !== "json") return found;
+
+    fchmodSync(file, input.mode);
+    fsyncSync(file);
+    const name = linkUnderNewName(input, makeSuffix);
+    if (name === undefined) return { kind: "unavailable" };
+    return { kind: "stored", name, size: found.size, sha256: found.sha256 };
+  } catch (error) {
+    const failure = storageFailureOf(error);
+    if (failure === undefined) throw error;
+    return { kind: failure };
+  } finally {
+    if (file !== undefined) closeSync(file);
+  }
+}
+
+/** A digest that does not hold is told first: what is not what was sent need not be JSON. */
+function examine(file: number, digests: readonly Digest[]): Examination {
+  const syntax = new JsonSyntax();
+  const sha256 = createHash("sha256");
+  const sha512 = digests.some(({ algorithm }) => algorithm === "sha-512") ? createHash("sha512") : undefined;
+  const piece = Buffer.allocUnsafe(PIECE_BYTES);
+  let size = 0;
+  for (;;) {
+    const length = readSync(file, piece, 0, PIECE_BYTES, null);
+    if (length === 0) break;
+    const read = piece.subarray(0, length);
+    size += length;
+    sha256.update(read);
+    sha512?.update(read);
+    const fault = syntax.push(read);
+    if (fault !== undefined && digests.length === 0) return { kind: "not-json", fault };
+  }
+  const found = { "sha-256": sha256.digest(), "sha-512": sha512?.digest() };
+  if (!digests.every(({ algorithm, value }) => found[algorithm]?.equals(value))) return { kind: "digest-mismatch" };
+  const fault = syntax.end();
+  if (fault !== undefined) return { kind: "not-json", fault };
+  return { kind: "json", size: bytes(size), sha256: found["sha-256"].toString("hex") };
+}
+
+/** @returns undefined when no name was free */
+function linkUnderNewName(input: StoreJsonInput, makeSuffix: () => string): string | undefined {
+  for (let tried = 0; tried < MAX_NAMES_TRIED; tried += 1) {
+    const name = formatUploadName(input.receivedAt, makeSuffix());
+    const path = `${input.directory}/${name}`;
+    if (!isLinked(input.temporary, path)) continue;
+    try {
+      syncDirectory(input.directory);
+    } catch (error) {
+      // It will be answered that nothing was stored, so nothing must be there.
+      unlinkSync(path);
+      throw error;
+    }
+    return name;
+  }
+  return undefined;
+}
+
+/** False where somebody has that name already. */
+function isLinked(from: string, to: string): boolean {
+  try {
+    linkSync(from, to);
+    return true;
+  } catch (error) {
+    if (errorCode(error) === "EEXIST") return false;
+    throw error;
+  }
+}
+
+function syncDirectory(path: string): void {
+  const directory = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    fsyncSync(directory);
+  } catch (error) {
+    // A file system whose directories cannot be flushed does that by itself, or never.
+    if (errorCode(error) !== "EINVAL") throw error;
+  } finally {
+    closeSync(directory);
+  }
+}
+
+function randomSuffix(): string {
+  return randomBytes(2).toString("hex");
+}

@@ -1,0 +1,167 @@
+/**
+ * The task pool: threads of piscina's, and in front of them a queue of our own.
+ *
+ * piscina is never given more tasks than it has threads. So who is admitted, in which order tasks begin, and which ones
+ * are taken back is decided here, exactly; piscina starts threads when they are needed and ends them when they idle.
+ * A thread that dies takes its own task with it, and no other.
+ */
+import { Piscina } from "piscina";
+import { type Milliseconds, milliseconds } from "../base/units.ts";
+import { hasRoom, type PoolState } from "./pool-status.ts";
+import { type PoolEvents, SaturationReport } from "./saturation.ts";
+import type { TaskName, TaskOutcome, TaskPool, TaskTypes } from "./task-types.ts";
+
+export interface ThreadPoolOptions {
+  /** Most threads. */
+  readonly workers: number;
+  /** Most tasks that wait for a thread. */
+  readonly queue: number;
+  /** Absolute path of a compiled file whose export `run` does one `TaskRequest`. */
+  readonly filename: string;
+  readonly events: PoolEvents;
+  /** How long a thread stays without work. */
+  readonly idleTime?: Milliseconds;
+  readonly maxHeapMebibytes?: number;
+}
+
+/** What a thread is given. */
+export type TaskRequest = {
+  [N in TaskName]: { readonly name: N; readonly input: TaskTypes[N]["input"] };
+}[TaskName];
+
+/** What becomes of a task that waits: a thread is free, the pool closes, or its client has gone. */
+type Turn = "run" | "busy" | "cancelled";
+
+const IDLE_TIME = milliseconds(10_000);
+/** The index of a directory of 100,000 entries takes less than 96. A thread that needs more is ended, and its task fails. */
+const MAX_HEAP_MEBIBYTES = 512;
+const MAX_YOUNG_MEBIBYTES = 16;
+
+export class ThreadPool implements TaskPool {
+  readonly #workers: number;
+  readonly #queue: number;
+  readonly #threads: Piscina<{ name: TaskName; input: unknown }, unknown>;
+  readonly #events: PoolEvents;
+  readonly #saturation: SaturationReport;
+  /** In the order of their coming. */
+  readonly #waiting = new Set<(turn: Turn) => void>();
+  #active = 0;
+  #closed: Promise<void> | undefined;
+  #onLastDone: () => void = () => undefined;
+
+  constructor(options: ThreadPoolOptions) {
+    this.#workers = options.workers;
+    this.#queue = options.queue;
+    this.#events = options.events;
+    this.#saturation = new SaturationReport(options.events);
+    this.#threads = new Piscina({
+      filename: options.filename,
+      name: "run",
+      minThreads: 0,
+      maxThreads: options.workers,
+      idleTimeout: options.idleTime ?? IDLE_TIME,
+      maxQueue: Number.POSITIVE_INFINITY,
+      // Else a thread without a task is asleep altogether, and with it whatever its last task did not wait for.
+      atomics: "disabled",
+      recordTiming: false,
+      resourceLimits: {
+        maxOldGenerationSizeMb: options.maxHeapMebibytes ?? MAX_HEAP_MEBIBYTES,
+        maxYoungGenerationSizeMb: MAX_YOUNG_MEBIBYTES,
+      },
+    });
+    this.#threads.on("error", (fault: unknown) => this.#events.error("a thread for tasks has failed", fault));
+    this.#threads.on("workerDestroy", () => queueMicrotask(() => this.#giveUpWithoutThreads()));
+  }
+
+  get hasRoom(): boolean {
+    return this.#closed === undefined && hasRoom(this.state);
+  }
+
+  get state(): PoolState {
+    return { workers: this.#workers, active: this.#active, queue: this.#queue, waiting: this.#waiting.size };
+  }
+
+  /** Threads that there are now, at work or idle. */
+  get threadCount(): number {
+    return this.#threads.threads.length;
+  }
+
+  async run<N extends TaskName>(
+    name: N,
+    input: TaskTypes[N]["input"],
+    signal?: AbortSignal,
+  ): Promise<TaskOutcome<TaskTypes[N]["output"]>> {
+    if (signal?.aborted) return { kind: "cancelled" };
+    if (!this.hasRoom) {
+      this.noteRefusal();
+      return { kind: "busy" };
+    }
+    const turn = this.#active < this.#workers ? this.#takeThread() : await this.#wait(name, signal);
+    if (turn !== "run") return { kind: turn };
+    try {
+      const output = await this.#threads.run({ name, input });
+      return { kind: "done", output: output as TaskTypes[N]["output"] };
+    } catch (cause) {
+      throw new Error(`the task ${name} has failed`, { cause });
+    } finally {
+      this.#passThreadOn();
+    }
+  }
+
+  noteRefusal(): void {
+    if (this.#closed === undefined) this.#saturation.refused(this.state);
+  }
+
+  /** Takes no more tasks, turns away those that wait, and resolves when the last that runs is done and no thread is left. */
+  close(): Promise<void> {
+    this.#closed ??= this.#shutDown();
+    return this.#closed;
+  }
+
+  async #shutDown(): Promise<void> {
+    for (const proceed of this.#waiting) proceed("busy");
+    if (this.#active > 0) {
+      await new Promise<void>((resolve) => {
+        this.#onLastDone = resolve;
+      });
+    }
+    await this.#threads.destroy();
+  }
+
+  #takeThread(): Turn {
+    this.#active += 1;
+    return "run";
+  }
+
+  #wait(name: TaskName, signal: AbortSignal | undefined): Promise<Turn> {
+    return new Promise((resolve) => {
+      const cancel = (): void => proceed("cancelled");
+      const proceed = (turn: Turn): void => {
+        this.#waiting.delete(proceed);
+        signal?.removeEventListener("abort", cancel);
+        const why = turn === "run" ? "" : `, ${turn}`;
+        this.#events.debug(`task dequeued: ${name}${why} (${this.#waiting.size} waiting)`);
+        resolve(turn);
+      };
+      this.#waiting.add(proceed);
+      signal?.addEventListener("abort", cancel);
+      this.#events.debug(`task queued: ${name} (${this.#waiting.size} waiting)`);
+      this.#saturation.changed(this.state);
+    });
+  }
+
+  /** The thread goes from the task that is done straight to the next one, so that nobody can come in between. */
+  #passThreadOn(): void {
+    const [next] = this.#waiting;
+    if (next !== undefined) next("run");
+    else this.#active -= 1;
+    this.#saturation.changed(this.state);
+    if (this.#active === 0) this.#onLastDone();
+  }
+
+  /** When threads die before they are ready, piscina keeps the tasks meant for them and starts no others. */
+  #giveUpWithoutThreads(): void {
+    const { threads, queueSize } = this.#threads;
+    if (threads.length === 0 && queueSize > 0) void this.#threads.destroy();
+  }
+}

@@ -1,0 +1,172 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { type TestContext, test } from "node:test";
+import { absolutePath } from "../../src/base/absolute-path.ts";
+import { EventLoopTurn } from "../../src/base/turn.ts";
+import { bytes, milliseconds } from "../../src/base/units.ts";
+import { formatTemporaryName } from "../../src/base/upload-name.ts";
+import { HostDirectories } from "../../src/site/host-directories.ts";
+import type { Site, SiteRules } from "../../src/site/site.ts";
+import { prepareUploads, takesUploads } from "../../src/site/upload.ts";
+import { UploadStore } from "../../src/site/upload-store.ts";
+import { makeTree, permissionsDoNotBind } from "../support/file-tree.ts";
+import { siteAt } from "../support/served-site.ts";
+import { siteRules } from "../support/site-rules.ts";
+
+function makeSite(t: TestContext, changes: Partial<SiteRules> = {}): Site {
+  const top = makeTree(t, { "root/hello.txt": "hello" });
+  return siteAt(absolutePath(`${top}/root`), new EventLoopTurn(), { upload: "/upload", ...changes });
+}
+
+/** @returns what was reported */
+async function prepare(site: Site, ...others: Site[]): Promise<string[]> {
+  const reports: string[] = [];
+  const named = new Map(others.map((other, index) => [`${index}.test`, other]));
+  await prepareUploads({ main: site, named, directories: undefined, defaultHost: undefined }, (text) =>
+    reports.push(text),
+  );
+  return reports;
+}
+
+const setBy = (key: string) => new Map([[key, "--x"]]);
+
+// ---- the directory
+
+const starts: [name: string, changes: Partial<SiteRules>, isMade: boolean][] = [
+  ["nobody has set anything", {}, false],
+  ["something else was set", { setBy: setBy("listing") }, false],
+  ["its path was set", { setBy: setBy("upload-dir") }, true],
+  ["the URL was set", { setBy: setBy("upload") }, true],
+  ["uploads are turned off", { setBy: setBy("upload"), upload: undefined }, false],
+];
+for (const [name, changes, isMade] of starts) {
+  test(`at start the directory is ${isMade ? "made" : "left alone"}: ${name}`, async (t) => {
+    const site = makeSite(t, changes);
+    assert.deepEqual(await prepare(site), []);
+    assert.equal(existsSync(`${site.root.path}/uploads`), isMade);
+  });
+}
+
+test("a directory is made with those above it, and for every site", async (t) => {
+  const main = makeSite(t, { setBy: setBy("upload-dir"), uploadDir: "a/b/c" });
+  const other = makeSite(t, { setBy: setBy("upload-dir") });
+  assert.deepEqual(await prepare(main, other), []);
+  assert.ok(statSync(`${main.root.path}/a/b/c`).isDirectory());
+  assert.ok(statSync(`${other.root.path}/uploads`).isDirectory());
+});
+
+test("a directory that cannot be used is reported, and the others are prepared", async (t) => {
+  const main = makeSite(t, { setBy: setBy("upload-dir"), uploadDir: "hello.txt" });
+  const other = makeSite(t, { setBy: setBy("upload-dir") });
+  const [report, ...more] = await prepare(main, other);
+  assert.match(report ?? "", /^uploads of main cannot be stored: .*ENOTDIR/);
+  assert.deepEqual(more, []);
+  assert.ok(existsSync(`${other.root.path}/uploads`));
+});
+
+test("a directory that must not be read is reported", { skip: permissionsDoNotBind }, async (t) => {
+  const site = makeSite(t);
+  mkdirSync(`${site.root.path}/uploads`, { mode: 0o300 });
+  assert.match((await prepare(site)).join(), /EACCES/);
+  chmodSync(`${site.root.path}/uploads`, 0o700);
+});
+
+// ---- litter
+
+/** Of a process that has ended. */
+function deadPid(): number {
+  return spawnSync(process.execPath, ["--version"]).pid;
+}
+
+const DAY = 24 * 3600;
+const leftovers: [name: string, file: () => string, age: number, isLitter: boolean][] = [
+  ["of a process that is gone", () => formatTemporaryName(deadPid(), "ab"), 0, true],
+  ["of this process's number, from before it", () => formatTemporaryName(process.pid, "ab"), 0, true],
+  ["of a process that runs", () => formatTemporaryName(process.ppid, "ab"), 0, false],
+  ["of a process that runs, two days old", () => formatTemporaryName(process.ppid, "ab"), 2 * DAY, true],
+  ["a stored upload", () => "upload_20240315_123456_a7b9.json", 2 * DAY, false],
+  ["a file of somebody else's", () => ".upload-notes.part", 2 * DAY, false],
+];
+for (const [name, file, age, isLitter] of leftovers) {
+  test(`at start ${isLitter ? "removed" : "kept"}: ${name}`, async (t) => {
+    const site = makeSite(t);
+    const path = `${site.root.path}/uploads/${file()}`;
+    mkdirSync(`${site.root.path}/uploads`);
+    writeFileSync(path, "[1,");
+    const time = Date.now() / 1000 - age;
+    utimesSync(path, time, time);
+    assert.deepEqual(await prepare(site), []);
+    assert.equal(existsSync(path), !isLitter);
+  });
+}
+
+test("litter is removed where a link leads, and a link is not followed out of there", async (t) => {
+  const site = makeSite(t);
+  const top = makeTree(t, { "real/": "", victim: "x" });
+  symlinkSync(`${top}/real`, `${site.root.path}/uploads`);
+  symlinkSync(`${top}/victim`, `${top}/real/${formatTemporaryName(deadPid(), "ab")}`);
+  assert.deepEqual(await prepare(site), []);
+  assert.deepEqual(readdirSync(`${top}/real`), []);
+  assert.ok(existsSync(`${top}/victim`));
+});
+
+test("hosts by directory are cleared too, and nothing is made in any directory", async (t) => {
+  const litter = formatTemporaryName(deadPid(), "ab");
+  const top = makeTree(t, { [`a.test/uploads/${litter}`]: "[1,", "pictures/": "" });
+  const turn = new EventLoopTurn();
+  const main = siteAt(top, turn, { upload: "/upload", setBy: setBy("upload") });
+  const directories = new HostDirectories(main.root, main.rules, turn);
+  await prepareUploads({ main, named: new Map(), directories, defaultHost: undefined }, assert.fail);
+  assert.deepEqual(readdirSync(top).sort(), ["a.test", "pictures"]);
+  assert.deepEqual(readdirSync(`${top}/a.test/uploads`), []);
+  assert.deepEqual(readdirSync(`${top}/pictures`), []);
+});
+
+// ---- one upload
+
+test("a temporary file is its process's alone", async (t) => {
+  const site = makeSite(t);
+  const begun = await new UploadStore(site).begin(undefined, milliseconds(0));
+  assert.ok(begun.kind === "begun");
+  const [name = "", ...others] = readdirSync(`${site.root.path}/uploads`);
+  assert.deepEqual(others, []);
+  assert.match(name, new RegExp(`^\\.upload-${process.pid}-[0-9a-f]{16}\\.part$`));
+  assert.equal(statSync(begun.upload.path).mode & 0o777, 0o600);
+  await begun.upload.discard();
+  assert.deepEqual(readdirSync(`${site.root.path}/uploads`), []);
+});
+
+test("more than the disk has is refused before it is sent", async (t) => {
+  const store = new UploadStore(makeSite(t));
+  assert.equal((await store.begin(bytes(2 ** 52), milliseconds(0))).kind, "no-space");
+});
+
+// ---- the path
+
+const paths: [name: string, upload: string | undefined, path: string, want: boolean][] = [
+  ["itself", "/upload", "/upload", true],
+  ["another spelling", "/upload", "//./%75ploa%64", true],
+  ["a final slash", "/upload", "/upload/", false],
+  ["another case", "/upload", "/Upload", false],
+  ["below it", "/upload", "/upload/x", false],
+  ["above it", "/api/upload", "/api", false],
+  ["longer", "/upload", "/uploads", false],
+  ["written with escapes", "/my%20upload", "/my%20upload", true],
+  ["climbing to it", "/upload", "/x/../upload", false],
+  ["a bad escape", "/upload", "/upload%", false],
+  ["asterisk", "/upload", "*", false],
+  ["no uploads", undefined, "/upload", false],
+];
+for (const [name, upload, path, want] of paths) {
+  test(`takesUploads: ${name}`, () => assert.equal(takesUploads(siteRules({ upload }), path), want));
+}

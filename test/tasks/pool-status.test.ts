@@ -1,0 +1,35 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { formatPoolStatus, hasRoom, isStatusNews, type PoolState } from "../../src/tasks/pool-status.ts";
+
+function stateOf(active: number, waiting: number, queue = 50, workers = 10): PoolState {
+  return { workers, active, queue, waiting };
+}
+
+const lines: [name: string, state: PoolState, want: string, room: boolean][] = [
+  ["nothing to do", stateOf(0, 0), "🟢 Thread pool: 0/10 active | Queue: 0/50", true],
+  ["some threads are free", stateOf(3, 0), "🟢 Thread pool: 3/10 active | Queue: 0/50", true],
+  ["one thread is free", stateOf(9, 0), "🟢 Thread pool: 9/10 active | Queue: 0/50", true],
+  ["all are busy", stateOf(10, 0), "🟡 Thread pool: 10/10 active | Queue: 0/50", true],
+  ["tasks wait", stateOf(10, 1), "🟡 Thread pool: 10/10 active | Queue: 1/50", true],
+  ["one place is left", stateOf(10, 49), "🟡 Thread pool: 10/10 active | Queue: 49/50", true],
+  ["the queue is full", stateOf(10, 50), "🔴 Thread pool: 10/10 active | Queue: 50/50", false],
+  ["without a queue, one is free", stateOf(1, 0, 0, 2), "🟢 Thread pool: 1/2 active | Queue: 0/0", true],
+  ["without a queue, all are busy", stateOf(2, 0, 0, 2), "🔴 Thread pool: 2/2 active | Queue: 0/0", false],
+];
+for (const [name, state, want, room] of lines) {
+  test(`formatPoolStatus: ${name}`, () => assert.equal(formatPoolStatus(state), want));
+  test(`hasRoom: ${name}`, () => assert.equal(hasRoom(state), room));
+}
+
+const news: [name: string, state: PoolState, before: PoolState | undefined, want: boolean][] = [
+  ["idle since the start", stateOf(0, 0), undefined, false],
+  ["idle as before", stateOf(0, 0), stateOf(0, 0), false],
+  ["busy for the first time", stateOf(1, 0), undefined, true],
+  ["busy again", stateOf(1, 0), stateOf(0, 0), true],
+  ["as busy as before", stateOf(1, 0), stateOf(1, 0), true],
+  ["idle since the last line", stateOf(0, 0), stateOf(1, 0), true],
+];
+for (const [name, state, before, want] of news) {
+  test(`isStatusNews: ${name}`, () => assert.equal(isStatusNews(state, before), want));
+}
