@@ -1,8 +1,8 @@
 /**
  * Events: what the server has to say about itself, apart from the access log.
  *
- *     [2024-03-15 10:30:00] listening on http://127.0.0.1:8080/
- *     [2024-03-15 10:30:07] error: cannot write the access log: no space left on the device
+ *     [2024-03-15 10:30:00] Comanche 0.1.0 serves /srv/www at http://127.0.0.1:8080/
+ *     [2024-03-15 10:30:07] warning: all 10 workers are busy: tasks wait in the queue
  *
  * An event goes to each sink whose level lets it through: the console, a file, or both. Writing is synchronous, since
  * events are few and the last one before a crash is the one that counts; and it never fails, because a terminal that

@@ -72,6 +72,8 @@ function isAllowed(site: Site, host: Host | undefined): boolean {
 function unknownHost(sites: Sites, host: Host | undefined): SiteChoice {
   const refused = { kind: "refused", status: 404, reason: "host-unknown" } as const;
   if (host === undefined) return refused;
-  const nearest = nearestName(host.name, [...sites.named.keys(), ...(sites.directories?.names() ?? [])]);
+  // A directory of that very name that is no site, since it leads outside, is no hint.
+  const names = [...sites.named.keys(), ...(sites.directories?.names() ?? [])].filter((name) => name !== host.name);
+  const nearest = nearestName(host.name, names);
   return nearest === undefined ? refused : { ...refused, nearest };
 }

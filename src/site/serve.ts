@@ -128,8 +128,10 @@ export function createService(options: ServeOptions): Service {
     request: IncomingRequest,
     writer: ResponseWriter,
   ): void | Promise<void> {
+    const host = request.head.host?.name ?? "(none)";
+    const why = choice.status === 403 ? `not one of hosts: ${host}` : `no site for host ${host}`;
     const hint = choice.nearest === undefined ? "" : `; did the client mean ${choice.nearest}?`;
-    options.refusals.add(`no site for host ${request.head.host?.name ?? "(none)"} from ${request.peer.address}${hint}`);
+    options.refusals.add(`${why} from ${request.peer.address}${hint}`);
     return settled(writer.send(plan(request.head, choice, undefined)));
   }
 

@@ -164,7 +164,7 @@ test("what it tells of a connection, from the first moment to the last", async (
     `closing persistent connection: ${PEER}, as the client asked`,
     `connection opened: ${PEER}`,
     "host check ✗ evil\\.example",
-    "no site for host evil\\.example from 127\\.0\\.0\\.1",
+    "not one of hosts: evil\\.example from 127\\.0\\.0\\.1",
     `closing persistent connection: ${PEER}, as the client asked`,
   ];
   assert.equal(events.length, patterns.length, events.join("\n"));

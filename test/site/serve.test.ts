@@ -542,7 +542,7 @@ test("the Server field has the name it is given, or is left out", async (t) => {
   }
 });
 
-const ALL_ERRORS = [400, 403, 404, 405, 408, 412, 413, 414, 415, 416, 417, 431, 500, 501, 503, 505] as const;
+const ALL_ERRORS = [400, 403, 404, 405, 408, 412, 413, 414, 415, 416, 417, 431, 500, 501, 503, 505, 507] as const;
 const ownPages = new Map<number, string>(ALL_ERRORS.map((status) => [status, "/own.html"]));
 const OWN = "<p>our own page";
 
@@ -584,7 +584,7 @@ for (const [name, request, status, beside] of errors) {
   }
 }
 
-for (const status of [400, 405, 408, 413, 414, 417, 431, 500, 501, 503, 505] as const) {
+for (const status of [400, 405, 408, 413, 414, 417, 431, 500, 501, 503, 505, 507] as const) {
   test(`the site's own page for what never became a request: ${status}`, (t) => {
     const { service, top } = makeFixture(t, { rules: { errorPages: ownPages } });
     writeOld(`${top}/root/own.html`, OWN);
