@@ -1,11 +1,10 @@
 /**
  * Entry of the task threads: does one task by its name.
+ *
+ * A thread loads what a task needs when it first does one: with everything loaded it takes 14.5 MiB instead of 10.
  */
 import { setPriority } from "node:os";
-import { move, transferableSymbol, valueSymbol } from "piscina";
 import { unreachable } from "./base/unreachable.ts";
-import { listDirectory } from "./tasks/list-directory.ts";
-import { storeJson } from "./tasks/store-json.ts";
 import type { TaskRequest } from "./tasks/task-pool.ts";
 import type { ListDirectoryOutput } from "./tasks/task-types.ts";
 
@@ -20,19 +19,24 @@ if (process.platform === "linux") {
 }
 
 /** The output of that task, or what piscina turns into it. */
-export function run(request: TaskRequest): unknown {
+export async function run(request: TaskRequest): Promise<unknown> {
   switch (request.name) {
-    case "list-directory":
+    case "list-directory": {
+      const { listDirectory } = await import("./tasks/list-directory.ts");
       return withMovedBytes(listDirectory(request.input));
-    case "store-json":
+    }
+    case "store-json": {
+      const { storeJson } = await import("./tasks/store-json.ts");
       return storeJson(request.input);
+    }
     default:
       return unreachable(request);
   }
 }
 
 /** The page goes to the main thread as it is: to copy 20 MB would keep the event loop for some milliseconds. */
-function withMovedBytes(output: ListDirectoryOutput): unknown {
+async function withMovedBytes(output: ListDirectoryOutput): Promise<unknown> {
   if (output.kind === "failed") return output;
-  return move({ [transferableSymbol]: output.bytes.buffer, [valueSymbol]: output });
+  const piscina = await import("piscina");
+  return piscina.move({ [piscina.transferableSymbol]: output.bytes.buffer, [piscina.valueSymbol]: output });
 }
