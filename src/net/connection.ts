@@ -5,48 +5,20 @@
  * Bytes of the next request wait while one is being answered, and beyond a bound the transport is paused, so a client
  * never has more than that in our memory. There is no timer here: the present deadline is data, and `sweep` looks at it.
  */
-
-import type { Clock } from "../base/clock.ts";
-import { type Bytes, type Milliseconds, milliseconds, toUnixSeconds, type UnixMilliseconds } from "../base/units.ts";
+import { type Milliseconds, milliseconds, toUnixSeconds } from "../base/units.ts";
 import { decideExpectation, decideFraming } from "../http/body-framing.ts";
-import type { IncomingRequest, PeerAddress, Refusal, ResponseWriter, SendOutcome, Service } from "../http/exchange.ts";
+import type { Refusal, SendOutcome } from "../http/exchange.ts";
 import { connectionField, decidePersistence } from "../http/persistence.ts";
-import type { Reason } from "../http/reason.ts";
 import type { RequestHead } from "../http/request-head.ts";
-import { type HeadLimits, RequestParser } from "../http/request-parser.ts";
+import { RequestParser } from "../http/request-parser.ts";
 import { bodyLength, type ResponsePlan } from "../http/response-plan.ts";
-import type { BufferPool } from "./buffer-pool.ts";
 import { ByteQueue } from "./byte-queue.ts";
+import type { ConnectionContext } from "./connection-context.ts";
+import { Exchange } from "./connection-exchange.ts";
 import { type CloseCause, ConnectionTrace } from "./connection-trace.ts";
 import { type PresentFraming, RequestBody } from "./request-body.ts";
 import { ResponseSender } from "./response-sender.ts";
 import type { Transport, TransportEvents } from "./transport.ts";
-
-export interface ConnectionLimits extends HeadLimits {
-  readonly maxBody: Bytes;
-  readonly keepaliveRequests: number;
-  /** Between two requests. */
-  readonly idleTimeout: Milliseconds;
-  readonly headerTimeout: Milliseconds;
-  /** Without a byte of the body. */
-  readonly bodyTimeout: Milliseconds;
-  /** Without a byte taken by the client. */
-  readonly sendTimeout: Milliseconds;
-}
-
-/** What all connections of a server share. */
-export interface ConnectionContext {
-  readonly service: Service;
-  readonly limits: ConnectionLimits;
-  readonly clock: Clock;
-  readonly buffers: BufferPool;
-  /** True once the server is stopping: answers then close their connection. */
-  isDraining(): boolean;
-  /** A fault of our own: logged with its stack. */
-  onFault(fault: unknown): void;
-  /** Told what each connection does; undefined while nobody wants to know. */
-  readonly trace?: ((text: string) => void) | undefined;
-}
 
 type State =
   /** Not one byte of the next request has arrived. */
@@ -81,7 +53,10 @@ export class Connection implements TransportEvents {
   readonly #waiting = new ByteQueue();
   #state: State;
   #served = 0;
-  /** While a request is answered at once: how many bytes behind it are neither read nor waiting. */
+  /**
+   * While a request is answered at once: how many bytes behind it are neither read nor waiting. A client that has closed
+   * its side may have sent more requests before: only when nothing is left behind this one is it the last.
+   */
   #unreadBytes = 0;
   #isPaused = false;
   /** A handler is at work, perhaps for a client that has gone already. */
@@ -492,57 +467,5 @@ export class Connection implements TransportEvents {
 
   #in(time: Milliseconds): Milliseconds {
     return milliseconds(this.#context.clock.monotonic() + time);
-  }
-}
-
-/** One request and its answer, as the service sees them; and what the connection must remember of them. */
-class Exchange implements IncomingRequest, ResponseWriter {
-  readonly #connection: Connection;
-  readonly head: RequestHead;
-  readonly peer: PeerAddress;
-  readonly body: RequestBody | undefined;
-  readonly receivedAt: UnixMilliseconds;
-  readonly startedAt: Milliseconds;
-  /** The client waits for `100 Continue` before it sends the body. */
-  readonly isExpecting: boolean;
-  plan: ResponsePlan | undefined = undefined;
-  isComplete = false;
-  /** Why the connection closes after the answer; undefined when it is kept. */
-  closeCause: CloseCause | undefined = undefined;
-  cutReason: Reason | undefined = undefined;
-  /** Made only for those who ask: most answers are gone before their client. */
-  #lost: AbortController | undefined = undefined;
-
-  constructor(
-    connection: Connection,
-    head: RequestHead,
-    peer: PeerAddress,
-    body: RequestBody | undefined,
-    clock: Clock,
-    isExpecting = false,
-  ) {
-    this.#connection = connection;
-    this.head = head;
-    this.peer = peer;
-    this.body = body;
-    this.receivedAt = clock.wall();
-    this.startedAt = clock.monotonic();
-    this.isExpecting = isExpecting;
-  }
-
-  get gone(): AbortSignal {
-    this.#lost ??= new AbortController();
-    return this.#lost.signal;
-  }
-
-  /** The connection is lost. */
-  lose(): void {
-    this.body?.fail(undefined);
-    this.#lost ??= new AbortController();
-    this.#lost.abort();
-  }
-
-  send(plan: ResponsePlan): SendOutcome | Promise<SendOutcome> {
-    return this.#connection.send(this, plan);
   }
 }

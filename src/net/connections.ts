@@ -3,7 +3,8 @@
  */
 import type { Socket } from "node:net";
 import type { Reason } from "../http/reason.ts";
-import { Connection, type ConnectionContext } from "./connection.ts";
+import { Connection } from "./connection.ts";
+import type { ConnectionContext } from "./connection-context.ts";
 import { SocketTransport } from "./socket-transport.ts";
 
 /** How often deadlines are looked at; a time-out is late by at most this. */

@@ -11,7 +11,7 @@ import { type Milliseconds, seconds } from "../base/units.ts";
 import type { ListenAddress } from "../config/listen-address.ts";
 import type { Settings } from "../config/settings.ts";
 import { BufferPool } from "../net/buffer-pool.ts";
-import type { ConnectionContext, ConnectionLimits } from "../net/connection.ts";
+import type { ConnectionContext, ConnectionLimits } from "../net/connection-context.ts";
 import { Connections } from "../net/connections.ts";
 import { type Endpoint, endpointsFor } from "../net/endpoint.ts";
 import { Listener } from "../net/listener.ts";

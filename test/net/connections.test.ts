@@ -10,7 +10,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import { bytes } from "../../src/base/units.ts";
 import type { ExchangeRecord } from "../../src/http/exchange.ts";
 import { BufferPool } from "../../src/net/buffer-pool.ts";
-import type { ConnectionContext } from "../../src/net/connection.ts";
+import type { ConnectionContext } from "../../src/net/connection-context.ts";
 import { type ConnectionCounts, Connections } from "../../src/net/connections.ts";
 import { Listener } from "../../src/net/listener.ts";
 import { echoPath, Gate, get, type Handler, LIMITS, response, textPlan } from "../support/connection-rig.ts";

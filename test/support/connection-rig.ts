@@ -7,7 +7,8 @@ import type { ExchangeRecord, IncomingRequest, Refusal, ResponseWriter } from ".
 import type { ResponsePlan } from "../../src/http/response-plan.ts";
 import type { Status } from "../../src/http/status.ts";
 import { BufferPool } from "../../src/net/buffer-pool.ts";
-import { Connection, type ConnectionContext, type ConnectionLimits } from "../../src/net/connection.ts";
+import { Connection } from "../../src/net/connection.ts";
+import type { ConnectionContext, ConnectionLimits } from "../../src/net/connection-context.ts";
 import { FakeClock } from "./fake-clock.ts";
 import { FakeTransport } from "./fake-transport.ts";
 

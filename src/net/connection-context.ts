@@ -1,0 +1,34 @@
+/**
+ * What connections are given: their limits, and what all of them share.
+ */
+import type { Clock } from "../base/clock.ts";
+import type { Bytes, Milliseconds } from "../base/units.ts";
+import type { Service } from "../http/exchange.ts";
+import type { HeadLimits } from "../http/request-parser.ts";
+import type { BufferPool } from "./buffer-pool.ts";
+
+export interface ConnectionLimits extends HeadLimits {
+  readonly maxBody: Bytes;
+  readonly keepaliveRequests: number;
+  /** Between two requests. */
+  readonly idleTimeout: Milliseconds;
+  readonly headerTimeout: Milliseconds;
+  /** Without a byte of the body. */
+  readonly bodyTimeout: Milliseconds;
+  /** Without a byte taken by the client. */
+  readonly sendTimeout: Milliseconds;
+}
+
+/** What all connections of a server share. */
+export interface ConnectionContext {
+  readonly service: Service;
+  readonly limits: ConnectionLimits;
+  readonly clock: Clock;
+  readonly buffers: BufferPool;
+  /** True once the server is stopping: answers then close their connection. */
+  isDraining(): boolean;
+  /** A fault of our own: logged with its stack. */
+  onFault(fault: unknown): void;
+  /** Told what each connection does; undefined while nobody wants to know. */
+  readonly trace?: ((text: string) => void) | undefined;
+}
