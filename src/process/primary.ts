@@ -99,6 +99,9 @@ function describeStart(
   return [
     `Comanche ${version} serves ${settings.main.docbase} at ${urls.join(" ")}`,
     `PID ${process.pid}, access log ${accessLog.name}, configuration ${settings.configFile ?? "none"}`,
+    ...(settings.main.upload === undefined
+      ? []
+      : [`takes JSON uploads at ${settings.main.upload} (upload = no: none)`]),
     ...notices.filter((notice) => notice !== undefined),
   ];
 }
