@@ -11,11 +11,18 @@ export interface PoolState {
   /** Tasks that may wait. */
   readonly queue: number;
   readonly waiting: number;
+  /** Places kept for tasks that are still arriving. */
+  readonly kept: number;
 }
 
 /** Whether one more task would be taken. */
-export function hasRoom({ workers, active, queue, waiting }: PoolState): boolean {
-  return active < workers || waiting < queue;
+export function hasRoom({ workers, active, queue, waiting, kept }: PoolState): boolean {
+  return active + waiting + kept < workers + queue;
+}
+
+/** Whether a place may be kept for a task that is still arriving: never more than half of all. */
+export function mayKeepPlace(state: PoolState): boolean {
+  return hasRoom(state) && state.kept < Math.floor((state.workers + state.queue) / 2);
 }
 
 /** Green: a thread is free. Yellow: all are busy. Red: the next task is refused. */

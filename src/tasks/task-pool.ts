@@ -7,9 +7,9 @@
  */
 import { Piscina } from "piscina";
 import { type Milliseconds, milliseconds } from "../base/units.ts";
-import { hasRoom, type PoolState } from "./pool-status.ts";
+import { hasRoom, mayKeepPlace, type PoolState } from "./pool-status.ts";
 import { type PoolEvents, SaturationReport } from "./saturation.ts";
-import type { TaskName, TaskOutcome, TaskPool, TaskTypes } from "./task-types.ts";
+import type { KeptPlace, TaskName, TaskOutcome, TaskPool, TaskTypes } from "./task-types.ts";
 
 export interface ThreadPoolOptions {
   /** Most threads. */
@@ -46,6 +46,7 @@ export class ThreadPool implements TaskPool {
   /** In the order of their coming. */
   readonly #waiting = new Set<(turn: Turn) => void>();
   #active = 0;
+  #kept = 0;
   #closed: Promise<void> | undefined;
   #onLastDone: () => void = () => undefined;
 
@@ -78,7 +79,13 @@ export class ThreadPool implements TaskPool {
   }
 
   get state(): PoolState {
-    return { workers: this.#workers, active: this.#active, queue: this.#queue, waiting: this.#waiting.size };
+    return {
+      workers: this.#workers,
+      active: this.#active,
+      queue: this.#queue,
+      waiting: this.#waiting.size,
+      kept: this.#kept,
+    };
   }
 
   /** Threads that there are now, at work or idle. */
@@ -106,6 +113,18 @@ export class ThreadPool implements TaskPool {
     } finally {
       this.#passThreadOn();
     }
+  }
+
+  keepPlace(): KeptPlace | undefined {
+    if (this.#closed !== undefined || !mayKeepPlace(this.state)) return undefined;
+    let isKept = true;
+    this.#kept += 1;
+    return {
+      giveUp: () => {
+        if (isKept) this.#kept -= 1;
+        isKept = false;
+      },
+    };
   }
 
   noteRefusal(): void {

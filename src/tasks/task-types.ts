@@ -19,6 +19,11 @@ export type TaskName = keyof TaskTypes;
 export interface TaskPool {
   /** Whether a task would be taken now. */
   readonly hasRoom: boolean;
+  /**
+   * Keeps a place for a task whose input is still arriving, so that quicker clients do not take it meanwhile. At most half
+   * of all places are kept so: slow clients must not have them all. Undefined when none can be kept; there may be room yet.
+   */
+  keepPlace(): KeptPlace | undefined;
   /** To be told when a client was refused because there was no room, before there was a task to run. */
   noteRefusal(): void;
   /**
@@ -32,6 +37,11 @@ export interface TaskPool {
     input: TaskTypes[N]["input"],
     signal?: AbortSignal,
   ): Promise<TaskOutcome<TaskTypes[N]["output"]>>;
+}
+
+export interface KeptPlace {
+  /** The place is free again: for a task that is run in the same breath, or for anybody. A second call does nothing. */
+  giveUp(): void;
 }
 
 export type TaskOutcome<Output> =

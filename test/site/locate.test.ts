@@ -264,6 +264,7 @@ test("locate: a listing works under a policy, and its form depends on Accept", a
 function poolThat(outcome: TaskOutcome<ListDirectoryOutput> | Error, seen: (AbortSignal | undefined)[] = []): TaskPool {
   return {
     hasRoom: true,
+    keepPlace: () => undefined,
     noteRefusal: () => undefined,
     run: async (_name, _input, signal) => {
       seen.push(signal);

@@ -19,6 +19,7 @@ import { formatUpload, type UploadRequest, UploadSite } from "../support/upload-
 const CONTINUE = "HTTP/1.1 100 Continue\r\n\r\n";
 const fullPool: TaskPool = {
   hasRoom: false,
+  keepPlace: () => undefined,
   noteRefusal: () => undefined,
   run: () => Promise.reject(new Error("a task for a full pool")),
 };
@@ -266,7 +267,9 @@ const outcomes: [name: string, run: TaskPool["run"], status: number, reason: str
 ];
 for (const [name, run, status, reason, faults] of outcomes) {
   test(`a pool that is ${name} leaves nothing behind`, async (t) => {
-    const site = await UploadSite.start(t, { pool: { hasRoom: true, noteRefusal: () => undefined, run } });
+    const site = await UploadSite.start(t, {
+      pool: { hasRoom: true, keepPlace: () => undefined, noteRefusal: () => undefined, run },
+    });
     const answer = await site.ask({ body: "1" });
     assert.deepEqual([answer.status, reasonOf(answer)], [status, reason]);
     assert.deepEqual(site.uploads(), []);
@@ -287,7 +290,9 @@ test("a task whose client has gone is taken out of the queue", async (t) => {
       signal?.addEventListener("abort", () => resolve({ kind: "cancelled" }));
       client.abort();
     });
-  const site = await UploadSite.start(t, { pool: { hasRoom: true, noteRefusal: () => undefined, run } });
+  const site = await UploadSite.start(t, {
+    pool: { hasRoom: true, keepPlace: () => undefined, noteRefusal: () => undefined, run },
+  });
   const request = requestWith(() => Promise.resolve({ kind: "end" }), client.signal);
   assert.equal((await acceptUpload(site.context, site.site, request)).kind, "busy");
   assert.deepEqual(site.uploads(), []);

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { formatPoolStatus, hasRoom, isStatusNews, type PoolState } from "../../src/tasks/pool-status.ts";
+import { formatPoolStatus, hasRoom, isStatusNews, mayKeepPlace, type PoolState } from "../../src/tasks/pool-status.ts";
 
-function stateOf(active: number, waiting: number, queue = 50, workers = 10): PoolState {
-  return { workers, active, queue, waiting };
+function stateOf(active: number, waiting: number, queue = 50, workers = 10, kept = 0): PoolState {
+  return { workers, active, queue, waiting, kept };
 }
 
 const lines: [name: string, state: PoolState, want: string, room: boolean][] = [
@@ -21,6 +21,20 @@ for (const [name, state, want, room] of lines) {
   test(`formatPoolStatus: ${name}`, () => assert.equal(formatPoolStatus(state), want));
   test(`hasRoom: ${name}`, () => assert.equal(hasRoom(state), room));
 }
+
+const keepable: [name: string, state: PoolState, want: boolean][] = [
+  ["nothing to do", stateOf(0, 0, 5, 2, 0), true],
+  ["less than half are kept", stateOf(0, 0, 5, 2, 2), true],
+  ["half are kept", stateOf(0, 0, 5, 2, 3), false],
+  ["no place is left", stateOf(2, 5, 5, 2, 0), false],
+  ["the last place", stateOf(2, 3, 5, 2, 1), true],
+  ["one thread and no queue", stateOf(0, 0, 0, 1, 0), false],
+];
+for (const [name, state, want] of keepable) {
+  test(`mayKeepPlace: ${name}`, () => assert.equal(mayKeepPlace(state), want));
+}
+
+test("hasRoom: kept places are taken", () => assert.equal(hasRoom(stateOf(2, 3, 5, 2, 2)), false));
 
 const news: [name: string, state: PoolState, before: PoolState | undefined, want: boolean][] = [
   ["idle since the start", stateOf(0, 0), undefined, false],

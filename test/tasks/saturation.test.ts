@@ -39,10 +39,10 @@ for (const [name, steps, want] of cases) {
     const report = new SaturationReport(events, milliseconds(1000));
     for (const step of steps) {
       if (typeof step === "number") t.mock.timers.tick(step);
-      else if (step === "full") report.refused({ workers: 2, active: 2, queue: 3, waiting: 3 });
+      else if (step === "full") report.refused({ workers: 2, active: 2, queue: 3, waiting: 3, kept: 0 });
       else {
         const [active = 0, waiting = 0] = step.split("+").map(Number);
-        report.changed({ workers: 2, active, queue: 3, waiting });
+        report.changed({ workers: 2, active, queue: 3, waiting, kept: 0 });
       }
     }
     assert.deepEqual(events.all, want);
@@ -51,6 +51,6 @@ for (const [name, steps, want] of cases) {
 
 test("SaturationReport: without a queue", () => {
   const events = new MemoryEvents();
-  new SaturationReport(events).refused({ workers: 2, active: 2, queue: 0, waiting: 0 });
+  new SaturationReport(events).refused({ workers: 2, active: 2, queue: 0, waiting: 0, kept: 0 });
   assert.deepEqual(events.all, ["warn: all 2 workers are busy: answering 503"]);
 });

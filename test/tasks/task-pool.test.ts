@@ -95,6 +95,22 @@ test("exactly as many tasks as there are threads and places are taken", BOUNDED,
   assert.deepEqual(await fixture.run({ do: "answer", value: 1 }), done(1));
 });
 
+test("a kept place is for the task it was kept for, and free again when given up", BOUNDED, async (t) => {
+  const fixture = new Fixture(t, { workers: 1, queue: 1 });
+  const place = fixture.pool.keepPlace();
+  assert.notEqual(place, undefined);
+  assert.equal(fixture.pool.keepPlace(), undefined, "half of two places are kept");
+  const first = fixture.hold();
+  assert.deepEqual(await fixture.run({ do: "answer", value: 1 }), BUSY);
+  place?.giveUp();
+  place?.giveUp();
+  const second = fixture.hold();
+  assert.equal(fixture.counts(), "1+1");
+  assert.deepEqual(await fixture.run({ do: "answer", value: 1 }), BUSY, "given up twice, it is one place all the same");
+  fixture.open(2);
+  assert.deepEqual(await Promise.all([first, second]), [1, 2].map(done));
+});
+
 test("without a queue a task is refused when all threads are busy", BOUNDED, async (t) => {
   const fixture = new Fixture(t, { queue: 0 });
   const held = fixture.hold();
