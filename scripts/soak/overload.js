@@ -20,6 +20,7 @@ const QUEUE = 5;
 const AT_ONCE = 200;
 const ENTRIES = 4000;
 const MAX_P99_MS = 50;
+const LOOKS = 5;
 const MIN_SPEED_KEPT = 0.75;
 const LISTING = "/many/";
 
@@ -32,7 +33,7 @@ async function run(trial) {
   const flags = ["--workers", WORKERS, "--queue", QUEUE, "--keepalive-requests", 1_000_000_000, "--timeout", 60];
   const server = await Server.start(trial, { flags: flags.map(String) });
   await measureSpeed(server);
-  const before = await measureSpeed(server);
+  const before = await measureBest(server);
 
   const receipts = [];
   for (const mixture of ["uploads and listings", "uploads"])
@@ -140,10 +141,17 @@ function reportLoad(title, { offered, notOffered, elapsed, statuses, connections
 }
 
 async function checkSpeed(when, before, server, { check }) {
-  const now = await measureSpeed(server);
+  const now = await measureBest(server);
   const format = ({ rate, capacity }) => `${Math.round(rate)} (${Math.round(capacity)})`;
   const found = `${format(now)} requests a second (of its processor time), ${format(before)} before`;
   check(`${when}: a cached file is served at full speed`, now.capacity > MIN_SPEED_KEPT * before.capacity, found);
+}
+
+/** The best of several looks: a neighbour on the machine spoils one or two, a server that has become slow is slow in all. */
+async function measureBest(server) {
+  const looks = [];
+  for (let count = 0; count < LOOKS; count += 1) looks.push(await measureSpeed(server));
+  return looks.reduce((best, look) => (look.capacity > best.capacity ? look : best));
 }
 
 /**
@@ -156,7 +164,7 @@ async function measureSpeed(server) {
   const counts = await Promise.all(
     clients.map(async (client) => {
       let count = 0;
-      for (; performance.now() < began + 1500; count += 1) await client.exchange({ path: "/small.txt" });
+      for (; performance.now() < began + 600; count += 1) await client.exchange({ path: "/small.txt" });
       return count;
     }),
   );
