@@ -5,6 +5,7 @@ import { lstatSync, statSync, unlinkSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { errorCode, StartupError } from "../base/errors.ts";
 import { type Endpoint, explainListenFault, formatEndpoint, toListenOptions } from "./endpoint.ts";
+import { shareReads } from "./shared-reads.ts";
 import { SOCKET_HIGH_WATER_MARK } from "./socket-transport.ts";
 
 export class Listener {
@@ -20,7 +21,8 @@ export class Listener {
   /**
    * Binds and listens.
    *
-   * @param onSocket  called for each accepted socket, which is then the caller's
+   * @param onSocket  called for each accepted socket, which is then the caller's. A chunk it emits with `data` is valid
+   *                  only during the event
    * @throws StartupError that names the endpoint and what would help
    */
   static async open(endpoint: Endpoint, backlog: number, onSocket: (socket: Socket) => void): Promise<Listener> {
@@ -35,6 +37,7 @@ export class Listener {
       const why = explainListenFault(errorCode(cause), endpoint);
       throw new StartupError(`cannot listen on ${formatEndpoint(endpoint)}: ${why}`, { cause });
     }
+    shareReads(server, SOCKET_HIGH_WATER_MARK, onSocket);
     // Faults of accept(2), such as running out of descriptors: libuv goes on accepting when there are some again.
     server.on("error", () => undefined);
     return new Listener(server, boundEndpoint(server, endpoint));
