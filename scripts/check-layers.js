@@ -18,11 +18,11 @@ const LAYERS = {
   tasks: { imports: ["base", "http"], types: [], node: ["fs", "crypto", "path"], packages: ["piscina"] },
   observe: { imports: ["base", "http"], types: [], node: ["fs"], packages: [] },
   site: { imports: ["base", "http"], types: ["config", "tasks"], node: ["fs"], packages: [] },
-  net: { imports: ["base", "http"], types: ["config", "observe"], node: ["net", "fs"], packages: [] },
+  net: { imports: ["base", "http"], types: ["config", "observe"], node: ["net", "fs", "util"], packages: [] },
   process: {
     imports: ["base", "http", "config", "tasks", "observe", "site", "net"],
     types: [],
-    node: ["child_process", "crypto", "fs", "os", "path", "timers", "url"],
+    node: ["child_process", "crypto", "dns", "events", "fs", "os", "path", "timers", "url", "util", "v8", "vm"],
     packages: [],
   },
   "": {

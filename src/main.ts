@@ -1,27 +1,21 @@
 /**
  * The `comanche` command: reads the command line and hands over. Each branch ends in an exit status (0 done, 1 could not,
- * 2 wrong command line, 3 stopped with transfers cut).
+ * 2 wrong command line, 3 stopped with transfers cut; `status` has its own from 1 on).
  */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { absolutePath } from "./base/absolute-path.ts";
 import { StartupError } from "./base/errors.ts";
-import { milliseconds } from "./base/units.ts";
-import { parseArgv } from "./config/argv.ts";
+import { type Command, parseArgv } from "./config/argv.ts";
 import { type Fault, formatFault } from "./config/fault.ts";
-import { NO_DISK } from "./config/ini-file.ts";
 import { loadSettings } from "./config/load.ts";
-import { isBuiltIn, type Settings } from "./config/settings.ts";
+import { isBuiltIn, type Settings, type SettingsResult } from "./config/settings.ts";
+import { runCommand } from "./process/command.ts";
 import { decideMode, readSurroundings } from "./process/environment.ts";
 import { launch } from "./process/launch.ts";
 import { openLifeline } from "./process/lifeline.ts";
-import { pidFilePlaces } from "./process/pid-file.ts";
 import { runPrimary } from "./process/primary.ts";
-import { describeStop, stopServer } from "./process/stop.ts";
 import { readUserFacts } from "./process/user-directories.ts";
-
-/** How much longer than the server's own grace `stop` waits for it. */
-const STOP_MARGIN_MS = 5000;
 
 const lifeline = openLifeline(() => process.exit(1));
 const args = process.argv.slice(2);
@@ -37,25 +31,23 @@ async function run(): Promise<number> {
   const cwd = absolutePath(process.cwd());
   const { layer, configFile } = parsed;
   const identity = { isRoot: user.isRoot };
-  let loaded = loadSettings({ layer, configFile, cwd, identity });
-  if (loaded.kind === "faults" && parsed.command === "stop") {
-    // Whoever has just broken the file must still be able to stop the server: by the flags and the usual places.
-    await fail(describeFaults(loaded.faults), 1);
-    loaded = loadSettings({ layer, cwd, identity, disk: NO_DISK });
-  }
-  if (loaded.kind === "faults") {
-    return fail(describeFaults(loaded.faults), loaded.faults.some(({ kind }) => kind === "flag") ? 2 : 1);
-  }
-  const { settings } = loaded;
+  const load = (): SettingsResult => loadSettings({ layer, configFile, cwd, identity });
+  const loaded = load();
+  const faults = loaded.kind === "faults" ? loaded.faults : [];
+  if (faults.some(({ kind }) => kind === "flag")) return fail(describeFaults(faults), 2);
   try {
-    return parsed.command === "stop" ? await stop(settings) : await serve(settings);
+    if (parsed.command !== "serve") {
+      // Whoever has just broken the file must still be able to speak to the server that runs.
+      return await command(parsed.command, loaded.kind === "faults" ? loaded.readable : loaded.settings, faults);
+    }
+    return loaded.kind === "faults" ? await fail(describeFaults(faults), 1) : await serve(loaded.settings, load);
   } catch (error) {
     if (!(error instanceof StartupError)) throw error;
     return fail(`comanche: ${error.message}`, 1);
   }
 }
 
-async function serve(settings: Settings): Promise<number> {
+async function serve(settings: Settings, load: () => SettingsResult): Promise<number> {
   const wish = { daemon: settings.server.daemon, isSet: !isBuiltIn(settings, "daemon") };
   const mode = decideMode(wish, readSurroundings());
   if (mode.kind === "daemon" && !lifeline.isDaemon) {
@@ -67,14 +59,14 @@ async function serve(settings: Settings): Promise<number> {
     });
   }
   const foregroundReason = mode.kind === "foreground" ? mode.reason : undefined;
-  return runPrimary({ settings, user: readUserFacts(), version: readVersion(), lifeline, foregroundReason });
+  return runPrimary({ settings, load, user: readUserFacts(), version: readVersion(), lifeline, foregroundReason });
 }
 
-async function stop(settings: Settings): Promise<number> {
-  const { pidfile, grace } = settings.server;
-  const patience = milliseconds(grace + STOP_MARGIN_MS);
-  const report = describeStop(await stopServer(pidFilePlaces(pidfile, readUserFacts()), patience));
-  return report.exitStatus === 0 ? print(report.message) : fail(`comanche: ${report.message}`, report.exitStatus);
+async function command(name: Exclude<Command, "serve">, settings: Settings, faults: readonly Fault[]): Promise<number> {
+  const { output, complaints, exitStatus } = await runCommand({ name, settings, faults, user: readUserFacts() });
+  if (complaints.length > 0) await fail(complaints.map((each) => `comanche: ${each}`).join("\n"), exitStatus);
+  if (output !== undefined) print(output);
+  return exitStatus;
 }
 
 function print(text: string): number {

@@ -5,6 +5,7 @@
  */
 import { setPriority } from "node:os";
 import { unreachable } from "./base/unreachable.ts";
+import type { DirectoryOpener } from "./tasks/open-directory.ts";
 import type { TaskRequest } from "./tasks/task-pool.ts";
 import type { ListDirectoryOutput } from "./tasks/task-types.ts";
 
@@ -23,15 +24,39 @@ export async function run(request: TaskRequest): Promise<unknown> {
   switch (request.name) {
     case "list-directory": {
       const { listDirectory } = await import("./tasks/list-directory.ts");
-      return withMovedBytes(listDirectory(request.input));
+      return withMovedBytes(listDirectory(request.input, request.input.isRealPath ? await exactOpener() : undefined));
     }
     case "store-json": {
       const { storeJson } = await import("./tasks/store-json.ts");
       return storeJson(request.input);
     }
+    case "load-all":
+      await Promise.all([
+        import("./tasks/list-directory.ts"),
+        import("./tasks/store-json.ts"),
+        import("piscina"),
+        exactOpener(),
+      ]);
+      return undefined;
     default:
       return unreachable(request);
   }
+}
+
+let loadedOpener: Promise<DirectoryOpener | undefined> | undefined;
+
+/** Undefined without the C library, which a process that loses sight of /proc in a chroot always has. */
+function exactOpener(): Promise<DirectoryOpener | undefined> {
+  loadedOpener ??= loadExactOpener();
+  return loadedOpener;
+}
+
+async function loadExactOpener(): Promise<DirectoryOpener | undefined> {
+  const { loadNative } = await import("./process/native.ts");
+  const loaded = await loadNative();
+  if (loaded.kind === "missing") return undefined;
+  const { openExactDirectory } = await import("./process/exact-directory.ts");
+  return (path) => openExactDirectory(loaded.native, path);
 }
 
 /** The page goes to the main thread as it is: to copy 20 MB would keep the event loop for some milliseconds. */

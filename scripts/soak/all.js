@@ -1,7 +1,7 @@
 /**
  * All trials, one after the other, each in a process of its own.
  *
- *     npm run soak                shortened: under three minutes
+ *     npm run soak                shortened: about four minutes
  *     npm run soak -- --full      the counts that are asked of a release
  *
  * `--dist DIR` tries another build. Exit status 1 when any of them found a fault.
@@ -17,6 +17,7 @@ const TRIALS = [
   ["full-disk.js", undefined],
   ["memory.js", undefined],
   ["big-directory.js", undefined],
+  ["processes.js", "10"],
 ];
 
 const { values } = parseArgs({ options: { full: { type: "boolean" }, dist: { type: "string" } } });

@@ -13,7 +13,7 @@ import { formatHelp } from "./manual.ts";
 import { allOptions, optionsByKey } from "./options.ts";
 import { findValueFaults } from "./settings.ts";
 
-export type Command = "serve" | "stop";
+export type Command = (typeof RUN_COMMANDS)[number];
 
 export type ParsedArgv =
   | {
@@ -28,7 +28,8 @@ export type ParsedArgv =
   | { readonly kind: "faults"; readonly faults: readonly Fault[] };
 
 const PROGRAM = "comanche";
-const COMMANDS = ["serve", "stop", "completion"] as const;
+const RUN_COMMANDS = ["serve", "stop", "reload", "status"] as const;
+const COMMANDS = [...RUN_COMMANDS, "completion"] as const;
 const UNKNOWN = `unknown option: ${PROGRAM} --help lists them all`;
 /** What the completion script asks with. */
 const COMPLETIONS = "--get-yargs-completions";
@@ -55,7 +56,8 @@ export function parseArgv(argv: readonly string[], version: string): ParsedArgv 
   if (faults.length > 0) return { kind: "faults", faults: arrangeFaults(faults) };
 
   if (words[0] === "completion") return { kind: "print", text: output };
-  return { kind: "run", command: words[0] === "stop" ? "stop" : "serve", layer, configFile: flags.get("config")?.[0] };
+  const command = RUN_COMMANDS.find((each) => each === words[0]) ?? "serve";
+  return { kind: "run", command, layer, configFile: flags.get("config")?.[0] };
 }
 
 interface YargsAnswer {
@@ -81,6 +83,8 @@ function askYargs(argv: readonly string[]): YargsAnswer {
     })
     .command("serve", "serve a folder")
     .command("stop", "stop the server that the PID file names")
+    .command("reload", "let it take up a changed configuration")
+    .command("status", "tell whether it runs, and how")
     .completion("completion", "print a completion script for the shell")
     .help(false)
     .version(false)
@@ -120,7 +124,7 @@ function checkWords([command, ...rest]: readonly string[]): readonly Fault[] {
   if (command === undefined) return [];
   if (!COMMANDS.some((each) => each === command)) {
     const help = didYouMean(command, COMMANDS) || "; a folder to serve is given with -b";
-    return [flagFault(quote(command), `unknown command: expected serve, stop or completion${help}`)];
+    return [flagFault(quote(command), `unknown command: expected serve, stop, reload, status or completion${help}`)];
   }
   return rest.map((word) => flagFault(quote(word), `expected nothing but flags after ${command}`));
 }

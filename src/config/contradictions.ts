@@ -5,7 +5,8 @@ import { didYouMean, type Fault } from "./fault.ts";
 import { type Entry, entryFault, type Layer } from "./layer.ts";
 import { formatListenAddress, type ListenAddress } from "./listen-address.ts";
 import { formatSize } from "./option-kinds.ts";
-import type { Settings } from "./settings.ts";
+import { type Situation, serverOptions } from "./options.ts";
+import type { ServerSettings, Settings } from "./settings.ts";
 
 interface Contradiction {
   /** The options that disagree. The fault is laid at the first of them that somebody has set. */
@@ -13,19 +14,31 @@ interface Contradiction {
   readonly problem: string;
 }
 
-/** @param unreadable  keys whose values are faults already, so that nothing can be said of what they contradict */
-export function findContradictions(
-  settings: Settings,
-  layer: Layer,
-  unreadable: ReadonlySet<string>,
-): readonly Fault[] {
-  return [checkDefaultHost(settings), checkCache(settings), checkAddresses(settings.server.address)].flatMap(
-    (found) => {
-      if (found === undefined || found.keys.some((key) => unreadable.has(key))) return [];
-      const entry = found.keys.map((key) => layer.get(key)).find((each): each is Entry => each !== undefined);
-      return entry === undefined ? [] : [entryFault(entry, found.problem)];
-    },
-  );
+export interface ContradictionInput {
+  readonly settings: Settings;
+  /** What flags and file say of the server and of the main site. */
+  readonly layer: Layer;
+  readonly situation: Situation;
+  /** Keys whose values are faults already, so that nothing can be said of what they contradict. */
+  readonly unreadable: ReadonlySet<string>;
+}
+
+export function findContradictions({ settings, layer, situation, unreadable }: ContradictionInput): readonly Fault[] {
+  const { server } = settings;
+  const found = [
+    checkDefaultHost(settings),
+    checkCache(settings),
+    checkAddresses(server.address),
+    checkChroot(server),
+    checkProcesses(server),
+    checkSyslogFacility(server, situation),
+    checkSocketMode(server, situation),
+  ];
+  return found.flatMap((contradiction) => {
+    if (contradiction === undefined || contradiction.keys.some((key) => unreadable.has(key))) return [];
+    const entry = contradiction.keys.map((key) => layer.get(key)).find((each): each is Entry => each !== undefined);
+    return entry === undefined ? [] : [entryFault(entry, contradiction.problem)];
+  });
 }
 
 /** With `virthost` any folder may be a host; without it only the sections are, and the default must be one of them. */
@@ -59,4 +72,43 @@ function checkAddresses(addresses: readonly ListenAddress[]): Contradiction | un
   const hasEvery = onTcp.some((address) => address.kind === "every");
   if (!hasEvery || onTcp.length === 1) return undefined;
   return { keys, problem: "* is every address: expected no other beside it but unix:/path" };
+}
+
+/** Whoever stays root can leave a chroot again, so it would hold nobody. */
+function checkChroot({ chroot, user }: ServerSettings): Contradiction | undefined {
+  if (chroot === undefined) return undefined;
+  const isHeld = user !== undefined && user !== "root" && !/^0+$/.test(user);
+  if (isHeld) return undefined;
+  const keys = ["chroot", "user"];
+  return { keys, problem: "expected user to be set too, and not to root, who can leave a chroot" };
+}
+
+/** `auto` is never too many. */
+function checkProcesses({ processes, workers, maxConnections }: ServerSettings): Contradiction | undefined {
+  if (processes === "auto") return undefined;
+  if (processes > workers) {
+    const counts = `processes (${processes}) is more than workers (${workers})`;
+    return { keys: ["processes", "workers"], problem: `${counts}: each process needs a thread of its own` };
+  }
+  if (processes <= maxConnections) return undefined;
+  const counts = `processes (${processes}) is more than max-connections (${maxConnections})`;
+  return { keys: ["processes", "max-connections"], problem: `${counts}: each process needs a connection to answer` };
+}
+
+// A value that is the default, written down, misleads nobody: the shipped file has them all.
+function checkSyslogFacility(
+  { syslog, syslogFacility }: ServerSettings,
+  situation: Situation,
+): Contradiction | undefined {
+  if (syslog || syslogFacility === serverOptions.syslogFacility.defaultFor(situation)) return undefined;
+  return { keys: ["syslog-facility", "syslog"], problem: "has no effect without syslog: expected syslog = yes" };
+}
+
+function checkSocketMode({ address, socketMode }: ServerSettings, situation: Situation): Contradiction | undefined {
+  const hasUnixSocket = address.some(({ kind }) => kind === "unix");
+  if (hasUnixSocket || socketMode === serverOptions.socketMode.defaultFor(situation)) return undefined;
+  return {
+    keys: ["socket-mode", "address"],
+    problem: "has no effect without a Unix socket: expected address = unix:/path",
+  };
 }

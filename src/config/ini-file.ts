@@ -53,9 +53,6 @@ export const realDisk: ConfigDisk = {
   },
 };
 
-/** A disk with nothing on it: for settings that come from the flags and the defaults alone. */
-export const NO_DISK: ConfigDisk = { read: () => ({ kind: "missing" }), isFolder: () => false };
-
 /**
  * Never throws, whatever the bytes.
  *

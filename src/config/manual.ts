@@ -28,6 +28,8 @@ export function formatHelp(): string {
     "",
     "  comanche [serve] [options]   serve a folder; serve may be left out",
     "  comanche stop [options]      stop the server that the PID file names",
+    "  comanche reload [options]    let it take up a changed configuration",
+    "  comanche status [options]    tell whether it runs, and how",
     "  comanche completion          print a completion script for the shell",
     "",
     "For example: comanche -a 0.0.0.0 -p 8080 -b htdocs",

@@ -61,6 +61,32 @@ export function wholeNumber(least: number, most: number): OptionKind<number> {
   });
 }
 
+/** A number, or `auto`: the server chooses. */
+export function orAuto(kind: OptionKind<number>): OptionKind<number | "auto"> {
+  return {
+    shape: "single",
+    placeholder: `auto|${kind.placeholder}`,
+    parse(text, folder) {
+      if (text.toLowerCase() === "auto") return found("auto");
+      const parsed = kind.parse(text, folder);
+      return parsed.kind === "value" ? parsed : fault(`${parsed.expects}, or auto`);
+    },
+    format: String,
+  };
+}
+
+/** The permission bits of a file, as chmod(1) writes them: `660`. */
+export const fileMode: OptionKind<number> = single(
+  "MODE",
+  (text) => (/^0?[0-7]{3}$/.test(text) ? found(Number.parseInt(text, 8)) : fault("three octal digits, such as 660")),
+  (mode) => mode.toString(8).padStart(3, "0"),
+);
+
+/** A user or a group of the system: its name, or its number. */
+export const accountName: OptionKind<string> = single("NAME", (text) =>
+  /^([A-Za-z_][\w.@-]*\$?|[0-9]{1,10})$/.test(text) ? found(text) : fault("the name or the number of an account"),
+);
+
 /** 0 lets the system choose a free one. */
 export const tcpPort = wholeNumber(0, 65535);
 
@@ -178,6 +204,15 @@ export const filePath: OptionKind<AbsolutePath> = single("PATH", (text, folder) 
   if (text === "" || hasControls(text)) return fault("a path");
   return found(absolutePath(resolve(folder, text)));
 });
+
+/** A folder to be shut in. `/` is no such folder, and reads as nothing. */
+export const rootFolder: OptionKind<AbsolutePath | undefined> = {
+  ...optional(filePath),
+  parse(text, folder) {
+    const parsed = optional(filePath).parse(text, folder);
+    return parsed.kind === "value" && parsed.value === "/" ? found(undefined) : parsed;
+  },
+};
 
 export const logTarget: OptionKind<LogTarget> = single<LogTarget>("FILE", (text, folder) => {
   if (text === "-") return found("-");

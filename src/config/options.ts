@@ -8,12 +8,14 @@ import type { AbsolutePath } from "../base/absolute-path.ts";
 import { absolutePath } from "../base/absolute-path.ts";
 import { bytes, milliseconds } from "../base/units.ts";
 import {
+  accountName,
   charsetName,
   choice,
   directoryName,
   duration,
   extension,
   fieldText,
+  fileMode,
   fileName,
   filePath,
   flag,
@@ -26,8 +28,10 @@ import {
   numberChoice,
   type OptionKind,
   optional,
+  orAuto,
   orEmpty,
   orNo,
+  rootFolder,
   size,
   tcpPort,
   urlPath,
@@ -69,6 +73,31 @@ const GIB = 1024 * MIB;
 const SECOND = 1000;
 const DAY = 24 * 3600 * SECOND;
 
+/** In the order of their numbers (RFC 5424 §6.2.1), which have a gap before local0. */
+export const SYSLOG_FACILITIES = [
+  "kern",
+  "user",
+  "mail",
+  "daemon",
+  "auth",
+  "syslog",
+  "lpr",
+  "news",
+  "uucp",
+  "cron",
+  "authpriv",
+  "ftp",
+  "local0",
+  "local1",
+  "local2",
+  "local3",
+  "local4",
+  "local5",
+  "local6",
+  "local7",
+] as const;
+export type SyslogFacility = (typeof SYSLOG_FACILITIES)[number];
+
 const listening = {
   address: option(
     fullListOf(listenAddress),
@@ -84,6 +113,7 @@ const listening = {
     defaultInWords: "80 as root, else 8080",
   },
   backlog: option(wholeNumber(1, 65535), 511, "connections that may wait to be accepted (listen(2))", { short: "B" }),
+  socketMode: option(fileMode, 0o666, "permissions of a Unix socket: who may write to it may connect"),
 };
 
 const life = {
@@ -102,6 +132,30 @@ const life = {
   ),
 };
 
+const privileges = {
+  user: option(
+    optional(accountName),
+    undefined,
+    "user that the processes which talk to the network run as; only root can set it",
+    { short: "u", defaultInWords: "who starts the server" },
+  ),
+  group: option(optional(accountName), undefined, "group of those processes", {
+    short: "g",
+    defaultInWords: "the user's",
+  }),
+  chroot: option(
+    rootFolder,
+    undefined,
+    "folder that becomes the root of the file system for those processes; only root can set it, and it needs user",
+    { short: "r", defaultInWords: "none" },
+  ),
+  sandbox: option(
+    choice("auto", "yes", "no"),
+    "auto",
+    "confine those processes to what they serve, by Landlock, no new privileges and no capabilities; auto: as far as the system can, yes: that or no start, no: not at all",
+  ),
+};
+
 const logs = {
   logfile: option<LogTarget>(
     logTarget,
@@ -117,6 +171,12 @@ const logs = {
   ),
   logLevel: option(choice("error", "warn", "info", "debug"), "info", "the least important events that are logged"),
   quiet: option(flag, false, "only errors on the console", { short: "q" }),
+  syslog: option(flag, false, "send events to syslog too", { short: "s" }),
+  syslogFacility: option(
+    { ...choice(...SYSLOG_FACILITIES), placeholder: "NAME" },
+    "daemon",
+    "the facility of what is sent to syslog, such as daemon or local0",
+  ),
 };
 
 const limits = {
@@ -147,11 +207,17 @@ const limits = {
   connectionsPerClient: option(
     wholeNumber(0, 1_000_000),
     0,
-    "most connections from one address at a time; one more is answered 503. 0: no limit",
+    "most connections from one address at a time, in each process; one more is answered 503. 0: no limit",
   ),
 };
 
 const workers = {
+  processes: option(
+    orAuto(wholeNumber(1, 256)),
+    "auto",
+    "processes that accept connections; auto: one for each core, but no more than workers",
+    { short: "n" },
+  ),
   workers: option(
     wholeNumber(1, 1024),
     10,
@@ -203,9 +269,9 @@ const content = {
   docbase: {
     kind: filePath,
     defaultFor: (situation: Situation) => situation.htdocs,
-    help: "document root: the folder that is served",
+    help: "document root: the folder that is served. With chroot a path inside it",
     short: "b",
-    defaultInWords: "htdocs beside the configuration file, else ./htdocs",
+    defaultInWords: "htdocs beside the configuration file, else ./htdocs; with chroot /htdocs in it",
     written: "htdocs",
   },
   indexfiles: option(
@@ -263,7 +329,17 @@ function errorPageOption(status: ErrorPageStatus): Option<string | undefined> {
 }
 
 /** Options of the whole server. */
-export const serverOptions = { ...listening, ...life, ...logs, ...limits, ...workers, ...cache, ...hosts, ...answers };
+export const serverOptions = {
+  ...listening,
+  ...life,
+  ...privileges,
+  ...logs,
+  ...limits,
+  ...workers,
+  ...cache,
+  ...hosts,
+  ...answers,
+};
 
 /** Options of one site: the main server has them, and each virtual host may have its own. */
 export const siteOptions = { ...content, ...access, ...uploads };
@@ -297,6 +373,7 @@ const errorPages: Rows = Object.fromEntries(
 export const allOptions: readonly NamedOption[] = [
   ...nameRows("Where it listens", "server", listening),
   ...nameRows("Start and stop", "server", life),
+  ...nameRows("Rights", "server", privileges),
   ...nameRows("Logs", "server", logs),
   ...nameRows("Limits", "server", limits),
   ...nameRows("Workers", "server", workers),

@@ -9,6 +9,7 @@ import { type AbsolutePath, absolutePath } from "../base/absolute-path.ts";
 import { findContradictions } from "./contradictions.ts";
 import { arrangeFaults, type Fault } from "./fault.ts";
 import type { FileContent } from "./file-sections.ts";
+import { layerInside, situationInside } from "./inside-chroot.ts";
 import { describeOrigin, type Entry, entryFault, type Layer, mergeLayers } from "./layer.ts";
 import {
   allOptions,
@@ -46,8 +47,13 @@ export interface SiteSettings extends SettingsOf<typeof siteOptions> {
 
 export type SettingsResult =
   | { readonly kind: "settings"; readonly settings: Settings }
-  /** Every fault there is, at least one. */
-  | { readonly kind: "faults"; readonly faults: readonly Fault[] };
+  | {
+      readonly kind: "faults";
+      /** Every fault there is, at least one. */
+      readonly faults: readonly Fault[];
+      /** What could be read, with defaults for the rest: good enough to find a running server by, and not to serve. */
+      readonly readable: Settings;
+    };
 
 export interface SettingsInput {
   readonly flags: Layer;
@@ -69,10 +75,13 @@ export function buildSettings({ flags, file, situation, configFile }: SettingsIn
   const layer = mergeLayers(flags, file.main);
   const reader = new LayerReader(layer, situation, faults);
   const server = reader.readRows(serverOptions);
-  const main = readMainSite(reader, layer, file.mimeTypes);
+  const { chroot } = server;
+  const inside = situationInside(chroot, situation);
+  const siteReader = new LayerReader(layerInside(chroot, layer), inside, faults);
+  const main = readMainSite(siteReader, layer, file.mimeTypes);
   const virtualHosts = new Map<string, SiteSettings>();
   for (const [name, section] of file.virtualHosts) {
-    const own = new LayerReader(section, situation, faults);
+    const own = new LayerReader(layerInside(chroot, section), inside, faults);
     virtualHosts.set(name, readVirtualHost(name, own, section, server, main));
   }
   const sources = new Map(
@@ -82,8 +91,9 @@ export function buildSettings({ flags, file, situation, configFile }: SettingsIn
     }),
   );
   const settings = freeze({ server, main, virtualHosts, sources, configFile });
-  faults.push(...findContradictions(settings, layer, reader.unreadable));
-  return faults.length > 0 ? { kind: "faults", faults: arrangeFaults(faults) } : { kind: "settings", settings };
+  faults.push(...findContradictions({ settings, layer, situation, unreadable: reader.unreadable }));
+  if (faults.length === 0) return { kind: "settings", settings };
+  return { kind: "faults", faults: arrangeFaults(faults), readable: settings };
 }
 
 /** The faults of the values in one layer, each for itself. */

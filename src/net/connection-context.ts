@@ -19,14 +19,19 @@ export interface ConnectionLimits extends HeadLimits {
   readonly sendTimeout: Milliseconds;
 }
 
+/**
+ * Where the process is in its life. Once it is leaving, answers close their connection. `stopping`: an idle connection
+ * closes at once. `handing-over`: another process serves already, so an idle connection may wait for its last request.
+ */
+export type ServingPhase = "serving" | "handing-over" | "stopping";
+
 /** What all connections of a server share. */
 export interface ConnectionContext {
   readonly service: Service;
   readonly limits: ConnectionLimits;
   readonly clock: Clock;
   readonly buffers: BufferPool;
-  /** True once the server is stopping: answers then close their connection. */
-  isDraining(): boolean;
+  phase(): ServingPhase;
   /** A fault of our own: logged with its stack. */
   onFault(fault: unknown): void;
   /** Told what each connection does; undefined while nobody wants to know. */

@@ -159,12 +159,14 @@ export class Connection implements TransportEvents {
     }
   }
 
-  /** The server is stopping: leaves at once when nothing is under way, else after the present answer. */
+  /** The process is leaving: goes after the present answer, and when nothing is under way at once, or as the phase says. */
   drain(): void {
     const state = this.#state;
-    if (state.kind === "idle") this.#close("the server is stopping");
-    else if (state.kind === "lingering")
+    if (state.kind === "lingering") {
       state.deadline = milliseconds(Math.min(state.deadline, this.#lingerDeadline()));
+    } else if (state.kind === "idle" && this.#context.phase() === "stopping") {
+      this.#close("the server is stopping");
+    }
   }
 
   /** Answers whatever the client may send with this refusal, and closes. */
@@ -321,7 +323,7 @@ export class Connection implements TransportEvents {
       if (exchange.isExpecting && !body.wasRead) return "a request body was left unread";
       if (body.isFailed || (body.length ?? 0) > MAX_DROPPED_BODY) return "a request body was left unread";
     }
-    const isDraining = this.#context.isDraining();
+    const isDraining = this.#context.phase() !== "serving";
     if (decidePersistence(head, this.#served, limits.keepaliveRequests, isDraining) === "keep") return undefined;
     if (isDraining) return "the server is stopping";
     return this.#served >= limits.keepaliveRequests ? "limit of requests reached" : "as the client asked";
@@ -428,7 +430,7 @@ export class Connection implements TransportEvents {
   // ---- between requests, and the end
 
   #becomeIdle(): void {
-    if (this.#context.isDraining() && this.#waiting.length === 0) {
+    if (this.#context.phase() === "stopping" && this.#waiting.length === 0) {
       this.#close("the server is stopping");
       return;
     }
@@ -462,7 +464,7 @@ export class Connection implements TransportEvents {
   }
 
   #lingerDeadline(): Milliseconds {
-    return this.#in(this.#context.isDraining() ? LINGER_TIME_WHEN_DRAINING : LINGER_TIME);
+    return this.#in(this.#context.phase() !== "serving" ? LINGER_TIME_WHEN_DRAINING : LINGER_TIME);
   }
 
   #in(time: Milliseconds): Milliseconds {

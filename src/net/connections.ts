@@ -27,6 +27,7 @@ export class Connections {
   /** How many of them each address has, if any. */
   readonly #clients = new Map<string, number>();
   readonly #sweeper: NodeJS.Timeout;
+  #emptied: Promise<void> | undefined;
   #onEmpty: (() => void) | undefined;
 
   constructor(context: ConnectionContext, limits: ConnectionCounts) {
@@ -66,13 +67,17 @@ export class Connections {
     else if (others >= perClient) this.#turnAway(connection, "too-many-from-client");
   }
 
-  /** Lets every connection finish what it does. Resolves when the last one is gone. */
+  /**
+   * Lets every connection finish what it does, as the phase says. Resolves when the last one is gone. May be called again
+   * when the phase has changed.
+   */
   drain(): Promise<void> {
     for (const connection of this.#open) connection.drain();
     if (this.#open.size === 0) return Promise.resolve();
-    return new Promise((resolve) => {
+    this.#emptied ??= new Promise((resolve) => {
       this.#onEmpty = resolve;
     });
+    return this.#emptied;
   }
 
   /** Cuts every connection. */

@@ -1,7 +1,6 @@
 /**
  * What one listening socket is bound to.
  */
-import type { ListenOptions } from "node:net";
 import { unreachable } from "../base/unreachable.ts";
 import type { ListenAddress } from "../config/listen-address.ts";
 
@@ -27,12 +26,6 @@ export function endpointsFor(address: ListenAddress, port: number): readonly End
     default:
       return unreachable(address);
   }
-}
-
-export function toListenOptions(endpoint: Endpoint, backlog: number): ListenOptions {
-  if (endpoint.kind === "unix") return { path: endpoint.path, backlog };
-  // Each family has its own socket: `::` must not take IPv4's place silently.
-  return { host: endpoint.host, port: endpoint.port, backlog, ipv6Only: endpoint.host.includes(":"), exclusive: true };
 }
 
 /** As people write it: `127.0.0.1:8080`, `[::1]:8080`, `unix:/run/x`. */

@@ -1,15 +1,21 @@
 /**
- * Listening sockets: bound in one place, closed in one place.
+ * Listening sockets: each process accepts on descriptors that it was given, and several may share one.
  */
-import { lstatSync, statSync, unlinkSync } from "node:fs";
-import { connect, createServer, type Server, type Socket } from "node:net";
+import { createServer, type Server, type Socket } from "node:net";
 import { errorCode, StartupError } from "../base/errors.ts";
-import { type Endpoint, explainListenFault, formatEndpoint, toListenOptions } from "./endpoint.ts";
+import { type Endpoint, explainListenFault, formatEndpoint } from "./endpoint.ts";
 import { shareReads } from "./shared-reads.ts";
 import { SOCKET_HIGH_WATER_MARK } from "./socket-transport.ts";
 
+/** A bound socket that this process has the descriptor of. */
+export interface ListenSocket {
+  readonly descriptor: number;
+  /** Undefined for one that a service manager has bound. */
+  readonly endpoint: Endpoint | undefined;
+}
+
 export class Listener {
-  /** What is really bound: port 0 has become a number. */
+  /** What is really bound. */
   readonly endpoint: Endpoint;
   readonly #server: Server;
 
@@ -19,21 +25,28 @@ export class Listener {
   }
 
   /**
-   * Binds and listens.
+   * Listens and accepts. The descriptor is the listener's from now on.
    *
    * @param onSocket  called for each accepted socket, which is then the caller's. A chunk it emits with `data` is valid
    *                  only during the event
    * @throws StartupError that names the endpoint and what would help
    */
-  static async open(endpoint: Endpoint, backlog: number, onSocket: (socket: Socket) => void): Promise<Listener> {
+  static async open(
+    { endpoint, descriptor }: ListenSocket,
+    backlog: number,
+    onSocket: (socket: Socket) => void,
+  ): Promise<Listener> {
     const server = createServer(
       { allowHalfOpen: true, noDelay: true, highWaterMark: SOCKET_HIGH_WATER_MARK },
       onSocket,
     );
     try {
-      if (endpoint.kind === "unix") await removeStaleSocket(endpoint.path);
-      await listening(server, endpoint, backlog);
+      await listening(server, descriptor, backlog);
     } catch (cause) {
+      if (endpoint === undefined) {
+        throw new StartupError(`cannot listen on the inherited descriptor ${descriptor}: ${String(cause)}`, { cause });
+      }
+      // Of two sockets on one port, as long as neither listens, the second finds out only here.
       const why = explainListenFault(errorCode(cause), endpoint);
       throw new StartupError(`cannot listen on ${formatEndpoint(endpoint)}: ${why}`, { cause });
     }
@@ -43,46 +56,25 @@ export class Listener {
     return new Listener(server, boundEndpoint(server, endpoint));
   }
 
-  /** Stops accepting. Connections that exist go on. */
+  /** Stops accepting. Connections that exist go on, and other processes go on accepting. */
   close(): void {
     this.#server.close();
   }
 }
 
-function listening(server: Server, endpoint: Endpoint, backlog: number): Promise<void> {
+function listening(server: Server, descriptor: number, backlog: number): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);
-    server.listen(toListenOptions(endpoint, backlog), () => {
+    server.listen({ fd: descriptor }, backlog, () => {
       server.off("error", reject);
       resolve();
     });
   });
 }
 
-function boundEndpoint(server: Server, wanted: Endpoint): Endpoint {
+/** Node does not know the path of a Unix socket that it was given the descriptor of. */
+function boundEndpoint(server: Server, wanted: Endpoint | undefined): Endpoint {
   const bound = server.address();
-  if (wanted.kind === "unix" || bound === null || typeof bound === "string") return wanted;
-  return { kind: "tcp", host: bound.address, port: bound.port };
-}
-
-/**
- * A socket file outlives its server; one that nobody answers on is removed, anything else stays.
- *
- * @throws ENOENT when there is no directory for it, which listening itself reports as a lack of rights
- */
-async function removeStaleSocket(path: string): Promise<void> {
-  statSync(path.slice(0, path.lastIndexOf("/") + 1));
-  if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() !== true) return;
-  if (await isRefused(path)) unlinkSync(path);
-}
-
-function isRefused(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = connect({ path });
-    probe.once("connect", () => {
-      probe.destroy();
-      resolve(false);
-    });
-    probe.once("error", (error) => resolve(errorCode(error) === "ECONNREFUSED"));
-  });
+  if (bound !== null && typeof bound === "object") return { kind: "tcp", host: bound.address, port: bound.port };
+  return wanted ?? { kind: "unix", path: "as the service manager has named it" };
 }

@@ -87,11 +87,23 @@ export class AccessLog {
   record(line: string): void {
     if (this.#isClosed) return;
     if (this.#batchedBytes + this.#lines.length + line.length >= this.#limits.pending) {
-      if (this.#lostLines++ === 0) this.#events.warn(`access log ${this.#file.name} does not keep up: dropping lines`);
+      this.#drop(1);
       return;
     }
     this.#lines += `${line}\n`;
     if (this.#lines.length >= this.#limits.batch) this.#sealBatch();
+    this.#work ??= this.#writeAll();
+  }
+
+  /** @param batch  whole lines that another process has recorded. It is the log's from now on */
+  append(batch: Uint8Array): void {
+    if (this.#isClosed) return;
+    if (this.#batchedBytes + this.#lines.length + batch.length > this.#limits.pending) {
+      this.#drop(countLines(batch));
+      return;
+    }
+    this.#batches.push(batch);
+    this.#batchedBytes += batch.length;
     this.#work ??= this.#writeAll();
   }
 
@@ -128,6 +140,11 @@ export class AccessLog {
     await this.#file.close().catch((error: unknown) => {
       this.#events.error(`cannot close access log ${this.#file.name}: ${describeSystemError(error)}`);
     });
+  }
+
+  #drop(lines: number): void {
+    if (this.#lostLines === 0) this.#events.warn(`access log ${this.#file.name} does not keep up: dropping lines`);
+    this.#lostLines += lines;
   }
 
   #sealBatch(): void {
@@ -190,7 +207,7 @@ export class AccessLog {
   }
 
   #giveUpBatch(): void {
-    const lines = this.#unwritten.reduce((count, byte) => (byte === LINE_FEED ? count + 1 : count), 0);
+    const lines = countLines(this.#unwritten);
     this.#batchedBytes -= this.#unwritten.length;
     this.#unwritten = NOTHING;
     this.#events.error(`access log ${this.#file.name}: lines lost: ${lines + this.#lostLines}`);
@@ -210,4 +227,8 @@ export class AccessLog {
     this.#isRefused = false;
     this.#lostLines = 0;
   }
+}
+
+function countLines(batch: Uint8Array): number {
+  return batch.reduce((count, byte) => (byte === LINE_FEED ? count + 1 : count), 0);
 }

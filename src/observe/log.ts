@@ -20,10 +20,12 @@ import { describeThrown } from "./thrown.ts";
 export const EVENT_LEVELS = ["error", "warn", "info", "debug"] as const;
 export type EventLevel = (typeof EVENT_LEVELS)[number];
 
+/** Where events go: the console, a file, syslog, another process. */
 export interface EventSink {
-  readonly descriptor: number;
   /** Events of this level and of the levels before it are written. */
   readonly level: EventLevel;
+  /** @param text  without time and label; it may have several lines, and its control characters are shown */
+  write(level: EventLevel, text: string): void;
 }
 
 /** The part of the log that most of the server needs. */
@@ -48,46 +50,65 @@ const WAIT_WHEN_FULL_MS = 1;
 
 export class EventLog implements Events {
   readonly #sinks: readonly EventSink[];
-  readonly #clock: Clock;
-  readonly #write: WriteSome;
-  readonly #time = cachePerSecond((moment) => formatConsoleTime(moment, localOffset(moment)));
-  /** Events that a sink did not take since the last one it took. */
-  readonly #lost = new Map<EventSink, number>();
 
-  constructor(sinks: readonly EventSink[], clock: Clock = systemClock, write: WriteSome = writeSync) {
+  constructor(sinks: readonly EventSink[]) {
     this.#sinks = sinks;
-    this.#clock = clock;
-    this.#write = write;
   }
 
   /** `cause` is what was thrown: its stack, and those of its causes, follow the text. */
   error(text: string, cause?: unknown): void {
-    this.#record("error", cause === undefined ? text : `${text}\n${describeThrown(cause)}`);
+    this.record("error", cause === undefined ? text : `${text}\n${describeThrown(cause)}`);
   }
 
   warn(text: string): void {
-    this.#record("warn", text);
+    this.record("warn", text);
   }
 
   info(text: string): void {
-    this.#record("info", text);
+    this.record("info", text);
   }
 
   debug(text: string): void {
-    this.#record("debug", text);
+    this.record("debug", text);
   }
 
-  #record(level: EventLevel, text: string): void {
+  record(level: EventLevel, text: string): void {
     const wanting = this.#sinks.filter((sink) => isLevelShown(level, sink.level));
     if (wanting.length === 0) return;
+    const safe = disarmControls(text.trimEnd());
+    for (const sink of wanting) sink.write(level, safe);
+  }
+}
+
+/** Events as lines with time and label, for a console or a file. */
+export class LineSink implements EventSink {
+  readonly level: EventLevel;
+  readonly #output: { readonly descriptor: number };
+  readonly #clock: Clock;
+  readonly #write: WriteSome;
+  readonly #time = cachePerSecond((moment) => formatConsoleTime(moment, localOffset(moment)));
+  /** Events that were not taken since the last one that was. */
+  #lost = 0;
+
+  /** @param output  its descriptor may change between two events: a file that is opened anew */
+  constructor(
+    output: { readonly descriptor: number },
+    level: EventLevel,
+    clock: Clock = systemClock,
+    write: WriteSome = writeSync,
+  ) {
+    this.#output = output;
+    this.level = level;
+    this.#clock = clock;
+    this.#write = write;
+  }
+
+  write(level: EventLevel, text: string): void {
     const time = this.#time(this.#clock.wall());
-    const event = formatEvent(time, level, text);
-    for (const sink of wanting) {
-      const lost = this.#lost.get(sink) ?? 0;
-      const apology = lost === 0 ? "" : formatEvent(time, "warn", `events that could not be written here: ${lost}`);
-      if (writeWhole(this.#write, sink.descriptor, Buffer.from(apology + event))) this.#lost.delete(sink);
-      else this.#lost.set(sink, lost + 1);
-    }
+    const apology =
+      this.#lost === 0 ? "" : formatEvent(time, "warn", `events that could not be written here: ${this.#lost}`);
+    const event = Buffer.from(apology + formatEvent(time, level, text));
+    this.#lost = writeWhole(this.#write, this.#output.descriptor, event) ? 0 : this.#lost + 1;
   }
 }
 
@@ -102,8 +123,7 @@ export function isLevelShown(level: EventLevel, shown: EventLevel): boolean {
 
 /** The event with its line feed. Further lines of the text are indented, so that none can pass for an event. */
 export function formatEvent(time: string, level: EventLevel, text: string): string {
-  const safe = disarmControls(text.trimEnd()).replaceAll("\n", "\n    ");
-  return `[${time}] ${EVENT_LABELS[level]}${safe}\n`;
+  return `[${time}] ${EVENT_LABELS[level]}${text.replaceAll("\n", "\n    ")}\n`;
 }
 
 /** False when the sink would not take all of it. */

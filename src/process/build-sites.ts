@@ -16,7 +16,7 @@ import type { Site } from "../site/site.ts";
 export function buildSites(settings: Settings, turn: Turn): Sites {
   const descriptorPaths = probeDescriptorPaths();
   const buildSite = (name: string, rules: SiteSettings): Site => {
-    checkDocumentRoot(rules.docbase);
+    checkDocumentRoot(rules.docbase, settings.server.chroot);
     return { name, root: new DocumentRoot({ path: rules.docbase, turn, descriptorPaths }), rules };
   };
   const main = buildSite("main", settings.main);
@@ -25,21 +25,23 @@ export function buildSites(settings: Settings, turn: Turn): Sites {
   return { main, named, directories, defaultHost: settings.server.defaultHost };
 }
 
-function checkDocumentRoot(path: AbsolutePath): void {
+function checkDocumentRoot(path: AbsolutePath, chroot: AbsolutePath | undefined): void {
   try {
     if (!statSync(path).isDirectory()) throw new StartupError(`docbase ${path} is not a directory`);
     // Only who may enter the directory finds the dot in it. (access(2) would ask for the real user, not the effective one.)
     statSync(`${path}/.`);
   } catch (cause) {
     if (cause instanceof StartupError) throw cause;
-    throw new StartupError(`cannot serve docbase ${path}: ${explain(cause)}`, { cause });
+    throw new StartupError(`cannot serve docbase ${path}: ${explain(cause, chroot)}`, { cause });
   }
 }
 
-function explain(cause: unknown): string {
+function explain(cause: unknown, chroot: AbsolutePath | undefined): string {
   switch (errorCode(cause)) {
     case "ENOENT":
-      return "there is no such directory; name one with -b";
+      return chroot === undefined
+        ? "there is no such directory; name one with -b"
+        : `there is no such directory inside the chroot ${chroot}`;
     case "EACCES":
       return "permission denied; the server's user needs the right to enter it";
     default:

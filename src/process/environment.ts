@@ -46,6 +46,7 @@ export function decideMode(wish: DaemonWish, around: Surroundings): Mode {
 function findKeeper({ pid, parentPid, environment, hasContainerMark }: Surroundings): string | undefined {
   if (pid === 1) return "running as PID 1";
   if (environment.NOTIFY_SOCKET || environment.SYSTEMD_EXEC_PID === String(pid)) return "under systemd";
+  if (environment.LISTEN_PID === String(pid)) return "with sockets of a service manager";
   // systemd before version 248. A shell of the user's session inherits the variable too, but is not a child of PID 1.
   if (environment.INVOCATION_ID && parentPid === 1) return "under systemd";
   if (hasContainerMark || environment.container || environment.KUBERNETES_SERVICE_HOST) return "in a container";

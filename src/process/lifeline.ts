@@ -64,10 +64,10 @@ function send(message: LaunchMessage): Promise<void> {
 }
 
 /**
- * The pipe to the command ends with the command, and a write to a broken pipe would be an error of its own. open(2)
- * gives the lowest free number, so after the close it is 2 again.
+ * For a daemon. The pipe to the command ends with the command, and a write to a broken pipe would be an error of its own.
+ * open(2) gives the lowest free number, so after the close it is 2 again.
  */
-function redirectStandardError(path: string): void {
+export function redirectStandardError(path: string): void {
   closeSync(2);
   try {
     openSync(path, "a");

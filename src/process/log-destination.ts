@@ -80,6 +80,12 @@ export function openLog(kind: LogKind, plan: LogPlan): OpenedLog {
   }
 }
 
+/** A file that may have been moved away since it was opened. @returns a descriptor, the caller's to close */
+export function reopenLog(path: AbsolutePath): number {
+  return openSync(path, APPEND_WITHOUT_WAITING, LOG_MODE);
+}
+
+const LOG_MODE = 0o640;
 const ERROR_LOG_NAME = "comanche_error_log";
 
 function withoutConsole(key: string, stream: string): LogPlan {
@@ -98,7 +104,7 @@ function openFirst(kind: LogKind, candidates: readonly LogCandidate[]): OpenedLo
   for (const { path, isInStateDirectory } of candidates) {
     try {
       if (isInStateDirectory) mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-      const descriptor = openSync(path, APPEND_WITHOUT_WAITING, 0o640);
+      const descriptor = openSync(path, APPEND_WITHOUT_WAITING, LOG_MODE);
       const notice = failures.length === 0 ? undefined : `${kind}: ${failures.join("; ")}: using ${path}`;
       return { descriptor, name: path, path, notice };
     } catch (error) {

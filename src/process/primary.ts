@@ -1,23 +1,40 @@
 /**
- * The life of a server: opens its logs, takes its PID file, listens, waits for a signal, drains, and cleans up.
+ * The primary process: opens logs and sockets, takes the PID file, keeps worker processes, obeys signals, and reads nothing
+ * from the network.
+ *
+ *     TERM, INT, QUIT   stop: let what is under way end, at most for `grace`; a second INT at once
+ *     HUP               reload: a new generation of workers takes over, or nothing changes and the log says why. Where the
+ *                       terminal of a server in the foreground has gone away: stop
+ *     USR1              open the logs anew
+ *     USR2              tell how busy the server is
  */
-import { networkInterfaces } from "node:os";
+import { availableParallelism } from "node:os";
+import { setTimeout } from "node:timers/promises";
 import { StartupError } from "../base/errors.ts";
-import type { Milliseconds } from "../base/units.ts";
-import { isBuiltIn, type Settings } from "../config/settings.ts";
-import { AccessLog } from "../observe/access-log.ts";
-import { decideConsoleLevel, EventLog, type EventSink } from "../observe/log.ts";
-import { logFile } from "../observe/log-file.ts";
-import { formatPoolStatus, isStatusNews, type PoolState } from "../tasks/pool-status.ts";
+import { unixMilliseconds } from "../base/units.ts";
+import { type Fault, formatFault } from "../config/fault.ts";
+import type { Settings, SettingsResult } from "../config/settings.ts";
+import { describeThrown } from "../observe/thrown.ts";
+import { formatPoolStatus } from "../tasks/pool-status.ts";
+import { type Epoch, type EpochAround, openEpoch } from "./epoch.ts";
+import type { Generation } from "./generation.ts";
 import type { Lifeline } from "./lifeline.ts";
-import { type OpenedLog, openLog, planAccessLog, planErrorLog } from "./log-destination.ts";
+import type { LogBook } from "./log-book.ts";
+import { loadNative } from "./native.ts";
 import { acquirePidFile, type PidFile, pidFilePlaces } from "./pid-file.ts";
-import { urlsFor } from "./urls.ts";
-import { stateDirectory, type UserFacts } from "./user-directories.ts";
-import { startWorker, type Worker, type WorkerLogs } from "./worker.ts";
+import { openServiceNotifier, type ServiceNotifier } from "./service-notify.ts";
+import { type SignalName, Signals } from "./signals.ts";
+import { takeActivatedSockets } from "./socket-activation.ts";
+import { Sockets } from "./sockets.ts";
+import { describeStart } from "./start-lines.ts";
+import { type Phase, type ReloadState, StateFile } from "./state-file.ts";
+import { describeReports, StatusLines, sumPools } from "./status-lines.ts";
+import type { UserFacts } from "./user-directories.ts";
 
 export interface PrimaryOptions {
   readonly settings: Settings;
+  /** Reads the configuration again, by the same command line. */
+  readonly load: () => SettingsResult;
   readonly user: UserFacts;
   readonly version: string;
   readonly lifeline: Lifeline;
@@ -28,169 +45,273 @@ export interface PrimaryOptions {
 /** 0: stopped, and everything that was under way was finished; 3: transfers were cut at the end of the grace period. */
 export type ServeStatus = 0 | 3;
 
+/** How long a start may still take when it was told to stop. */
+const START_PATIENCE_MS = 2000;
+
 /**
  * Serves until a signal stops it.
  *
  * @throws StartupError when it cannot start; nothing is left behind then
  */
 export async function runPrimary(options: PrimaryOptions): Promise<ServeStatus> {
-  const { settings, user, lifeline } = options;
-  const { isDaemon } = lifeline;
-  const { accessLog, errorLog } = openLogs(options);
-  const events = new EventLog(chooseSinks(options, errorLog));
-  const logs: WorkerLogs = {
-    events,
-    access: new AccessLog(logFile(accessLog.descriptor, accessLog.name), events),
-  };
   // Before anybody can know the PID: without a handler a signal would end the process with nothing cleaned up.
-  const stopSignal = nextStopSignal(isDaemon, events);
-  disarmUserSignal(events);
-  const status = new StatusLines(events);
-  const pidFile = takePidFile(settings, isDaemon, user);
-  try {
-    const worker = await Promise.race([startWorker(settings, logs), stopSignal.then(failStart)]);
-    const notices = [options.foregroundReason, accessLog.notice, errorLog.notice];
-    const lines = describeStart(options, worker, accessLog, notices);
-    for (const line of lines) events.info(line);
-    if (user.isRoot) events.warn(ROOT_WARNING);
-    status.watch(worker, isDaemon ? 0 : settings.server.statusInterval);
-    watchForFaults(events);
-    if (isDaemon) await lifeline.reportReady(user.isRoot ? [...lines, ROOT_WARNING] : lines, errorLog.path);
-    return await serveUntilStopped(worker, await stopSignal, settings.server.grace, events);
-  } finally {
-    status.close();
-    await logs.access.close();
-    pidFile?.release();
-  }
-}
-
-function openLogs({ settings, lifeline, user }: PrimaryOptions): { accessLog: OpenedLog; errorLog: OpenedLog } {
-  const around = { isDaemon: lifeline.isDaemon, stateDirectory: stateDirectory(user) };
-  const { logfile, errorlog } = settings.server;
-  const accessWish = { target: logfile, isSet: !isBuiltIn(settings, "logfile") };
-  const accessLog = openLog("access log", planAccessLog(accessWish, around));
-  const errorWish = { target: errorlog, isSet: !isBuiltIn(settings, "errorlog") };
-  const errorLog = openLog("error log", planErrorLog(errorWish, accessLog.path, around));
-  return { accessLog, errorLog };
-}
-
-/** A daemon has no console; in the foreground the console speaks beside an error log that is a file. */
-function chooseSinks({ settings, lifeline }: PrimaryOptions, errorLog: OpenedLog): readonly EventSink[] {
-  const { logLevel, quiet } = settings.server;
-  const console: EventSink = { descriptor: 2, level: decideConsoleLevel(logLevel, quiet) };
-  if (errorLog.path === undefined) return [console];
-  const file: EventSink = { descriptor: errorLog.descriptor, level: logLevel };
-  return lifeline.isDaemon ? [file] : [console, file];
-}
-
-/** In the foreground several servers may run side by side, so there the file is taken only when it is asked for. */
-function takePidFile(settings: Settings, isDaemon: boolean, user: UserFacts): PidFile | undefined {
-  const { pidfile } = settings.server;
-  return isDaemon || pidfile !== undefined ? acquirePidFile(pidFilePlaces(pidfile, user)) : undefined;
-}
-
-function describeStart(
-  { settings, version }: PrimaryOptions,
-  worker: Worker,
-  accessLog: OpenedLog,
-  notices: readonly (string | undefined)[],
-): readonly string[] {
-  const urls = urlsFor(worker.endpoints, networkInterfaces());
-  return [
-    `Comanche ${version} serves ${settings.main.docbase} at ${urls.join(" ")}`,
-    `PID ${process.pid}, access log ${accessLog.name}, configuration ${settings.configFile ?? "none"}`,
-    ...(settings.main.upload === undefined
-      ? []
-      : [`takes JSON uploads at ${settings.main.upload} (upload = no: none)`]),
-    ...notices.filter((notice) => notice !== undefined),
-  ];
-}
-
-const ROOT_WARNING = "running as root; start it as an ordinary user where a port above 1023 will do";
-
-type StopSignal = "SIGTERM" | "SIGINT" | "SIGQUIT" | "SIGHUP";
-
-async function serveUntilStopped(
-  worker: Worker,
-  signal: StopSignal,
-  grace: Milliseconds,
-  events: EventLog,
-): Promise<ServeStatus> {
-  events.info(`${signal}: stopping, at most ${grace / 1000} s for what is under way`);
-  const cut = (): void => {
-    events.info("SIGINT again: stopping at once");
-    worker.cut();
-  };
-  process.on("SIGINT", cut);
-  const outcome = await worker.drain(grace);
-  process.off("SIGINT", cut);
-  if (outcome.kind === "finished") {
-    events.info("stopped");
-    return 0;
-  }
-  events.warn(`stopped; connections cut while busy: ${outcome.cut}`);
-  return 3;
-}
-
-/** The handlers stay: a second signal of a kind must not end the process by its default action. */
-function nextStopSignal(isDaemon: boolean, events: EventLog): Promise<StopSignal> {
-  return new Promise((resolve) => {
-    for (const signal of ["SIGTERM", "SIGINT", "SIGQUIT"] as const) process.on(signal, () => resolve(signal));
-    // In the foreground the terminal has gone. A daemon has none, so somebody asks it to reload.
-    process.on("SIGHUP", () => {
-      if (!isDaemon) resolve("SIGHUP");
-      else events.warn("SIGHUP: the configuration is read at start only; restart the server to change it");
-    });
+  const signals = new Signals();
+  const native = await loadNative();
+  const activated = takeActivatedSockets(process.env, process.pid);
+  let report = (text: string): void => void process.stderr.write(`${text}\n`);
+  const notifier = openServiceNotifier(process.env, native, (text) => report(text));
+  const primary = new Primary(options, signals, notifier, {
+    sockets: new Sockets(activated),
+    user: options.user,
+    isDaemon: options.lifeline.isDaemon,
+    cores: availableParallelism(),
+    native,
   });
+  report = (text) => primary.warn(text);
+  return primary.run();
 }
 
-/** Left alone, USR1 makes Node open a port for debuggers. */
-function disarmUserSignal(events: EventLog): void {
-  process.on("SIGUSR1", () => events.warn("SIGUSR1: ignored, it has no meaning here"));
-}
+class Primary {
+  readonly #options: PrimaryOptions;
+  readonly #signals: Signals;
+  readonly #notifier: ServiceNotifier;
+  readonly #around: EpochAround;
+  readonly #startedAt = unixMilliseconds(Date.now());
+  readonly #status = new StatusLines();
+  /** What serves now. */
+  #epoch: Epoch | undefined;
+  /** Every generation of which a process may live. */
+  readonly #generations = new Set<Generation>();
+  #pidFile: PidFile | undefined;
+  #stateFile: StateFile | undefined;
+  #phase: Phase = "serving";
+  #hangups = 0;
+  #reloadState: ReloadState | undefined;
+  /** The one reload that may be under way. */
+  #reloading: Promise<void> | undefined;
 
-/** Tells how busy the threads are: whenever SIGUSR2 asks, and from time to time while they are. */
-class StatusLines {
-  readonly #events: EventLog;
-  #worker: Worker | undefined;
-  #timer: NodeJS.Timeout | undefined;
-  #printed: PoolState | undefined;
+  constructor(options: PrimaryOptions, signals: Signals, notifier: ServiceNotifier, around: EpochAround) {
+    this.#options = options;
+    this.#signals = signals;
+    this.#notifier = notifier;
+    this.#around = around;
+  }
 
-  /** From here on SIGUSR2 does not end the process. */
-  constructor(events: EventLog) {
-    this.#events = events;
-    process.on("SIGUSR2", () => {
-      if (this.#worker === undefined) events.info("SIGUSR2: not serving yet");
-      else this.#print(this.#worker.poolState);
+  warn(text: string): void {
+    this.#epoch?.logs.events.warn(text);
+  }
+
+  async run(): Promise<ServeStatus> {
+    const { settings, lifeline, user } = this.#options;
+    try {
+      this.#takePidFile(settings, lifeline.isDaemon, user);
+      const epoch = await Promise.race([this.#open(settings, 1), this.#giveUpStart()]);
+      this.#epoch = epoch;
+      watchForFaults(epoch.logs);
+      process.title = "comanche: primary";
+      await this.#announce(epoch);
+      return await this.#serve();
+    } finally {
+      this.#status.close();
+      this.#notifier.close();
+      await this.#epoch?.logs.close();
+      this.#around.sockets.close();
+      this.#stateFile?.remove();
+      this.#pidFile?.release();
+    }
+  }
+
+  /** A start that is almost done is finished first, so that nobody who was accepted already is cut. */
+  async #giveUpStart(): Promise<never> {
+    const signal = await this.#signals.untilStop();
+    await setTimeout(START_PATIENCE_MS, undefined, { ref: false });
+    throw new StartupError(`${signal}: stopped before it was listening`);
+  }
+
+  /** Acts on signals until one of them means the end. */
+  async #serve(): Promise<ServeStatus> {
+    for (;;) {
+      const signal = await this.#signals.next();
+      switch (signal) {
+        case "SIGHUP":
+          if (this.#signals.hasLostTerminal()) return this.#stop("SIGHUP");
+          this.#hangups += 1;
+          this.#reloading ??= this.#reload().finally(() => {
+            this.#reloading = undefined;
+          });
+          break;
+        case "SIGUSR1":
+          this.#logs.reopen();
+          this.#logs.events.info("SIGUSR1: opened the logs anew");
+          break;
+        case "SIGUSR2":
+          void this.#tellStatus();
+          break;
+        default:
+          return this.#stop(signal);
+      }
+    }
+  }
+
+  get #logs(): LogBook {
+    if (this.#epoch === undefined) throw new Error("signals are acted on when the server serves");
+    return this.#epoch.logs;
+  }
+
+  #takePidFile(settings: Settings, isDaemon: boolean, user: UserFacts): void {
+    const { pidfile } = settings.server;
+    // In the foreground several servers may run side by side, so there the file is taken only when it is asked for.
+    if (!isDaemon && pidfile === undefined) return;
+    this.#pidFile = acquirePidFile(pidFilePlaces(pidfile, user));
+    this.#stateFile = new StateFile(this.#pidFile.path);
+  }
+
+  #open(settings: Settings, number: number): Promise<Epoch> {
+    return openEpoch(settings, number, this.#epoch, {
+      ...this.#around,
+      onGeneration: (generation) => this.#generations.add(generation),
+      onChange: () => this.#noteState(),
     });
   }
 
-  /** @param interval  zero: only when asked */
-  watch(worker: Worker, interval: number): void {
-    this.#worker = worker;
-    if (interval === 0) return;
-    this.#timer = setInterval(() => {
-      const state = worker.poolState;
-      if (isStatusNews(state, this.#printed)) this.#print(state);
-    }, interval).unref();
+  /** Tells everybody who wants to know that it serves. */
+  async #announce(epoch: Epoch): Promise<void> {
+    const { lifeline, version, foregroundReason } = this.#options;
+    const lines = describeStart({ version, epoch, foregroundReason });
+    // Who reads the lines may look there next.
+    this.#noteState();
+    for (const line of lines.info) epoch.logs.events.info(line);
+    for (const line of lines.warnings) epoch.logs.events.warn(line);
+    this.#status.watch(
+      () => this.#pool(),
+      epoch.logs.events,
+      lifeline.isDaemon ? 0 : epoch.settings.server.statusInterval,
+    );
+    this.#notifier.ready(lines.info[0] ?? "serving");
+    if (lifeline.isDaemon) await lifeline.reportReady([...lines.info, ...lines.warnings], epoch.logs.errorPath);
   }
 
-  close(): void {
-    clearInterval(this.#timer);
+  /** Until a reload covers every hangup there was. */
+  async #reload(): Promise<void> {
+    while (this.#phase !== "stopping" && (this.#reloadState?.covers ?? 0) < this.#hangups) {
+      const covers = this.#hangups;
+      this.#phase = "reloading";
+      this.#notifier.reloading();
+      this.#noteState();
+      const outcome = await this.#tryReload();
+      if (this.#isStopping()) return;
+      this.#phase = "serving";
+      this.#reloadState = { covers, ...outcome, at: unixMilliseconds(Date.now()) };
+      const log = outcome.outcome === "done" ? "info" : "error";
+      this.#logs.events[log](`SIGHUP: ${outcome.message}`);
+      this.#notifier.reloaded(outcome.message.split("\n")[0] ?? "");
+      this.#noteState();
+    }
   }
 
-  #print(state: PoolState): void {
-    this.#events.info(formatPoolStatus(state));
-    this.#printed = state;
+  async #tryReload(): Promise<Pick<ReloadState, "outcome" | "message">> {
+    const old = this.#epoch;
+    if (old === undefined) throw new Error("nothing to reload");
+    try {
+      const loaded = this.#options.load();
+      if (loaded.kind === "faults") throw new StartupError(describeFaults(loaded.faults));
+      const { settings } = loaded;
+      if (settings.server.pidfile !== old.settings.server.pidfile) {
+        throw new StartupError("pidfile has changed: expected the same as at the start, or a restart");
+      }
+      const epoch = await this.#open(settings, old.generation.number + 1);
+      this.#epoch = epoch;
+      this.#status.events = epoch.logs.events;
+      if (!this.#isStopping()) void this.#retire(old);
+      const configuration = settings.configFile ?? "no configuration file";
+      return { outcome: "done", message: `generation ${epoch.generation.number} serves with ${configuration}` };
+    } catch (error) {
+      const why = error instanceof StartupError ? error.message : describeThrown(error);
+      return { outcome: "failed", message: `the configuration is not taken up, the old one stays in force: ${why}` };
+    }
+  }
+
+  /** Its connections end in their own time: somebody else accepts already. */
+  async #retire(old: Epoch): Promise<void> {
+    await old.generation.drain("handing-over", undefined);
+    this.#generations.delete(old.generation);
+    if (old.logs !== this.#epoch?.logs && !this.#isLogUsed(old.logs)) await old.logs.close();
+    this.#noteState();
+  }
+
+  /** By a generation that is leaving still. */
+  #isLogUsed(logs: LogBook): boolean {
+    return [...this.#generations].some((generation) => generation.logs === logs);
+  }
+
+  async #stop(signal: SignalName): Promise<ServeStatus> {
+    const { events } = this.#logs;
+    const grace = this.#epoch?.settings.server.grace;
+    this.#phase = "stopping";
+    this.#noteState();
+    this.#notifier.stopping("stopping");
+    // Else the system would go on accepting for us, and nobody would ever answer.
+    this.#around.sockets.close();
+    events.info(`${signal}: stopping, at most ${(grace ?? 0) / 1000} s for what is under way`);
+    this.#signals.onInterrupt(() => {
+      events.info("SIGINT again: stopping at once");
+      for (const generation of this.#generations) generation.cut();
+    });
+    const cuts = await Promise.all([...this.#generations].map((generation) => generation.drain("stopping", grace)));
+    await this.#reloading;
+    const cut = cuts.reduce((sum, each) => sum + each, 0);
+    if (cut === 0) {
+      events.info("stopped");
+      return 0;
+    }
+    events.warn(`stopped; connections cut while busy: ${cut}`);
+    return 3;
+  }
+
+  /** The compiler believes that a phase it has seen stays. */
+  #isStopping(): boolean {
+    return this.#phase === "stopping";
+  }
+
+  async #pool() {
+    const reports = (await this.#epoch?.generation.reports()) ?? [];
+    return sumPools(reports);
+  }
+
+  async #tellStatus(): Promise<void> {
+    const { events } = this.#logs;
+    const generation = this.#epoch?.generation;
+    const reports = (await generation?.reports()) ?? [];
+    events.info(formatPoolStatus(sumPools(reports)));
+    events.info(describeReports(reports, generation?.number ?? 0, this.#startedAt));
+  }
+
+  #noteState(): void {
+    const epoch = this.#epoch;
+    if (epoch === undefined) return;
+    this.#stateFile?.write({
+      pid: process.pid,
+      version: this.#options.version,
+      phase: this.#phase,
+      startedAt: this.#startedAt,
+      generation: epoch.generation.number,
+      configFile: epoch.settings.configFile,
+      endpoints: epoch.urls,
+      workers: [...this.#generations].flatMap((generation) => generation.workers),
+      hangups: this.#hangups,
+      reload: this.#reloadState,
+    });
   }
 }
 
-function failStart(signal: StopSignal): never {
-  throw new StartupError(`${signal}: stopped before it was listening`);
+/** Several begin on a line of their own. */
+function describeFaults(faults: readonly Fault[]): string {
+  const lines = faults.map(formatFault);
+  return lines.length === 1 ? lines.join("") : `\n${lines.join("\n")}`;
 }
 
-/** Faults that belong to no connection. After an exception nobody knows what still holds, so that ends the server. */
-function watchForFaults(events: EventLog): void {
+/** Faults that belong to no request. After an exception nobody knows what still holds, so that ends the server. */
+function watchForFaults({ events }: LogBook): void {
   process.on("unhandledRejection", (fault) => events.error("a fault of the server was not handled", fault));
   process.on("uncaughtException", (fault) => {
     events.error("stopping after a fault of the server", fault);

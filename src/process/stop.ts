@@ -3,11 +3,10 @@
  */
 import { setTimeout } from "node:timers/promises";
 import type { AbsolutePath } from "../base/absolute-path.ts";
-import { errorCode } from "../base/errors.ts";
 import { type Milliseconds, milliseconds } from "../base/units.ts";
 import { unreachable } from "../base/unreachable.ts";
-import { findHolder, type PidFilePlace, readPidFile } from "./pid-file.ts";
-import { lookAtProcess, type ProcessLook } from "./process-look.ts";
+import type { PidFilePlace } from "./pid-file.ts";
+import { describeAbsence, findRunning, isStillRunning, sendSignal } from "./running-server.ts";
 
 export type StopOutcome =
   | { readonly kind: "stopped"; readonly pid: number }
@@ -27,13 +26,11 @@ const POLL_INTERVAL = milliseconds(50);
  * @throws StartupError when a PID file cannot be read
  */
 export async function stopServer(places: readonly PidFilePlace[], patience: Milliseconds): Promise<StopOutcome> {
-  const running = findRunning(places);
-  if (running === undefined) return { kind: "not-running", paths: places.map((place) => place.path) };
-  const { pid } = running;
-  // Looked at before the signal: a process that bears the number later is another one.
-  const server = lookAtProcess(pid);
-  if (terminate(pid) === "forbidden") return { kind: "forbidden", ...running };
-  for (let waited = 0; isSameProcess(server, lookAtProcess(pid)); waited += POLL_INTERVAL) {
+  const server = findRunning(places);
+  if (server === undefined) return { kind: "not-running", paths: places.map((place) => place.path) };
+  const { pid, path } = server;
+  if (sendSignal(server, "SIGTERM") === "forbidden") return { kind: "forbidden", pid, path };
+  for (let waited = 0; isStillRunning(server); waited += POLL_INTERVAL) {
     if (waited >= patience) return { kind: "draining", pid, patience };
     await setTimeout(POLL_INTERVAL);
   }
@@ -45,7 +42,7 @@ export function describeStop(outcome: StopOutcome): StopReport {
     case "stopped":
       return { message: `stopped (PID ${outcome.pid})`, exitStatus: 0 };
     case "not-running":
-      return { message: `not running: no live process in PID file ${outcome.paths.join(" or ")}`, exitStatus: 1 };
+      return { message: describeAbsence(outcome.paths), exitStatus: 1 };
     case "forbidden": {
       const { pid, path } = outcome;
       return { message: `may not stop PID ${pid} (PID file ${path}): it belongs to another user`, exitStatus: 1 };
@@ -57,27 +54,4 @@ export function describeStop(outcome: StopOutcome): StopReport {
     default:
       return unreachable(outcome);
   }
-}
-
-function findRunning(places: readonly PidFilePlace[]): { pid: number; path: AbsolutePath } | undefined {
-  for (const { path } of places) {
-    const pid = findHolder(readPidFile(path));
-    if (pid !== undefined) return { pid, path };
-  }
-  return undefined;
-}
-
-function terminate(pid: number): "sent" | "forbidden" {
-  try {
-    process.kill(pid, "SIGTERM");
-    return "sent";
-  } catch (error) {
-    // ESRCH: it went by itself just now, which is what was wanted.
-    return errorCode(error) === "EPERM" ? "forbidden" : "sent";
-  }
-}
-
-function isSameProcess(before: ProcessLook, now: ProcessLook): boolean {
-  if (before.kind === "gone" || now.kind === "gone") return false;
-  return before.identity?.startTicks === now.identity?.startTicks;
 }

@@ -5,16 +5,14 @@ import { randomBytes } from "node:crypto";
 import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { type Clock, systemClock } from "../base/clock.ts";
-import { errorCode } from "../base/errors.ts";
 import { EventLoopTurn, type Turn } from "../base/turn.ts";
 import { type Milliseconds, seconds } from "../base/units.ts";
-import type { ListenAddress } from "../config/listen-address.ts";
 import type { Settings } from "../config/settings.ts";
 import { BufferPool } from "../net/buffer-pool.ts";
-import type { ConnectionContext, ConnectionLimits } from "../net/connection-context.ts";
+import type { ConnectionContext, ConnectionLimits, ServingPhase } from "../net/connection-context.ts";
 import { Connections } from "../net/connections.ts";
-import { type Endpoint, endpointsFor } from "../net/endpoint.ts";
-import { Listener } from "../net/listener.ts";
+import type { Endpoint } from "../net/endpoint.ts";
+import { Listener, type ListenSocket } from "../net/listener.ts";
 import type { AccessLog } from "../observe/access-log.ts";
 import type { Events } from "../observe/log.ts";
 import { chooseLineFormat } from "../observe/log-format.ts";
@@ -25,10 +23,9 @@ import { PageBudget } from "../site/page-budget.ts";
 import { RefusalReport } from "../site/refusal-report.ts";
 import { createService } from "../site/serve.ts";
 import { prepareUploads } from "../site/upload.ts";
-import type { PoolState } from "../tasks/pool-status.ts";
 import { ThreadPool } from "../tasks/task-pool.ts";
-import type { TaskPool } from "../tasks/task-types.ts";
 import { buildSites } from "./build-sites.ts";
+import type { DrainMode, WorkerReport } from "./worker-message.ts";
 
 export interface WorkerLogs {
   readonly access: AccessLog;
@@ -41,10 +38,13 @@ export type DrainOutcome = { readonly kind: "finished" } | { readonly kind: "cut
 export interface Worker {
   /** What is really bound, in the order of the settings. */
   readonly endpoints: readonly Endpoint[];
-  /** How busy its threads are now. */
-  readonly poolState: PoolState;
-  /** Stops accepting, finishes what is under way, and cuts what is left after `grace`. */
-  drain(grace: Milliseconds): Promise<DrainOutcome>;
+  /** How busy it is now. */
+  report(): WorkerReport;
+  /**
+   * Stops accepting, finishes what is under way, and cuts what is left after `grace`, if there is one. While it hands over
+   * it may be told to stop; every call resolves with the same.
+   */
+  drain(mode: DrainMode, grace: Milliseconds | undefined): Promise<DrainOutcome>;
   /** Ends a `drain` that is under way, at once. */
   cut(): void;
 }
@@ -54,62 +54,98 @@ const HANDLER_PATIENCE_MS = 1000;
 
 const THREAD_MAIN = fileURLToPath(new URL("../thread-main.js", import.meta.url));
 
-/** @throws StartupError when a document root cannot be served or an endpoint not be bound; nothing is left open then */
-export async function startWorker(settings: Settings, logs: WorkerLogs): Promise<Worker> {
-  let isDraining = false;
+/**
+ * The threads for tasks, of which there is none as long as there is no task.
+ *
+ * @param isEnclosed  the process is about to lose sight of its own program: all threads start now, and keep all they need
+ * @param onLostThread  one of those has died, and cannot be replaced
+ */
+export async function openTaskThreads(
+  { server: { workers, queue } }: Settings,
+  events: Events,
+  isEnclosed = false,
+  onLostThread: () => void = () => undefined,
+): Promise<ThreadPool> {
+  const pool = new ThreadPool({
+    workers,
+    queue,
+    filename: THREAD_MAIN,
+    events,
+    ...(isEnclosed ? { keepAll: { onLost: onLostThread } } : {}),
+  });
+  if (isEnclosed) await pool.startAll();
+  return pool;
+}
+
+/**
+ * Builds the sites and begins to accept.
+ *
+ * @param pool  is the worker's from now on
+ * @throws StartupError when a document root cannot be served or a socket not be listened on; nothing is left open then
+ */
+export async function startWorker(
+  settings: Settings,
+  logs: WorkerLogs,
+  sockets: readonly ListenSocket[],
+  pool: ThreadPool,
+): Promise<Worker> {
+  let phase: ServingPhase = "serving";
   const turn = new EventLoopTurn();
   const sites = buildSites(settings, turn);
   await prepareUploads(sites, (text) => logs.events.warn(text));
-  const pool = openPool(settings, logs);
   const connections = new Connections(
     {
       ...connectionParts(settings, logs, pool, sites, turn),
-      isDraining: () => isDraining,
+      phase: () => phase,
     },
     settings.server,
   );
-  const listeners = await openListeners(settings, connections).catch((error: unknown) => {
+  const listeners = await openListeners(sockets, settings.server.backlog, connections).catch((error: unknown) => {
     connections.close();
     throw error;
   });
-  let cutNow = (): void => undefined;
+  const patience = new AbortController();
+  let outcome: Promise<DrainOutcome> | undefined;
+
+  const finish = async (ended: Promise<void>): Promise<DrainOutcome> => {
+    await Promise.race([ended, aborted(patience.signal)]);
+    const cut = connections.busyCount;
+    connections.destroyAll();
+    // Handlers and tasks end now too, but one that a dead file system holds must not hold the server as well.
+    await Promise.race([Promise.all([ended, pool.close()]), setTimeout(HANDLER_PATIENCE_MS)]);
+    connections.close();
+    return cut === 0 ? { kind: "finished" } : { kind: "cut", cut };
+  };
 
   return {
     endpoints: listeners.map(({ endpoint }) => endpoint),
-    get poolState() {
-      return pool.state;
-    },
-    cut: () => cutNow(),
-    async drain(grace) {
-      isDraining = true;
-      for (const listener of listeners) listener.close();
-      const patience = new AbortController();
-      cutNow = () => patience.abort();
+    report: () => ({ pool: pool.state, connections: connections.count }),
+    cut: () => patience.abort(),
+    drain(mode, grace) {
+      if (phase === "serving") for (const listener of listeners) listener.close();
+      if (phase !== "stopping") phase = mode;
+      if (grace !== undefined) void setTimeout(grace, undefined, { ref: false }).then(() => patience.abort());
       const ended = connections.drain();
-      await Promise.race([ended, setTimeout(grace, undefined, { signal: patience.signal }).catch(() => undefined)]);
-      patience.abort();
-      const cut = connections.busyCount;
-      connections.destroyAll();
-      // Handlers and tasks end now too, but one that a dead file system holds must not hold the server as well.
-      await Promise.race([Promise.all([ended, pool.close()]), setTimeout(HANDLER_PATIENCE_MS)]);
-      connections.close();
-      return cut === 0 ? { kind: "finished" } : { kind: "cut", cut };
+      outcome ??= finish(ended);
+      return outcome;
     },
   };
 }
 
-/** Without a thread, as long as there is no task. */
-function openPool({ server: { workers, queue } }: Settings, { events }: WorkerLogs): ThreadPool {
-  return new ThreadPool({ workers, queue, filename: THREAD_MAIN, events });
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
 }
 
 function connectionParts(
   settings: Settings,
   logs: WorkerLogs,
-  pool: TaskPool,
+  pool: ThreadPool,
   sites: Sites,
   turn: Turn,
-): Omit<ConnectionContext, "isDraining"> {
+): Omit<ConnectionContext, "phase"> {
   const clock = systemClock;
   return {
     service: buildService(settings, logs, pool, sites, turn, clock),
@@ -124,7 +160,7 @@ function connectionParts(
 function buildService(
   settings: Settings,
   { access, events }: WorkerLogs,
-  pool: TaskPool,
+  pool: ThreadPool,
   sites: Sites,
   turn: Turn,
   clock: Clock,
@@ -169,42 +205,19 @@ function connectionLimits({ server }: Settings): ConnectionLimits {
   };
 }
 
-/** With port 0 the first socket takes a free port, and the others the same one. */
-async function openListeners(settings: Settings, connections: Connections): Promise<readonly Listener[]> {
-  const { address: addresses, backlog } = settings.server;
+async function openListeners(
+  sockets: readonly ListenSocket[],
+  backlog: number,
+  connections: Connections,
+): Promise<readonly Listener[]> {
   const listeners: Listener[] = [];
-  let port: number = settings.server.port;
   try {
-    for (const address of addresses) {
-      for (const wanted of endpointsFor(address, port)) {
-        // The port may have been chosen since the list was made.
-        const endpoint = wanted.kind === "tcp" ? { ...wanted, port } : wanted;
-        const listener = await openListener(endpoint, backlog, connections, address);
-        if (listener === undefined) continue;
-        listeners.push(listener);
-        if (listener.endpoint.kind === "tcp") port = listener.endpoint.port;
-      }
+    for (const socket of sockets) {
+      listeners.push(await Listener.open(socket, backlog, (accepted) => connections.accept(accepted)));
     }
   } catch (error) {
     for (const listener of listeners) listener.close();
     throw error;
   }
   return listeners;
-}
-
-/** @returns undefined for the half of `*` whose address family this machine does not have */
-async function openListener(
-  endpoint: Endpoint,
-  backlog: number,
-  connections: Connections,
-  address: ListenAddress,
-): Promise<Listener | undefined> {
-  try {
-    return await Listener.open(endpoint, backlog, (socket) => connections.accept(socket));
-  } catch (error) {
-    const isMissingFamily =
-      error instanceof Error && ["EAFNOSUPPORT", "EADDRNOTAVAIL"].includes(errorCode(error.cause) ?? "");
-    if (address.kind === "every" && isMissingFamily) return undefined;
-    throw error;
-  }
 }

@@ -124,8 +124,10 @@ function isExactPath(path: string): boolean {
 export function probeDescriptorPaths(): DescriptorPaths {
   let descriptor: number | undefined;
   try {
-    descriptor = openSync("/", constants.O_RDONLY | constants.O_DIRECTORY);
-    return readlinkSync(`/proc/self/fd/${descriptor}`) === "/" ? "proc" : "realpath";
+    // A directory that even a sandbox leaves open: a process may look at itself.
+    descriptor = openSync("/proc/self", constants.O_RDONLY | constants.O_DIRECTORY);
+    const path = readlinkSync(`/proc/self/fd/${descriptor}`);
+    return path === realpathSync.native("/proc/self") ? "proc" : "realpath";
   } catch {
     return "realpath";
   } finally {

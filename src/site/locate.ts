@@ -148,6 +148,7 @@ function listDirectory(
   const form = preferredForm(head.fields.get("accept"), ["text/html", "application/json"]);
   const input = {
     directory: directory.path,
+    isRealPath: directory.isRealPath,
     root: realRoot,
     segments: path.segments,
     query: head.query,

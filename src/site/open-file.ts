@@ -52,8 +52,13 @@ export interface OpenedDirectory {
   readonly kind: "directory";
   /** The caller's to close. */
   readonly descriptor: number;
-  /** Leads to this very directory, whatever becomes of its name, for as long as `descriptor` is open. */
+  /**
+   * Leads to this very directory, whatever becomes of its name, for as long as `descriptor` is open; without /proc, where it
+   * was a moment ago.
+   */
   readonly path: AbsolutePath;
+  /** Whether `path` is a real path that may be served: with any link followed on the way, one is elsewhere. */
+  readonly isRealPath: boolean;
 }
 
 export type Unopened =
@@ -154,18 +159,32 @@ function lookAgainWhenMoved<R>(
   symlinks: SymlinkRule,
   look: (lookup: Lookup) => R | Unopened | Moved,
 ): R | Unopened {
+  let lookup: Lookup | undefined;
   try {
     const realRoot = root.realPath();
     if (realRoot === undefined) return explainMissingRoot(root);
     const relativePath = segments.join("/");
-    const lookup = { realRoot, relativePath, path: pathBelow(realRoot, relativePath), symlinks, root };
+    lookup = { realRoot, relativePath, path: pathBelow(realRoot, relativePath), symlinks, root };
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
       const result = look(lookup);
       if (!isMoved(result)) return result;
     }
     return NOT_FOUND;
   } catch (error) {
-    return explainFileError(error, symlinks);
+    const explained = explainFileError(error, symlinks);
+    // A sandbox closes all that is outside, so a link that leads there cannot even be opened.
+    return explained === NO_PERMISSION && leadsOutside(lookup) ? SYMLINK_ESCAPE : explained;
+  }
+}
+
+/** By its name alone, which proves nothing: this only chooses between two refusals. */
+function leadsOutside(lookup: Lookup | undefined): boolean {
+  if (lookup === undefined || lookup.symlinks === "anywhere") return false;
+  const { symlinks, realRoot, path } = lookup;
+  try {
+    return !isAllowedPlace(symlinks, realRoot, path, realpathSync.native(path));
+  } catch {
+    return false;
   }
 }
 
@@ -191,8 +210,10 @@ function openNamedDirectory(lookup: Lookup): OpenedDirectory | Unopened | Moved 
   return keepIfOpened(openSync(lookup.path, OPEN_FLAGS | constants.O_DIRECTORY), (descriptor) => {
     const place = findPlace(lookup, descriptor, fstatSync(descriptor, { bigint: true }));
     if (typeof place !== "string") return place;
-    const path = lookup.root.descriptorPaths === "proc" ? absolutePath(`/proc/self/fd/${descriptor}`) : place;
-    return { kind: "directory", descriptor, path };
+    if (lookup.root.descriptorPaths === "proc") {
+      return { kind: "directory", descriptor, path: absolutePath(`/proc/self/fd/${descriptor}`), isRealPath: false };
+    }
+    return { kind: "directory", descriptor, path: place, isRealPath: lookup.symlinks !== "anywhere" };
   });
 }
 

@@ -42,6 +42,4 @@ export interface SiteRules {
   readonly errorPages: ReadonlyMap<number, string>;
   /** Hosts that are answered, without port; empty for all. */
   readonly hosts: readonly string[];
-  /** The options that this very site was given, by key; not those it inherits or that are built in. */
-  readonly setBy?: ReadonlyMap<string, string>;
 }

@@ -2,8 +2,8 @@
  * The directory in which a site stores its uploads: made where it is missing, cleared of what a crash left behind, and
  * bounded by `upload-quota`.
  *
- * A directory that somebody configured is made at start, so that the operator hears of it there if that cannot be done.
- * The one that is only built in is made by the first upload: to serve a directory is no reason to write into it.
+ * Those that the settings name are there already (process/upload-directories.ts). One of a host that is a directory is
+ * made by its first upload, and so is one that was removed, as far as a sandbox allows it.
  * A symbolic link in its path is the operator's choice and is followed; uploads are stored where it really leads.
  */
 import { lstat, mkdir, open, opendir, readdir, realpath, statfs, unlink } from "node:fs/promises";
@@ -38,11 +38,6 @@ export class UploadStore {
   constructor(site: Site) {
     this.#site = site;
     this.#quota = new UploadQuota(site.rules.uploadQuota, () => this.#measure());
-  }
-
-  /** To be called before the first request: makes the directory where somebody wants it. @throws what the system says */
-  async prepare(): Promise<void> {
-    if (this.#isConfigured()) await this.#openDirectory();
   }
 
   /** To be called before the first request: removes what processes that are gone have left. @throws what the system says */
@@ -83,11 +78,6 @@ export class UploadStore {
       .split("/")
       .filter((part) => part !== "");
     return formatSitePath({ segments: [...names, name], directory: false });
-  }
-
-  #isConfigured(): boolean {
-    const { setBy } = this.#site.rules;
-    return setBy?.has("upload") === true || setBy?.has("upload-dir") === true;
   }
 
   /** Its real path, after it was made where it was missing; undefined without a document root. */

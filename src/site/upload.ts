@@ -59,10 +59,7 @@ export function takesUploads({ upload }: SiteRules, path: string): boolean {
 }
 
 /**
- * Makes the upload directories that somebody configured, and clears all there are of what a crash left behind. To be called
- * before the first request.
- *
- * Hosts that are there because a directory is are only cleared: that directory may be no host at all.
+ * Clears the upload directories of what a crash left behind. To be called before the first request.
  *
  * @param report  is told in one line of each directory that cannot be used; the server can do its other work without
  */
@@ -73,9 +70,7 @@ export async function prepareUploads(sites: Sites, report: (text: string) => voi
   for (const site of [...configured, ...found]) {
     if (site?.rules.upload === undefined) continue;
     try {
-      const store = storeOf(site);
-      if (configured.includes(site)) await store.prepare();
-      await store.clearLitter(systemClock.wall());
+      await storeOf(site).clearLitter(systemClock.wall());
     } catch (error) {
       if (storageFailureOf(error) === undefined) throw error;
       report(`uploads of ${site.name} cannot be stored: ${String(error)}`);

@@ -1,5 +1,5 @@
 /**
- * The task "list-directory": reads a directory and renders its index. The only file of the index that touches the disk.
+ * The task "list-directory": reads a directory and renders its index.
  *
  * Shown are regular files and directories, and links that lead to one where the policy lets links be followed. Names
  * are read as bytes, because a file system does not promise UTF-8.
@@ -10,79 +10,71 @@
  * An entry may change while it is looked at. The worst that comes of it is a line about something that is gone: what a
  * link leads to is proven again when it is opened.
  */
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  lstatSync,
-  opendirSync,
-  openSync,
-  readSync,
-  realpathSync,
-  type Stats,
-  statSync,
-} from "node:fs";
-import type { AbsolutePath } from "../base/absolute-path.ts";
+import { realpathSync } from "node:fs";
+import { type AbsolutePath, absolutePath } from "../base/absolute-path.ts";
 import { errorCode } from "../base/errors.ts";
 import { bytes, unixMilliseconds } from "../base/units.ts";
 import { isTemporaryName } from "../base/upload-name.ts";
 import { extensionOf } from "../http/media-type.ts";
-import {
-  type Listing,
-  type ListingEntry,
-  type ListingSort,
-  makeEntry,
-  parseListingQuery,
-  type Readme,
-  sortEntries,
-} from "./listing.ts";
+import { type Listing, type ListingEntry, makeEntry, parseListingQuery, type Readme, sortEntries } from "./listing.ts";
 import { LISTING_CSP } from "./listing-assets.ts";
 import { LISTING_JSON_TYPE, renderListingJson } from "./listing-json.ts";
 import { LISTING_PAGE_TYPE, renderListingPage } from "./listing-page.ts";
+import {
+  type DirectoryOpener,
+  type EntryFacts,
+  lookThrough,
+  type OpenDirectory,
+  openDirectoryByName,
+} from "./open-directory.ts";
 import type { ListDirectoryFailure, ListDirectoryInput, ListDirectoryOutput } from "./task-types.ts";
 
-/** How many names are read from the directory with one call. */
-const NAMES_A_READ = 256;
 const MAX_README_BYTES = 64 * 1024;
 const README_NAME = /^readme(?:\.txt|\.md)?$/i;
 const README_NAMES = ["readme.txt", "readme.md", "readme"];
-// O_NONBLOCK: a FIFO put in the file's place must not hold a thread until somebody writes to it.
-const README_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 const ASCII = /^[\x00-\x7f]*$/;
 
 /**
+ * @param openExactly  opens a directory by its real path and follows no link on the way; without it, and for a directory that
+ *                     is not named by its real path, the name is looked up again and again
  * @returns the page, whose bytes own their memory and so can go to another thread; or why the directory itself could
  *          not be read
  * @throws what no client and no ordinary state of a disk explains, such as EIO
  */
-export function listDirectory(input: ListDirectoryInput): ListDirectoryOutput {
-  const sort = parseListingQuery(input.query);
-  let names: Names;
+export function listDirectory(input: ListDirectoryInput, openExactly?: DirectoryOpener): ListDirectoryOutput {
+  const open = (input.isRealPath ? openExactly : undefined) ?? openDirectoryByName;
   try {
-    names = readNames(input);
+    const directory = open(input.directory);
+    try {
+      return renderPage(input, makeListing(input, directory));
+    } finally {
+      directory.close();
+    }
   } catch (error) {
     const reason = failureOf(error);
     if (reason === undefined) throw error;
     return { kind: "failed", reason };
   }
-  const listing = makeListing(input, names, sort);
+}
+
+function renderPage({ form }: ListDirectoryInput, listing: Listing): ListDirectoryOutput {
   const [mediaType, pieces] =
-    input.form === "json"
-      ? [LISTING_JSON_TYPE, renderListingJson(listing)]
-      : [LISTING_PAGE_TYPE, renderListingPage(listing)];
+    form === "json" ? [LISTING_JSON_TYPE, renderListingJson(listing)] : [LISTING_PAGE_TYPE, renderListingPage(listing)];
   return { kind: "page", mediaType, bytes: encodePieces(pieces), securityPolicy: LISTING_CSP };
 }
 
-function makeListing(input: ListDirectoryInput, names: Names, sort: ListingSort): Listing {
-  const entries = sortEntries(examineAll(input, names.shown), sort);
+function makeListing(input: ListDirectoryInput, directory: OpenDirectory): Listing {
+  const names = readNames(directory, input.dotfiles);
+  const sort = parseListingQuery(input.query);
+  const entries = sortEntries(examineAll(input, directory, names.shown), sort);
   return {
     segments: input.segments,
     siteName: input.siteName ?? "Home",
     sort,
     entries,
     notShown: names.notShown,
-    readme: input.form === "html" ? readReadme(input.directory, entries) : undefined,
+    readme: input.form === "html" ? readReadme(directory, entries) : undefined,
   };
 }
 
@@ -91,22 +83,15 @@ interface Names {
   readonly notShown: number;
 }
 
-function readNames({ directory, dotfiles }: ListDirectoryInput): Names {
+function readNames(directory: OpenDirectory, dotfiles: boolean): Names {
   const shown: string[] = [];
   let notShown = 0;
-  // Latin-1 is the encoding in which every byte is a character, so nothing is lost before it is decoded.
-  const opened = opendirSync(directory, { encoding: "latin1", bufferSize: NAMES_A_READ });
-  try {
-    for (let next = opened.readSync(); next !== null; next = opened.readSync()) {
-      const octets = next.name;
-      if (octets.startsWith(".") && (!dotfiles || isTemporaryName(octets))) continue;
-      const name = decodeName(octets);
-      // A backslash is refused in a request's path, so no link could lead to this name.
-      if (name === undefined || name.includes("\\")) notShown++;
-      else shown.push(name);
-    }
-  } finally {
-    opened.closeSync();
+  for (const octets of directory.names()) {
+    if (octets.startsWith(".") && (!dotfiles || isTemporaryName(octets))) continue;
+    const name = decodeName(octets);
+    // A backslash is refused in a request's path, so no link could lead to this name.
+    if (name === undefined || name.includes("\\")) notShown++;
+    else shown.push(name);
   }
   return { shown, notShown };
 }
@@ -121,42 +106,42 @@ function decodeName(octets: string): string | undefined {
   }
 }
 
-function examineAll(input: ListDirectoryInput, names: readonly string[]): ListingEntry[] {
+function examineAll(input: ListDirectoryInput, directory: OpenDirectory, names: readonly string[]): ListingEntry[] {
   const entries: ListingEntry[] = [];
   for (const name of names) {
-    const entry = examine(input, name);
+    const entry = examine(input, directory, name);
     if (entry !== undefined) entries.push(entry);
   }
   return entries;
 }
 
 /** Undefined for what is not to be shown, and for what has gone or cannot be looked at. */
-function examine(input: ListDirectoryInput, name: string): ListingEntry | undefined {
-  let facts: Stats | undefined;
+function examine(input: ListDirectoryInput, directory: OpenDirectory, name: string): ListingEntry | undefined {
+  let facts: EntryFacts | undefined;
   try {
-    const path = pathOf(input.directory, name);
-    facts = lstatSync(path);
-    if (facts.isSymbolicLink()) facts = followLink(input, path);
+    facts = directory.look(name);
+    if (facts.kind === "link") facts = followLink(input, directory, name);
   } catch (error) {
     if (errorCode(error) === undefined) throw error;
     return undefined;
   }
   if (facts === undefined) return undefined;
-  const modified = unixMilliseconds(Math.floor(facts.mtimeMs));
-  if (facts.isDirectory()) return makeEntry(name, "directory", bytes(0), modified);
-  if (facts.isFile() && isAllowedType(name, input.types)) return makeEntry(name, "file", bytes(facts.size), modified);
-  return undefined;
+  const modified = unixMilliseconds(Math.floor(facts.modified));
+  if (facts.kind === "directory") return makeEntry(name, "directory", bytes(0), modified);
+  const isShown = facts.kind === "file" && isAllowedType(name, input.types);
+  return isShown ? makeEntry(name, "file", bytes(facts.size), modified) : undefined;
 }
 
-function followLink({ symlinks, root }: ListDirectoryInput, path: string): Stats | undefined {
-  switch (symlinks) {
+function followLink(input: ListDirectoryInput, directory: OpenDirectory, name: string): EntryFacts | undefined {
+  const path = `${input.directory}/${name}`;
+  switch (input.symlinks) {
     case "never":
       return undefined;
     case "anywhere":
-      return statSync(path);
+      return lookThrough(path);
     case "inside": {
-      const target = realpathSync.native(path);
-      return isInside(root, target) ? lstatSync(target) : undefined;
+      const target = absolutePath(realpathSync.native(path));
+      return isInside(input.root, target) ? directory.lookAt(target) : undefined;
     }
   }
 }
@@ -170,7 +155,7 @@ function isAllowedType(name: string, types: readonly string[]): boolean {
 }
 
 /** The first README that is a plain file and text; one that is a link is left to its own line in the table. */
-function readReadme(directory: AbsolutePath, entries: readonly ListingEntry[]): Readme | undefined {
+function readReadme(directory: OpenDirectory, entries: readonly ListingEntry[]): Readme | undefined {
   const candidates = entries.filter(({ kind, name }) => kind === "file" && README_NAME.test(name));
   for (const wanted of README_NAMES) {
     const entry = candidates.find(({ name }) => name.toLowerCase() === wanted);
@@ -180,29 +165,20 @@ function readReadme(directory: AbsolutePath, entries: readonly ListingEntry[]): 
   return undefined;
 }
 
-function readText(directory: AbsolutePath, name: string): Readme | undefined {
-  let descriptor: number | undefined;
+function readText(directory: OpenDirectory, name: string): Readme | undefined {
+  let beginning: Uint8Array | undefined;
   try {
-    descriptor = openSync(pathOf(directory, name), README_FLAGS);
-    if (!fstatSync(descriptor).isFile()) return undefined;
     // One byte more than is shown, to know whether there is more.
-    const buffer = Buffer.alloc(MAX_README_BYTES + 1);
-    const length = readSync(descriptor, buffer, 0, buffer.length, 0);
-    const content = buffer.subarray(0, Math.min(length, MAX_README_BYTES));
-    if (content.includes(0)) return undefined;
-    const complete = length <= MAX_README_BYTES;
-    // `stream` leaves out a character that the cut went through.
-    return { name, text: new TextDecoder().decode(content, { stream: !complete }), complete };
+    beginning = directory.read(name, MAX_README_BYTES + 1);
   } catch (error) {
     if (errorCode(error) === undefined) throw error;
-    return undefined;
-  } finally {
-    if (descriptor !== undefined) closeSync(descriptor);
   }
-}
-
-function pathOf(directory: AbsolutePath, name: string): string {
-  return `${directory}/${name}`;
+  if (beginning === undefined) return undefined;
+  const content = beginning.subarray(0, MAX_README_BYTES);
+  if (content.includes(0)) return undefined;
+  const complete = content.length === beginning.length;
+  // `stream` leaves out a character that the cut went through.
+  return { name, text: new TextDecoder().decode(content, { stream: !complete }), complete };
 }
 
 function encodePieces(rendered: Iterable<string>): Uint8Array {

@@ -22,12 +22,18 @@ export interface ThreadPoolOptions {
   /** How long a thread stays without work. */
   readonly idleTime?: Milliseconds;
   readonly maxHeapMebibytes?: number;
+  /**
+   * All threads are there from `startAll` on and stay: for a process that will not be able to load its own program any more.
+   * `onLost` is told when one of them has died all the same.
+   */
+  readonly keepAll?: { readonly onLost: () => void };
 }
 
 /** What a thread is given. */
-export type TaskRequest = {
-  [N in TaskName]: { readonly name: N; readonly input: TaskTypes[N]["input"] };
-}[TaskName];
+export type TaskRequest =
+  | { [N in TaskName]: { readonly name: N; readonly input: TaskTypes[N]["input"] } }[TaskName]
+  /** To load what any task may need. */
+  | { readonly name: "load-all"; readonly input: undefined };
 
 /** What becomes of a task that waits: a thread is free, the pool closes, or its client has gone. */
 type Turn = "run" | "busy" | "cancelled";
@@ -40,7 +46,7 @@ const MAX_YOUNG_MEBIBYTES = 16;
 export class ThreadPool implements TaskPool {
   readonly #workers: number;
   readonly #queue: number;
-  readonly #threads: Piscina<{ name: TaskName; input: unknown }, unknown>;
+  readonly #threads: Piscina<{ name: TaskRequest["name"]; input: unknown }, unknown>;
   readonly #events: PoolEvents;
   readonly #saturation: SaturationReport;
   /** In the order of their coming. */
@@ -58,7 +64,7 @@ export class ThreadPool implements TaskPool {
     this.#threads = new Piscina({
       filename: options.filename,
       name: "run",
-      minThreads: 0,
+      minThreads: options.keepAll === undefined ? 0 : options.workers,
       maxThreads: options.workers,
       idleTimeout: options.idleTime ?? IDLE_TIME,
       maxQueue: Number.POSITIVE_INFINITY,
@@ -71,7 +77,17 @@ export class ThreadPool implements TaskPool {
       },
     });
     this.#threads.on("error", (fault: unknown) => this.#events.error("a thread for tasks has failed", fault));
-    this.#threads.on("workerDestroy", () => queueMicrotask(() => this.#giveUpWithoutThreads()));
+    this.#threads.on("workerDestroy", () => {
+      queueMicrotask(() => this.#giveUpWithoutThreads());
+      if (this.#closed === undefined) options.keepAll?.onLost();
+    });
+  }
+
+  /** Resolves when every thread has loaded all it will ever need; only with `keepAll`. @throws what a thread throws */
+  async startAll(): Promise<void> {
+    // A thread has one task at a time, so as many tasks at once reach every one.
+    const all = Array.from({ length: this.#workers }, () => this.#threads.run({ name: "load-all", input: undefined }));
+    await Promise.all(all);
   }
 
   get hasRoom(): boolean {

@@ -73,9 +73,11 @@ export type StoreJsonOutput =
 export interface ListDirectoryInput {
   /**
    * The directory, already proven to be inside the root: its real path, or `/proc/self/fd/N` of a descriptor that the
-   * caller keeps open until the task has ended. Nothing above it is looked at.
+   * caller keeps open until the task has ended. Where links may lead anywhere, it can be any path.
    */
   readonly directory: AbsolutePath;
+  /** Whether `directory` is a real path, which must be looked up without following any link that it holds by now. */
+  readonly isRealPath: boolean;
   /** Real path of the document root: where links must stay with `symlinks: "inside"`. */
   readonly root: AbsolutePath;
   /** The decoded names from the root to the directory, as in `SitePath.segments`. */

@@ -12,6 +12,11 @@ function faultsOf(...argv: string[]): readonly string[] {
   return parsed.kind === "faults" ? parsed.faults.map(formatFault) : [];
 }
 
+function helpText(): string {
+  const parsed = parse("--help");
+  return parsed.kind === "print" ? parsed.text : "";
+}
+
 const layers: [name: string, argv: string[], want: Record<string, string>][] = [
   ["nothing", [], {}],
   ["the command by name", ["serve", "--port", "80"], { port: "80" }],
@@ -61,6 +66,18 @@ test("parseArgv: absent flags leave nothing in the layer, so none can hide the f
   assert.deepEqual(parsed, { kind: "run", command: "stop", layer: new Map(), configFile: "x.conf" });
 });
 
+for (const command of ["serve", "stop", "reload", "status"] as const) {
+  test(`parseArgv: the command ${command}`, () => {
+    const parsed = parse("-q", command, "--pidfile", "x");
+    assert.deepEqual(parsed.kind === "run" && [parsed.command, [...parsed.layer.keys()]], [
+      command,
+      ["quiet", "pidfile"],
+    ]);
+    const [, help = ""] = new RegExp(`^  comanche \\[?${command}\\]? \\[options\\] +(.*)$`, "m").exec(helpText()) ?? [];
+    assert.notEqual(help, "");
+  });
+}
+
 for (const { key, option } of allOptions) {
   test(`parseArgv: the flag --${key} is there`, () => {
     const parsed = parse(option.kind.shape === "flag" ? `--${key}=no` : `--${key}=x`);
@@ -69,7 +86,7 @@ for (const { key, option } of allOptions) {
 }
 
 const unknown = "unknown option: comanche --help lists them all";
-const commands = "unknown command: expected serve, stop or completion";
+const commands = "unknown command: expected serve, stop, reload, status or completion";
 const faultCases: [name: string, argv: string[], want: string[]][] = [
   ["an unknown flag with a near one", ["--indexfile=x"], ["--indexfile: unknown option (did you mean --indexfiles?)"]],
   ["an unknown flag and its value", ["--prot", "80"], ["--prot: unknown option (did you mean --port?)"]],
@@ -130,9 +147,13 @@ test("parseArgv: completion prints a script, and answers what the script asks", 
   const script = parse("completion");
   assert.ok(script.kind === "print");
   assert.match(script.text, /comanche --get-yargs-completions/);
-  const answer = parse("--get-yargs-completions", "comanche", "--in");
-  assert.ok(answer.kind === "print");
-  assert.ok(answer.text.split("\n").includes("--indexfiles"));
+  const answersTo = (word: string): readonly string[] => {
+    const answer = parse("--get-yargs-completions", "comanche", word);
+    return answer.kind === "print" ? answer.text.split("\n") : [];
+  };
+  assert.ok(answersTo("--in").includes("--indexfiles"));
+  const commands = answersTo("").filter((word) => !word.startsWith("-"));
+  assert.deepEqual(commands.toSorted(), ["completion", "reload", "serve", "status", "stop"]);
 });
 
 test("parseArgv never throws, and never lets through what it does not know", () => {

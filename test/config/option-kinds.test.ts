@@ -4,12 +4,14 @@ import fc from "fast-check";
 import { absolutePath } from "../../src/base/absolute-path.ts";
 import { bytes, milliseconds } from "../../src/base/units.ts";
 import {
+  accountName,
   charsetName,
   choice,
   directoryName,
   duration,
   extension,
   fieldText,
+  fileMode,
   fileName,
   filePath,
   flag,
@@ -23,8 +25,10 @@ import {
   numberChoice,
   type OptionKind,
   optional,
+  orAuto,
   orEmpty,
   orNo,
+  rootFolder,
   size,
   tcpPort,
   urlPath,
@@ -72,6 +76,48 @@ table("tcpPort", tcpPort, [
   ["digits of another script", "８０", port],
   ["more digits than a number holds", "9".repeat(400), port],
   ["two lines", "80\n81", port],
+]);
+
+table("orAuto", orAuto(wholeNumber(1, 9)), [
+  ["the word", "auto", "auto"],
+  ["the word in any case", "Auto", "auto"],
+  ["a number", "9", 9],
+  ["a number out of bounds", "10", new Expected("a whole number from 1 to 9, or auto")],
+  ["another word", "all", new Expected("a whole number from 1 to 9, or auto")],
+]);
+
+const mode = new Expected("three octal digits, such as 660");
+table("fileMode", fileMode, [
+  ["three octal digits", "660", 0o660],
+  ["with the zero that C wants", "0660", 0o660],
+  ["nobody may", "000", 0],
+  ["a digit that is not octal", "668", mode],
+  ["two digits", "66", mode],
+  ["a bit that files have and sockets need not", "4755", mode],
+  ["letters", "rw-", mode],
+  ["nothing", "", mode],
+]);
+
+const account = new Expected("the name or the number of an account");
+table("accountName", accountName, [
+  ["a name", "www-data", "www-data"],
+  ["a name that systemd would take", "_comanche", "_comanche"],
+  ["a name of another domain", "ann@example.org", "ann@example.org"],
+  ["a machine's account", "host$", "host$"],
+  ["a number", "1000", "1000"],
+  ["a blank inside", "www data", account],
+  ["a name that begins with a dash", "-u", account],
+  ["a negative number", "-1", account],
+  ["a path", "/etc/passwd", account],
+  ["nothing", "", account],
+]);
+
+table("rootFolder", rootFolder, [
+  ["an absolute path", "/jail", "/jail"],
+  ["a relative path", "jail/", "/srv/base/jail"],
+  ["the root that everybody has is none", "/", undefined],
+  ["by another name too", "/jail/..", undefined],
+  ["nothing", "", undefined],
 ]);
 
 table("wholeNumber", wholeNumber(1, 9), [
@@ -279,6 +325,10 @@ test("no kind throws, whatever the text", () => {
     extension,
     fileName,
     listOf(listenAddress),
+    orAuto(tcpPort),
+    fileMode,
+    accountName,
+    rootFolder,
   ];
   fc.assert(
     fc.property(fc.string({ unit: "binary" }), fc.constantFrom(...kinds), (text, kind) => {

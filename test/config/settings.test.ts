@@ -88,6 +88,46 @@ for (const [name, text, want] of docbases) {
   });
 }
 
+const inChroot = "chroot = /jail\nuser = www-data\n";
+const insides: [name: string, text: string, flags: Record<string, string>, want: string][] = [
+  ["the default is /htdocs in it", "", {}, "/htdocs"],
+  ["a relative path of the file counts from its root", "docbase = www/a", {}, "/www/a"],
+  ["a relative path of a flag does too", "", { docbase: "www" }, "/www"],
+  ["an absolute path stays as it is", "docbase = /srv/www", {}, "/srv/www"],
+  ["a path that climbs ends at its root", "docbase = ../../www", {}, "/www"],
+];
+for (const [name, text, flags, want] of insides) {
+  test(`docbase with chroot: ${name}`, () => {
+    assert.equal(settings(`[main]\n${inChroot}${text}`, flags).main.docbase, want);
+  });
+}
+
+test("docbase with chroot: it does not matter whether chroot comes from a flag or from the file", () => {
+  const flags = { chroot: "jail", user: "www-data" };
+  const built = settings("[main]\ndocbase = www", flags);
+  assert.deepEqual([built.server.chroot, built.main.docbase], ["/home/me/jail", "/www"]);
+});
+
+test("docbase with chroot: that of a virtual host is inside too, its own, by its name, and the main server's", () => {
+  const text = `[main]\n${inChroot}docbase = www\n[Virtual host a]\ndocbase = sites/a\n[Virtual host b]`;
+  const docbases = (flags: Record<string, string>) =>
+    [...settings(text, flags).virtualHosts.values()].map((site) => site.docbase);
+  assert.deepEqual(docbases({}), ["/sites/a", "/www"]);
+  assert.deepEqual(docbases({ virthost: "yes" }), ["/sites/a", "/www/b"]);
+});
+
+test("with chroot what is opened before it stays a path outside", () => {
+  const text = `[main]\n${inChroot}logfile = log\nerrorlog = err\npidfile = pid\nupload-dir = /up\naddress = unix:/run/x`;
+  const { server, main } = settings(text);
+  assert.deepEqual([server.logfile, server.errorlog, server.pidfile], ["/home/me/log", "/home/me/err", "/home/me/pid"]);
+  assert.deepEqual([server.address, main.uploadDir], [[{ kind: "unix", path: "/run/x" }], "/up"]);
+});
+
+test("a chroot of / is none", () => {
+  const built = settings("[main]\nchroot = /\ndocbase = www");
+  assert.deepEqual([built.server.chroot, built.main.docbase], [undefined, "/home/me/www"]);
+});
+
 test("error pages: the built-in default, more of them, and taken away again", () => {
   const built = settings("[main]\nerror-403 = /no.html\n[Virtual host a]\nerror-404 =\nerror-500 = /broken.html");
   assert.deepEqual(
@@ -118,6 +158,7 @@ test("media types: extensions in lower case and without dot, the same for every 
   assert.equal(built.virtualHosts.get("a")?.mimeTypes, built.main.mimeTypes);
 });
 
+const NEEDS_USER = "expected user to be set too, and not to root, who can leave a chroot";
 const faultCases: [name: string, text: string, want: string[]][] = [
   [
     "an unknown key",
@@ -257,6 +298,46 @@ const faultCases: [name: string, text: string, want: string[]][] = [
     "[main]\naddress = *, ::1",
     ["test.conf:2: [main] address = *, ::1: * is every address: expected no other beside it but unix:/path"],
   ],
+  ["a chroot without user", "[main]\nchroot = /jail", [`test.conf:2: [main] chroot = /jail: ${NEEDS_USER}`]],
+  [
+    "a chroot with the user that can leave it",
+    "[main]\nchroot = /jail\nuser = root",
+    [`test.conf:2: [main] chroot = /jail: ${NEEDS_USER}`],
+  ],
+  [
+    "a chroot with the number of that user",
+    "[main]\nuser = 0\nchroot = /jail",
+    [`test.conf:3: [main] chroot = /jail: ${NEEDS_USER}`],
+  ],
+  [
+    "a chroot whose user is a fault already",
+    "[main]\nchroot = /jail\nuser = a b",
+    ["test.conf:3: [main] user = a b: expected the name or the number of an account, or nothing"],
+  ],
+  [
+    "more processes than threads",
+    "[main]\nworkers = 2\nprocesses = 3",
+    [
+      "test.conf:3: [main] processes = 3: processes (3) is more than workers (2): each process needs a thread of its own",
+    ],
+  ],
+  [
+    "more processes than connections",
+    "[main]\nmax-connections = 2\nprocesses = 3",
+    [
+      "test.conf:3: [main] processes = 3: processes (3) is more than max-connections (2): each process needs a connection to answer",
+    ],
+  ],
+  [
+    "a facility without syslog",
+    "[main]\nsyslog-facility = local0",
+    ["test.conf:2: [main] syslog-facility = local0: has no effect without syslog: expected syslog = yes"],
+  ],
+  [
+    "the mode of a socket that there is not",
+    "[main]\nsocket-mode = 660\naddress = 127.0.0.1",
+    ["test.conf:2: [main] socket-mode = 660: has no effect without a Unix socket: expected address = unix:/path"],
+  ],
   [
     "no contradiction is told of a value that is a fault",
     "[main]\ncache-file = 2m\ncache-size = one",
@@ -278,6 +359,14 @@ const sound: [name: string, text: string][] = [
   ["no cache at all", "[main]\ncache-size = 0"],
   ["a cache of one file", "[main]\ncache-size = 1m"],
   ["every address and a Unix socket", "[main]\naddress = *, unix:/run/x"],
+  ["a chroot with a user", "[main]\nchroot = /jail\nuser = www-data"],
+  ["a group without a user", "[main]\ngroup = www-data"],
+  ["a process for each thread", "[main]\nprocesses = 10"],
+  ["few threads, and processes left to the server", "[main]\nworkers = 1\nprocesses = auto"],
+  ["a facility with syslog", "[main]\nsyslog = yes\nsyslog-facility = local0"],
+  ["the default facility written down", "[main]\nsyslog-facility = daemon"],
+  ["a mode for a Unix socket", "[main]\nsocket-mode = 660\naddress = ::1, unix:/run/x"],
+  ["the default mode written down", "[main]\nsocket-mode = 0666"],
 ];
 for (const [name, text] of sound) test(`no contradiction: ${name}`, () => assert.deepEqual(faults(text), []));
 

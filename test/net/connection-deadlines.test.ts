@@ -242,9 +242,9 @@ test("deadlines: lingering ends early for a client that sends without end", asyn
 test("deadlines: lingering is cut short when the server stops, whether it began before or after", async () => {
   for (const stopsBefore of [true, false]) {
     const rig = new ConnectionRig(echoPath);
-    rig.isDraining = stopsBefore;
+    rig.phase = stopsBefore ? "stopping" : "serving";
     await rig.exchange("x\r\n\r\n");
-    rig.isDraining = true;
+    rig.phase = "stopping";
     rig.connection.drain();
     await rig.pass(999);
     assert.equal(rig.transport.isClosed, false);

@@ -43,7 +43,7 @@ const halfClose: Act = async (rig) => {
   await rig.pass(0);
 };
 const drain: Act = async (rig) => {
-  rig.isDraining = true;
+  rig.phase = "stopping";
   rig.connection.drain();
 };
 

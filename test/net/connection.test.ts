@@ -265,7 +265,7 @@ for (const [name, request, connection] of unmemoed) {
 test("Connection: draining closes an idle connection at once", async () => {
   const rig = new ConnectionRig(echoPath);
   await rig.exchange(get("/"));
-  rig.isDraining = true;
+  rig.phase = "stopping";
   rig.connection.drain();
   assert.equal(rig.transport.hasEnded, true);
 });
@@ -277,7 +277,7 @@ test("Connection: draining lets a request be answered, and says that it is the l
     await echoPath(request, writer);
   });
   rig.transport.send(get("/"));
-  rig.isDraining = true;
+  rig.phase = "stopping";
   rig.connection.drain();
   assert.equal(rig.connection.isBusy, true);
   assert.equal(rig.transport.hasEnded, false);
@@ -291,7 +291,7 @@ test("Connection: draining lets a request be answered, and says that it is the l
 test("Connection: draining still answers a head that is half read", async () => {
   const rig = new ConnectionRig(echoPath);
   rig.transport.send("GET / HTT");
-  rig.isDraining = true;
+  rig.phase = "stopping";
   rig.connection.drain();
   assert.equal(rig.transport.hasEnded, false);
   assert.equal(await rig.exchange("P/1.1\r\nHost: a\r\n\r\n"), response("/", { connection: "close" }));
@@ -302,7 +302,7 @@ test("Connection: an answer that began before the draining ends the connection t
   const rig = new ConnectionRig(echoPath);
   rig.transport.room = 10;
   rig.transport.send(get("/"));
-  rig.isDraining = true;
+  rig.phase = "stopping";
   rig.connection.drain();
   rig.transport.read();
   await settle();

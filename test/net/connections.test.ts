@@ -10,11 +10,11 @@ import { setImmediate as turn } from "node:timers/promises";
 import { bytes } from "../../src/base/units.ts";
 import type { ExchangeRecord } from "../../src/http/exchange.ts";
 import { BufferPool } from "../../src/net/buffer-pool.ts";
-import type { ConnectionContext } from "../../src/net/connection-context.ts";
+import type { ConnectionContext, ServingPhase } from "../../src/net/connection-context.ts";
 import { type ConnectionCounts, Connections } from "../../src/net/connections.ts";
-import { Listener } from "../../src/net/listener.ts";
 import { echoPath, Gate, get, type Handler, LIMITS, response, textPlan } from "../support/connection-rig.ts";
 import { FakeClock } from "../support/fake-clock.ts";
+import { listenHere } from "../support/listen-here.ts";
 import { latin1, RawClient } from "../support/raw-client.ts";
 
 /** A server whose deadlines a test reaches by moving the clock; the sweep itself is real. */
@@ -25,7 +25,7 @@ interface Server {
   readonly records: ExchangeRecord[];
   readonly faults: unknown[];
   readonly port: number;
-  stopping: boolean;
+  phase: ServingPhase;
 }
 
 async function serve(t: TestContext, handler: Handler, limits: Partial<ConnectionCounts> = {}): Promise<Server> {
@@ -41,11 +41,11 @@ async function serve(t: TestContext, handler: Handler, limits: Partial<Connectio
     limits: LIMITS,
     clock,
     buffers: new BufferPool(),
-    isDraining: () => server.stopping,
+    phase: () => server.phase,
     onFault: (fault) => faults.push(fault),
   };
   const connections = new Connections(context, { maxConnections: 10_000, connectionsPerClient: 0, ...limits });
-  const listener = await Listener.open({ kind: "tcp", host: "127.0.0.1", port: 0 }, 511, (socket) =>
+  const listener = await listenHere({ kind: "tcp", host: "127.0.0.1", port: 0 }, 511, (socket) =>
     connections.accept(socket),
   );
   t.after(async () => {
@@ -56,7 +56,7 @@ async function serve(t: TestContext, handler: Handler, limits: Partial<Connectio
   });
   assert.ok(listener.endpoint.kind === "tcp");
   const { port } = listener.endpoint;
-  const server: Server = { connections, clock, context, records, faults, port, stopping: false };
+  const server: Server = { connections, clock, context, records, faults, port, phase: "serving" };
   return server;
 }
 
@@ -195,7 +195,7 @@ test("Connections: clients of a Unix socket cannot be told apart, so none of the
   t.after(() => rmSync(directory, { recursive: true }));
   const server = await serve(t, echoPath, { connectionsPerClient: 1 });
   const path = join(directory, "socket");
-  const listener = await Listener.open({ kind: "unix", path }, 511, (socket) => server.connections.accept(socket));
+  const listener = await listenHere({ kind: "unix", path }, 511, (socket) => server.connections.accept(socket));
   t.after(() => listener.close());
   const clients = [connect({ path }), connect({ path }), connect({ path })];
   for (const client of clients) {
@@ -222,7 +222,7 @@ test("Connections: drain closes the idle, lets the busy finish, and resolves wit
   await until("a busy connection", () => server.connections.busyCount === 1);
   assert.equal(server.connections.count, 2);
 
-  server.stopping = true;
+  server.phase = "stopping";
   let isDrained = false;
   const drained = server.connections.drain().then(() => {
     isDrained = true;
@@ -244,9 +244,39 @@ test("Connections: drain does not wait for ever for clients that keep their side
   const server = await serve(t, echoPath);
   const client = await open(server.port);
   await until("a connection", () => server.connections.count === 1);
+  server.phase = "stopping";
   const drained = server.connections.drain();
   server.clock.advance(5_000);
   await drained;
+  client.destroy();
+});
+
+test("Connections: one that is idle while another process takes over gets one more answer", async (t) => {
+  const server = await serve(t, echoPath);
+  const client = await RawClient.connect(server.port);
+  client.send(Buffer.from(get("/")));
+  await client.readBytes(response("/").length);
+  server.phase = "handing-over";
+  const drained = server.connections.drain();
+  client.send(Buffer.from(get("/last")));
+  assert.equal(latin1(await client.readToEnd()), response("/last", { connection: "close" }));
+  client.halfClose();
+  await drained;
+  client.destroy();
+});
+
+test("Connections: a stop ends the waiting for a last request", async (t) => {
+  const server = await serve(t, echoPath);
+  const client = await RawClient.connect(server.port);
+  client.send(Buffer.from(get("/")));
+  await client.readBytes(response("/").length);
+  server.phase = "handing-over";
+  const handedOver = server.connections.drain();
+  server.phase = "stopping";
+  const stopped = server.connections.drain();
+  assert.equal(latin1(await client.readToEnd()), "");
+  client.halfClose();
+  await Promise.all([handedOver, stopped]);
   client.destroy();
 });
 

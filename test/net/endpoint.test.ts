@@ -2,13 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { absolutePath } from "../../src/base/absolute-path.ts";
 import type { ListenAddress } from "../../src/config/listen-address.ts";
-import {
-  type Endpoint,
-  endpointsFor,
-  explainListenFault,
-  formatEndpoint,
-  toListenOptions,
-} from "../../src/net/endpoint.ts";
+import { type Endpoint, endpointsFor, explainListenFault, formatEndpoint } from "../../src/net/endpoint.ts";
 
 const tcp = (host: string, port: number): Endpoint => ({ kind: "tcp", host, port });
 const unix: Endpoint = { kind: "unix", path: "/run/x" };
@@ -22,15 +16,6 @@ const endpoints: [name: string, address: ListenAddress, want: Endpoint[]][] = [
 ];
 for (const [name, address, want] of endpoints) {
   test(`endpointsFor: ${name}`, () => assert.deepEqual(endpointsFor(address, 80), want));
-}
-
-const options: [name: string, endpoint: Endpoint, want: object][] = [
-  ["IPv4", tcp("0.0.0.0", 80), { host: "0.0.0.0", port: 80, backlog: 9, ipv6Only: false, exclusive: true }],
-  ["IPv6 leaves IPv4 alone", tcp("::", 80), { host: "::", port: 80, backlog: 9, ipv6Only: true, exclusive: true }],
-  ["a Unix socket", unix, { path: "/run/x", backlog: 9 }],
-];
-for (const [name, endpoint, want] of options) {
-  test(`toListenOptions: ${name}`, () => assert.deepEqual(toListenOptions(endpoint, 9), want));
 }
 
 const formats: [endpoint: Endpoint, want: string][] = [

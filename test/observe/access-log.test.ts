@@ -7,7 +7,7 @@ import { setImmediate } from "node:timers/promises";
 import { bytes, milliseconds } from "../../src/base/units.ts";
 import { AccessLog, type AccessLogLimits } from "../../src/observe/access-log.ts";
 import type { Events } from "../../src/observe/log.ts";
-import { type LogFile, logFile } from "../../src/observe/log-file.ts";
+import { AppendedFile, type LogFile } from "../../src/observe/log-file.ts";
 
 const LIMITS: AccessLogLimits = {
   batch: bytes(10),
@@ -250,7 +250,7 @@ test("AccessLog: a real file is appended to", async () => {
     closeSync(openSync(path, "a"));
     const silent: Events = { error: assert.fail, warn: assert.fail, info: assert.fail, debug: assert.fail };
     for (const line of ["first", "second"]) {
-      const log = new AccessLog(logFile(openSync(path, "a"), path), silent);
+      const log = new AccessLog(new AppendedFile(openSync(path, "a"), path), silent);
       log.record(line);
       await log.close();
     }

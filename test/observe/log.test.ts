@@ -1,14 +1,20 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { milliseconds, unixMilliseconds } from "../../src/base/units.ts";
-import { decideConsoleLevel, type EventLevel, EventLog, formatEvent, type WriteSome } from "../../src/observe/log.ts";
+import {
+  decideConsoleLevel,
+  type EventLevel,
+  EventLog,
+  formatEvent,
+  LineSink,
+  type WriteSome,
+} from "../../src/observe/log.ts";
 
 const events: [name: string, level: EventLevel, text: string, want: string][] = [
   ["information has no label", "info", "listening", "[T] listening\n"],
   ["an error has one", "error", "no", "[T] error: no\n"],
   ["a warning has one", "warn", "hm", "[T] warning: hm\n"],
-  ["further lines cannot pass for events", "info", "a\n[T] b\nc\n", "[T] a\n    [T] b\n    c\n"],
-  ["control characters are shown", "info", "a\rb\x1b[2J ✓", "[T] a\\rb\\x1b[2J ✓\n"],
+  ["further lines cannot pass for events", "info", "a\n[T] b\nc", "[T] a\n    [T] b\n    c\n"],
 ];
 for (const [name, level, text, want] of events) {
   test(`formatEvent: ${name}`, () => assert.equal(formatEvent("T", level, text), want));
@@ -40,16 +46,20 @@ function memory(failures: readonly string[] = [], mostAtOnce = 1000): { write: W
   };
 }
 
+function logTo(sink: { write: WriteSome }): EventLog {
+  return new EventLog([new LineSink({ descriptor: 2 }, "info", clock, sink.write)]);
+}
+
 test("EventLog: time is local, and each sink gets what its level lets through", () => {
   const written: [number, string][] = [];
-  const sinks = [
-    { descriptor: 7, level: "error" },
-    { descriptor: 8, level: "info" },
-  ] as const;
-  const log = new EventLog(sinks, clock, (descriptor, bytes) => {
+  const write: WriteSome = (descriptor, bytes) => {
     written.push([descriptor, Buffer.from(bytes).toString()]);
     return bytes.length;
-  });
+  };
+  const log = new EventLog([
+    new LineSink({ descriptor: 7 }, "error", clock, write),
+    new LineSink({ descriptor: 8 }, "info", clock, write),
+  ]);
   log.debug("d");
   log.info("i");
   log.error("e");
@@ -62,7 +72,7 @@ test("EventLog: time is local, and each sink gets what its level lets through", 
 
 test("EventLog: an error tells its stack and its causes, indented", () => {
   const sink = memory();
-  const log = new EventLog([{ descriptor: 2, level: "info" }], clock, sink.write);
+  const log = logTo(sink);
   log.error("fault while answering", new Error("outer", { cause: new TypeError("inner") }));
   const lines = sink.text().trimEnd().split("\n");
   assert.equal(lines[0], "[2024-03-15 10:30:00] error: fault while answering");
@@ -75,25 +85,31 @@ test("EventLog: causes that form a ring come to an end", () => {
   const sink = memory();
   const ring = new Error("ring");
   ring.cause = ring;
-  new EventLog([{ descriptor: 2, level: "info" }], clock, sink.write).error("x", ring);
+  logTo(sink).error("x", ring);
   assert.match(sink.text(), /caused by Error: ring/);
+});
+
+test("EventLog: control characters are shown, and blanks at the end left out", () => {
+  const sink = memory();
+  logTo(sink).info("a\rb\x1b[2J ✓\n");
+  assert.equal(sink.text(), "[2024-03-15 10:30:00] a\\rb\\x1b[2J ✓\n");
 });
 
 test("EventLog: a write that takes a part is continued", () => {
   const sink = memory([], 5);
-  new EventLog([{ descriptor: 2, level: "info" }], clock, sink.write).info("whole");
+  logTo(sink).info("whole");
   assert.equal(sink.text(), "[2024-03-15 10:30:00] whole\n");
 });
 
 test("EventLog: a full pipe gets a moment", () => {
   const sink = memory(["EAGAIN", "EAGAIN"]);
-  new EventLog([{ descriptor: 2, level: "info" }], clock, sink.write).info("here");
+  logTo(sink).info("here");
   assert.equal(sink.text(), "[2024-03-15 10:30:00] here\n");
 });
 
 test("EventLog: a console that has gone costs nothing but its events, which are counted", () => {
   const sink = memory(["EPIPE", "EIO"]);
-  const log = new EventLog([{ descriptor: 2, level: "info" }], clock, sink.write);
+  const log = logTo(sink);
   log.info("one");
   log.info("two");
   log.info("three");

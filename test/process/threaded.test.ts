@@ -6,11 +6,11 @@ import { fileURLToPath } from "node:url";
 import { bytes, milliseconds } from "../../src/base/units.ts";
 import { ChunkedDecoder } from "../../src/http/chunked-decoder.ts";
 import { AccessLog } from "../../src/observe/access-log.ts";
-import { startWorker } from "../../src/process/worker.ts";
 import { makeTree } from "../support/file-tree.ts";
 import { latin1, RawClient } from "../support/raw-client.ts";
 import { writeOld } from "../support/served-site.ts";
 import { settingsFrom } from "../support/settings-from.ts";
+import { startWorkerHere } from "../support/worker-here.ts";
 
 const SHIPPED = readFileSync(fileURLToPath(new URL("../../../conf/threaded.conf", import.meta.url)), "utf8");
 /** Longer than a chunk, and no two of its chunks are alike. */
@@ -40,10 +40,10 @@ async function start(t: TestContext, changes: Readonly<Record<string, string>> =
     { name: "nowhere", write: async (chunk) => chunk.length, close: async () => undefined },
     sink,
   );
-  const worker = await startWorker(settingsFrom(top, configuration), { access, events: sink });
+  const worker = await startWorkerHere(settingsFrom(top, configuration), { access, events: sink });
   t.after(async () => {
     worker.cut();
-    await worker.drain(milliseconds(0));
+    await worker.drain("stopping", milliseconds(0));
   });
   const [endpoint] = worker.endpoints;
   assert.ok(endpoint?.kind === "tcp");

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { chmodSync, renameSync, rmSync, statSync, truncateSync, utimesSync, writeFileSync } from "node:fs";
+import { chmodSync, renameSync, rmSync, truncateSync, utimesSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { type TestContext, test } from "node:test";
 import { setImmediate } from "node:timers/promises";
@@ -8,12 +8,13 @@ import { StartupError } from "../../src/base/errors.ts";
 import { milliseconds } from "../../src/base/units.ts";
 import { ACCESS_LOG_LIMITS, AccessLog } from "../../src/observe/access-log.ts";
 import type { LogFile } from "../../src/observe/log-file.ts";
-import { startWorker, type Worker } from "../../src/process/worker.ts";
+import type { Worker } from "../../src/process/worker.ts";
 import { Download, sha256 } from "../support/download.ts";
 import { makeTree } from "../support/file-tree.ts";
 import { latin1, RawClient } from "../support/raw-client.ts";
 import { countDescriptors, descriptorsUncounted, writeOld } from "../support/served-site.ts";
 import { settingsFrom } from "../support/settings-from.ts";
+import { startWorkerHere } from "../support/worker-here.ts";
 
 const LONG = milliseconds(20_000);
 const SIZE = 20 * 2 ** 20;
@@ -53,10 +54,10 @@ async function start(t: TestContext, configuration = ""): Promise<Running> {
   const top = makeTree(t, { "htdocs/small.txt": "small", "htdocs/list/": "" });
   const { log, access, events, logs } = makeLogs();
   const settings = settingsFrom(top, `[main]\naddress = 127.0.0.1\nport = 0\n${configuration}`);
-  const worker = await startWorker(settings, logs);
+  const worker = await startWorkerHere(settings, logs);
   t.after(async () => {
     worker.cut();
-    await worker.drain(milliseconds(0));
+    await worker.drain("stopping", milliseconds(0));
   });
   const [endpoint] = worker.endpoints;
   return { top, worker, port: endpoint?.kind === "tcp" ? endpoint.port : 0, log, access, events };
@@ -175,7 +176,7 @@ test("clients that go away in the middle leave no descriptor", { skip: descripto
   }
   const lines = await log.lines(100);
   assert.ok(lines.every((line) => / 200 \d+$/.test(line) && !line.endsWith(` ${SIZE}`)));
-  assert.deepEqual(await worker.drain(LONG), { kind: "finished" });
+  assert.deepEqual(await worker.drain("stopping", LONG), { kind: "finished" });
   // The listening socket is gone, too.
   await until(() => countDescriptors() < before);
 });
@@ -193,7 +194,7 @@ async function until(isSo: () => boolean): Promise<void> {
 
 test("drain: nothing to wait for", async (t) => {
   const { worker, port } = await start(t);
-  assert.deepEqual(await worker.drain(LONG), { kind: "finished" });
+  assert.deepEqual(await worker.drain("stopping", LONG), { kind: "finished" });
   await assert.rejects(RawClient.connect(port), { code: "ECONNREFUSED" });
 });
 
@@ -203,7 +204,7 @@ test("drain: an idle connection is closed at once", async (t) => {
   client.send(Buffer.from("GET /small.txt HTTP/1.1\r\nHost: localhost\r\n\r\n"));
   await client.readHead();
   await client.readBytes(5);
-  const draining = worker.drain(LONG);
+  const draining = worker.drain("stopping", LONG);
   assert.equal(latin1(await client.readToEnd()), "");
   client.destroy();
   assert.deepEqual(await draining, { kind: "finished" });
@@ -213,7 +214,7 @@ test("drain: a download that is under way is completed, and no new one begins", 
   const { worker, port, top } = await start(t);
   writeOld(`${top}/htdocs/large.bin`, OLD);
   const download = await Download.start({ port }, "/large.bin");
-  const draining = worker.drain(LONG);
+  const draining = worker.drain("stopping", LONG);
   await assert.rejects(RawClient.connect(port), { code: "ECONNREFUSED" });
   assert.equal((await download.finish()).sha256, sha256(OLD));
   assert.deepEqual(await draining, { kind: "finished" });
@@ -225,7 +226,7 @@ test("drain: a request of which half is here is answered, with Connection: close
   client.send(Buffer.from("GET /small.txt HTTP/1.1\r\nHost: localhost\r\n\r\nGET /small.txt HTTP/1.1\r\n"));
   await client.readHead();
   await client.readBytes(5);
-  const draining = worker.drain(LONG);
+  const draining = worker.drain("stopping", LONG);
   client.send(Buffer.from("Host: localhost\r\n\r\n"));
   const answer = latin1(await client.readToEnd());
   assert.match(answer, /^HTTP\/1.1 200 .*\r\nConnection: close\r\n.*small$/s);
@@ -234,11 +235,11 @@ test("drain: a request of which half is here is answered, with Connection: close
 });
 
 const cuts: [name: string, drain: (worker: Worker) => ReturnType<Worker["drain"]>][] = [
-  ["at the end of the grace period", (worker) => worker.drain(milliseconds(20))],
+  ["at the end of the grace period", (worker) => worker.drain("stopping", milliseconds(20))],
   [
     "at once, when told so",
     (worker) => {
-      const draining = worker.drain(LONG);
+      const draining = worker.drain("stopping", LONG);
       worker.cut();
       return draining;
     },
@@ -269,7 +270,7 @@ test("drain: downloads that are cut in full flow are logged", async (t) => {
   truncateSync(`${top}/htdocs/huge.bin`, 2 ** 40);
   const downloads = await Promise.all(Array.from({ length: 20 }, () => Download.start({ port }, "/huge.bin")));
   const finished = downloads.map((download) => download.finish());
-  assert.deepEqual(await worker.drain(milliseconds(100)), { kind: "cut", cut: 20 });
+  assert.deepEqual(await worker.drain("stopping", milliseconds(100)), { kind: "cut", cut: 20 });
   await access.close();
   await Promise.all(finished);
   assert.equal((await log.lines(0)).length, 20);
@@ -280,8 +281,8 @@ test("drain: downloads that are cut in full flow are logged", async (t) => {
 test("several addresses are served, with port 0 all on one free port", async (t) => {
   const top = makeTree(t, { "htdocs/small.txt": "small" });
   const settings = settingsFrom(top, `[main]\naddress = 127.0.0.1, 127.0.0.2, unix:${top}/socket\nport = 0`);
-  const worker = await startWorker(settings, makeLogs().logs);
-  t.after(() => worker.drain(milliseconds(0)));
+  const worker = await startWorkerHere(settings, makeLogs().logs);
+  t.after(() => worker.drain("stopping", milliseconds(0)));
   const [first, second, third] = worker.endpoints;
   assert.ok(first?.kind === "tcp" && second?.kind === "tcp" && third?.kind === "unix");
   assert.notEqual(first.port, 0);
@@ -293,8 +294,7 @@ test("several addresses are served, with port 0 all on one free port", async (t)
   socket.end("GET /small.txt HTTP/1.1\r\nHost: localhost\r\n\r\n");
   const chunks = await socket.toArray();
   assert.match(Buffer.concat(chunks).toString(), /^HTTP\/1.1 200 .*small$/s);
-  assert.deepEqual(await worker.drain(LONG), { kind: "finished" });
-  assert.equal(statSync(third.path, { throwIfNoEntry: false }), undefined);
+  assert.deepEqual(await worker.drain("stopping", LONG), { kind: "finished" });
 });
 
 test("a start that fails gives back what it had bound", { skip: descriptorsUncounted }, async (t) => {
@@ -307,7 +307,7 @@ test("a start that fails gives back what it had bound", { skip: descriptorsUncou
   const before = countDescriptors();
   const settings = settingsFrom(top, `[main]\naddress = 127.0.0.1, 127.0.0.2\nport = ${port}`);
   await assert.rejects(
-    startWorker(settings, makeLogs().logs),
+    startWorkerHere(settings, makeLogs().logs),
     (error) =>
       error instanceof StartupError &&
       error.message.startsWith(`cannot listen on 127.0.0.2:${port}: the port is in use`),
@@ -318,7 +318,7 @@ test("a start that fails gives back what it had bound", { skip: descriptorsUncou
 
 test("a document root that is not there stops the start before anything is bound", async (t) => {
   const top = makeTree(t);
-  await assert.rejects(startWorker(settingsFrom(top, "[main]\nport = 0"), makeLogs().logs), StartupError);
+  await assert.rejects(startWorkerHere(settingsFrom(top, "[main]\nport = 0"), makeLogs().logs), StartupError);
 });
 
 test("more connections than allowed are told so, with the site's own page", async (t) => {

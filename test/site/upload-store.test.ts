@@ -38,40 +38,32 @@ async function prepare(site: Site, ...others: Site[]): Promise<string[]> {
   return reports;
 }
 
-const setBy = (key: string) => new Map([[key, "--x"]]);
-
 // ---- the directory
 
-const starts: [name: string, changes: Partial<SiteRules>, isMade: boolean][] = [
-  ["nobody has set anything", {}, false],
-  ["something else was set", { setBy: setBy("listing") }, false],
-  ["its path was set", { setBy: setBy("upload-dir") }, true],
-  ["the URL was set", { setBy: setBy("upload") }, true],
-  ["uploads are turned off", { setBy: setBy("upload"), upload: undefined }, false],
-];
-for (const [name, changes, isMade] of starts) {
-  test(`at start the directory is ${isMade ? "made" : "left alone"}: ${name}`, async (t) => {
-    const site = makeSite(t, changes);
-    assert.deepEqual(await prepare(site), []);
-    assert.equal(existsSync(`${site.root.path}/uploads`), isMade);
-  });
-}
-
-test("a directory is made with those above it, and for every site", async (t) => {
-  const main = makeSite(t, { setBy: setBy("upload-dir"), uploadDir: "a/b/c" });
-  const other = makeSite(t, { setBy: setBy("upload-dir") });
-  assert.deepEqual(await prepare(main, other), []);
-  assert.ok(statSync(`${main.root.path}/a/b/c`).isDirectory());
-  assert.ok(statSync(`${other.root.path}/uploads`).isDirectory());
+test("at start no directory is made", async (t) => {
+  const site = makeSite(t);
+  assert.deepEqual(await prepare(site), []);
+  assert.ok(!existsSync(`${site.root.path}/uploads`));
 });
 
-test("a directory that cannot be used is reported, and the others are prepared", async (t) => {
-  const main = makeSite(t, { setBy: setBy("upload-dir"), uploadDir: "hello.txt" });
-  const other = makeSite(t, { setBy: setBy("upload-dir") });
+test("a directory that cannot be used is reported, and the others are cleared", async (t) => {
+  const main = makeSite(t, { uploadDir: "hello.txt" });
+  const other = makeSite(t);
+  const litter = `${other.root.path}/uploads/${formatTemporaryName(deadPid(), "ab")}`;
+  mkdirSync(`${other.root.path}/uploads`);
+  writeFileSync(litter, "[1,");
   const [report, ...more] = await prepare(main, other);
   assert.match(report ?? "", /^uploads of main cannot be stored: .*ENOTDIR/);
   assert.deepEqual(more, []);
-  assert.ok(existsSync(`${other.root.path}/uploads`));
+  assert.ok(!existsSync(litter));
+});
+
+test("the first upload makes the directory, with those above it", async (t) => {
+  const site = makeSite(t, { uploadDir: "a/b/c" });
+  const begun = await new UploadStore(site).begin(undefined, milliseconds(0));
+  assert.ok(begun.kind === "begun");
+  assert.equal(begun.upload.directory, `${site.root.path}/a/b/c`);
+  await begun.upload.discard();
 });
 
 test("a directory that must not be read is reported", { skip: permissionsDoNotBind }, async (t) => {
@@ -124,7 +116,7 @@ test("hosts by directory are cleared too, and nothing is made in any directory",
   const litter = formatTemporaryName(deadPid(), "ab");
   const top = makeTree(t, { [`a.test/uploads/${litter}`]: "[1,", "pictures/": "" });
   const turn = new EventLoopTurn();
-  const main = siteAt(top, turn, { upload: "/upload", setBy: setBy("upload") });
+  const main = siteAt(top, turn, { upload: "/upload" });
   const directories = new HostDirectories(main.root, main.rules, turn);
   await prepareUploads({ main, named: new Map(), directories, defaultHost: undefined }, assert.fail);
   assert.deepEqual(readdirSync(top).sort(), ["a.test", "pictures"]);

@@ -8,7 +8,7 @@ import type { ResponsePlan } from "../../src/http/response-plan.ts";
 import type { Status } from "../../src/http/status.ts";
 import { BufferPool } from "../../src/net/buffer-pool.ts";
 import { Connection } from "../../src/net/connection.ts";
-import type { ConnectionContext, ConnectionLimits } from "../../src/net/connection-context.ts";
+import type { ConnectionContext, ConnectionLimits, ServingPhase } from "../../src/net/connection-context.ts";
 import { FakeClock } from "./fake-clock.ts";
 import { FakeTransport } from "./fake-transport.ts";
 
@@ -49,7 +49,7 @@ export class ConnectionRig {
   readonly faults: unknown[] = [];
   readonly context: ConnectionContext;
   readonly connection: Connection;
-  isDraining = false;
+  phase: ServingPhase = "serving";
   /** How many times the connection said that it is gone. */
   gone = 0;
 
@@ -63,7 +63,7 @@ export class ConnectionRig {
       limits: { ...LIMITS, ...limits },
       clock: this.clock,
       buffers: this.buffers,
-      isDraining: () => this.isDraining,
+      phase: () => this.phase,
       onFault: (fault) => this.faults.push(fault),
       trace,
     };

@@ -22,7 +22,8 @@ export interface Cleanup {
  */
 export function makeTree(t: Cleanup, entries: Readonly<Record<string, Entry>> = {}): AbsolutePath {
   const top = realpathSync(mkdtempSync(join(tmpdir(), "comanche-tree-")));
-  t.after(() => rmSync(top, { recursive: true, force: true }));
+  // A server that was killed may write a last file while its folder is removed.
+  t.after(() => rmSync(top, { recursive: true, force: true, maxRetries: 5 }));
   addToTree(top, entries);
   return absolutePath(top);
 }

@@ -8,7 +8,7 @@ import { EventLoopTurn } from "../../src/base/turn.ts";
 import { type Bytes, seconds } from "../../src/base/units.ts";
 import { BufferPool } from "../../src/net/buffer-pool.ts";
 import { Connections } from "../../src/net/connections.ts";
-import { Listener } from "../../src/net/listener.ts";
+import type { Listener } from "../../src/net/listener.ts";
 import type { LocateContext } from "../../src/site/locate.ts";
 import { RefusalReport } from "../../src/site/refusal-report.ts";
 import { createService } from "../../src/site/serve.ts";
@@ -17,6 +17,7 @@ import type { TaskPool } from "../../src/tasks/task-types.ts";
 import { LIMITS } from "./connection-rig.ts";
 import { directPool } from "./direct-pool.ts";
 import { type Cleanup, type Entry, makeTree } from "./file-tree.ts";
+import { listenHere } from "./listen-here.ts";
 import { RawClient } from "./raw-client.ts";
 import { locateContext, siteAt } from "./served-site.ts";
 import { type Answer, readAnswer } from "./upload-client.ts";
@@ -85,7 +86,7 @@ export class UploadSite {
         limits: { ...LIMITS, maxBody: setting.maxBody ?? LIMITS.maxBody },
         clock: systemClock,
         buffers: new BufferPool(),
-        isDraining: () => false,
+        phase: () => "serving",
         onFault: (fault) => this.faults.push(fault),
       },
       { maxConnections: 1000, connectionsPerClient: 0 },
@@ -95,7 +96,7 @@ export class UploadSite {
   static async start(t: Cleanup, setting: UploadSetting = {}): Promise<UploadSite> {
     const site = new UploadSite(t, setting);
     const endpoint = { kind: "tcp", host: "127.0.0.1", port: 0 } as const;
-    site.#listener = await Listener.open(endpoint, 128, (socket) => site.#connections.accept(socket));
+    site.#listener = await listenHere(endpoint, 128, (socket) => site.#connections.accept(socket));
     t.after(() => site.#stop());
     return site;
   }

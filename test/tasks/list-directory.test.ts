@@ -45,6 +45,7 @@ function makeDirectory(name: string, names: readonly (string | Buffer)[]): strin
 function run(directory: string, changes: Partial<ListDirectoryInput> = {}): ListDirectoryOutput {
   return listDirectory({
     directory: absolutePath(directory),
+    isRealPath: false,
     root: absolutePath(root),
     segments: ["dir"],
     query: undefined,

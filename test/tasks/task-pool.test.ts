@@ -248,6 +248,7 @@ test("the tasks there are: a listing by way of a descriptor of this process", BO
   const input: ListDirectoryInput = {
     directory: top,
     root: top,
+    isRealPath: false,
     segments: [],
     query: undefined,
     form: "json",

@@ -1,0 +1,109 @@
+/**
+ * Sockets that are bound but do not accept: the primary process owns them for as long as somebody listens, and worker
+ * processes inherit their descriptors and listen.
+ *
+ * `net.Server` cannot bind without accepting, so the function is used that Node's own cluster module uses for this.
+ */
+import { chmodSync, lstatSync, statSync, unlinkSync } from "node:fs";
+import * as net from "node:net";
+import { getSystemErrorName } from "node:util";
+import { errorCode, StartupError } from "../base/errors.ts";
+import { type Endpoint, explainListenFault, formatEndpoint } from "./endpoint.ts";
+
+/** The descriptor is ours until `close`; a process that is started with it keeps a copy. */
+export interface BoundSocket {
+  /** What is really bound: port 0 has become a number. */
+  readonly endpoint: Endpoint;
+  readonly descriptor: number;
+  /** Takes a Unix socket's file away too. */
+  close(): void;
+}
+
+/**
+ * @param endpoint  with an address, not a name
+ * @param socketMode  permissions of a Unix socket
+ * @throws StartupError that names the endpoint and what would help
+ */
+export async function bindSocket(endpoint: Endpoint, socketMode: number): Promise<BoundSocket> {
+  try {
+    if (endpoint.kind === "tcp") return bindTcp(endpoint);
+    await removeStaleSocket(endpoint.path);
+    return bindUnix(endpoint, socketMode);
+  } catch (cause) {
+    const why = explainListenFault(errorCode(cause), endpoint);
+    throw new StartupError(`cannot listen on ${formatEndpoint(endpoint)}: ${why}`, { cause });
+  }
+}
+
+/** What is used of the handles inside Node. */
+interface Handle {
+  readonly fd: number;
+  getsockname?(out: { address?: string; port?: number }): number;
+  close(): void;
+}
+
+type CreateHandle = (
+  address: string,
+  port: number,
+  family: 4 | 6 | -1,
+  descriptor: undefined,
+  flags: number,
+) => Handle | number;
+
+/** UV_TCP_IPV6ONLY: `::` must not take IPv4's place silently. */
+const IPV6_ONLY = 1;
+
+function bindTcp({ host, port }: Extract<Endpoint, { kind: "tcp" }>): BoundSocket {
+  const isIpv6 = host.includes(":");
+  const handle = createHandle(host, port, isIpv6 ? 6 : 4, undefined, isIpv6 ? IPV6_ONLY : 0);
+  const name: { address?: string; port?: number } = {};
+  const status = handle.getsockname?.(name) ?? 0;
+  // libuv keeps the fault of a port that is taken for itself until somebody listens; the socket is then bound to none.
+  if (status !== 0 || !name.port || (port !== 0 && name.port !== port)) {
+    handle.close();
+    throw systemError("EADDRINUSE");
+  }
+  const endpoint: Endpoint = { kind: "tcp", host: name.address ?? host, port: name.port };
+  return { endpoint, descriptor: handle.fd, close: () => handle.close() };
+}
+
+function bindUnix(endpoint: Extract<Endpoint, { kind: "unix" }>, mode: number): BoundSocket {
+  const handle = createHandle(endpoint.path, -1, -1, undefined, 0);
+  // Nobody can connect yet: it does not listen.
+  chmodSync(endpoint.path, mode);
+  return { endpoint, descriptor: handle.fd, close: () => handle.close() };
+}
+
+const createHandle = (...args: Parameters<CreateHandle>): Handle => {
+  const create: unknown = "_createServerHandle" in net ? net._createServerHandle : undefined;
+  if (typeof create !== "function") throw new Error("this version of Node cannot bind a socket without accepting");
+  const handle: Handle | number = create(...args);
+  if (typeof handle === "number") throw systemError(getSystemErrorName(handle));
+  return handle;
+};
+
+function systemError(code: string): Error {
+  return Object.assign(new Error(code), { code });
+}
+
+/**
+ * A socket file outlives its server; one that nobody answers on is removed, anything else stays.
+ *
+ * @throws ENOENT when there is no directory for it, which binding itself reports as a lack of rights
+ */
+async function removeStaleSocket(path: string): Promise<void> {
+  statSync(path.slice(0, path.lastIndexOf("/") + 1));
+  if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() !== true) return;
+  if (await isRefused(path)) unlinkSync(path);
+}
+
+function isRefused(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = net.connect({ path });
+    probe.once("connect", () => {
+      probe.destroy();
+      resolve(false);
+    });
+    probe.once("error", (error) => resolve(errorCode(error) === "ECONNREFUSED"));
+  });
+}

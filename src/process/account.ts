@@ -1,0 +1,134 @@
+/**
+ * Who a process is to be: the user and group of the settings, as numbers.
+ *
+ * Names are looked up by the C library, which knows every source the system has (nsswitch.conf: LDAP and systemd as well
+ * as /etc/passwd). Node shows its answers in one way only: by taking the identity on. So root takes it on for a moment,
+ * reads its numbers, and goes back. Nothing is awaited meanwhile, so no other work is done under a foreign name.
+ */
+import { userInfo } from "node:os";
+import { errorCode, StartupError } from "../base/errors.ts";
+
+/** `groups` are the supplementary ones, sorted; `gid` is among them. */
+export interface Identity {
+  readonly uid: number;
+  readonly gid: number;
+  readonly groups: readonly number[];
+}
+
+/** The functions of `process` that not every platform has. */
+type PosixProcess = Required<
+  Pick<NodeJS.Process, "geteuid" | "getegid" | "getgroups" | "seteuid" | "setegid" | "setgroups" | "setuid" | "setgid">
+> & {
+  /** Missing in Node's types. @param group  besides those the user is in */
+  initgroups(user: string, group: number): void;
+};
+
+/** @throws StartupError where they are missing */
+export function posixProcess(): PosixProcess {
+  if (process.geteuid === undefined)
+    throw new StartupError(`${process.platform} has no users that could be changed to`);
+  return process as NodeJS.Process & PosixProcess;
+}
+
+/** Who this process is, for everything but being sent signals. */
+export function currentIdentity(): Identity {
+  const posix = posixProcess();
+  return { uid: posix.geteuid(), gid: posix.getegid(), groups: sorted(posix.getgroups()) };
+}
+
+/**
+ * The numbers behind `user` and `group`, each a name or a number. A number is always taken for one, also where there is
+ * an account of that name.
+ *
+ * @param user  undefined: who this process is
+ * @param group  undefined: the group the system has for the user
+ * @throws StartupError for what the system does not know, and for anybody but oneself without being root
+ */
+export function resolveAccount(user: string | undefined, group: string | undefined): Identity {
+  const posix = posixProcess();
+  const before = currentIdentity();
+  try {
+    const account = lookUpUser(user, before);
+    posix.seteuid(before.uid);
+    const gid = lookUpGroup(group) ?? account.gid;
+    if (gid === undefined) {
+      throw new StartupError(`user = ${user}: no account has that number, so its group is unknown: set group too`);
+    }
+    return { uid: account.uid, gid, groups: lookUpGroups(account.name, gid, before) };
+  } finally {
+    posix.seteuid(before.uid);
+    restoreGroups(before);
+  }
+}
+
+interface Account {
+  readonly uid: number;
+  /** Undefined for a number that no account has. */
+  readonly gid: number | undefined;
+  readonly name: string | undefined;
+}
+
+/** Leaves the process with the user's identity. */
+function lookUpUser(user: string | undefined, before: Identity): Account {
+  const posix = posixProcess();
+  if (user !== undefined) become("user", user, posix.seteuid);
+  const uid = posix.geteuid();
+  try {
+    const { gid, username } = userInfo();
+    return { uid, gid: user === undefined ? before.gid : gid, name: username };
+  } catch {
+    // ENOENT: the system has no account of that number.
+    return { uid, gid: user === undefined ? before.gid : undefined, name: undefined };
+  }
+}
+
+/** Leaves the process with the group's identity. */
+function lookUpGroup(group: string | undefined): number | undefined {
+  if (group === undefined) return undefined;
+  const posix = posixProcess();
+  become("group", group, posix.setegid);
+  return posix.getegid();
+}
+
+function lookUpGroups(name: string | undefined, gid: number, before: Identity): readonly number[] {
+  const posix = posixProcess();
+  // Only root may ask; for oneself the answer is known.
+  if (before.uid !== 0) return before.groups;
+  if (name === undefined) return [gid];
+  posix.initgroups(name, gid);
+  // Node adds the effective group to what the system has, which must not be root's.
+  posix.setegid(gid);
+  return sorted(posix.getgroups());
+}
+
+function become(option: "user" | "group", account: string, take: (id: string | number) => void): void {
+  try {
+    take(/^[0-9]+$/.test(account) ? Number(account) : account);
+  } catch (cause) {
+    throw new StartupError(`${option} = ${account}: ${explain(option, cause)}`, { cause });
+  }
+}
+
+function explain(option: "user" | "group", cause: unknown): string {
+  switch (errorCode(cause)) {
+    case "ERR_UNKNOWN_CREDENTIAL":
+      return `the system knows no ${option} of that name`;
+    case "ERR_OUT_OF_RANGE":
+    case "EINVAL":
+      return `expected a number below ${2 ** 32 - 1}`;
+    case "EPERM":
+      return option === "user" ? "only root can run the server as somebody else" : "only root can change the group";
+    default:
+      return String(cause);
+  }
+}
+
+function restoreGroups({ uid, gid, groups }: Identity): void {
+  const posix = posixProcess();
+  if (uid === 0) posix.setgroups([...groups]);
+  posix.setegid(gid);
+}
+
+function sorted(ids: readonly number[]): readonly number[] {
+  return [...new Set(ids)].sort((one, other) => one - other);
+}

@@ -1,0 +1,118 @@
+/**
+ * One configuration in force: its logs, its sockets and its generation of workers. To open one is a transaction; a reload
+ * opens the next beside the present one, with which it shares what both name.
+ */
+import { networkInterfaces } from "node:os";
+import type { Settings } from "../config/settings.ts";
+import { raiseDescriptorLimit } from "./descriptor-limit.ts";
+import { Generation } from "./generation.ts";
+import { LogBook } from "./log-book.ts";
+import type { NativeResult } from "./native.ts";
+import { preparePrivileges } from "./privileges.ts";
+import { prepareSandbox } from "./sandbox.ts";
+import { decideProcesses } from "./shares.ts";
+import type { Sockets } from "./sockets.ts";
+import { prepareUploadDirectories } from "./upload-directories.ts";
+import { type Interfaces, urlsFor } from "./urls.ts";
+import type { UserFacts } from "./user-directories.ts";
+
+/** What does not change while the server lives. */
+export interface EpochAround {
+  readonly sockets: Sockets;
+  readonly user: UserFacts;
+  readonly isDaemon: boolean;
+  readonly cores: number;
+  readonly native: NativeResult;
+}
+
+export interface EpochWatcher {
+  /** A generation has processes from now on, whatever becomes of the epoch. */
+  readonly onGeneration: (generation: Generation) => void;
+  readonly onChange: () => void;
+}
+
+export interface Epoch {
+  readonly settings: Settings;
+  readonly logs: LogBook;
+  readonly generation: Generation;
+  readonly processes: number;
+  /** What it can be reached by. */
+  readonly urls: readonly string[];
+  /** What the operator should know, and what should be changed. */
+  readonly notices: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+/**
+ * @param previous  what is in force until this one is
+ * @returns an epoch that serves; sockets that it does not name are closed
+ * @throws StartupError when something of it cannot be done; nothing has changed then
+ */
+export async function openEpoch(
+  settings: Settings,
+  number: number,
+  previous: Epoch | undefined,
+  around: EpochAround & EpochWatcher,
+): Promise<Epoch> {
+  const { user, isDaemon, native } = around;
+  const hasSameLogs = previous !== undefined && isSameLogging(settings, previous.settings);
+  const logs = hasSameLogs ? previous.logs : await LogBook.open(settings, user, isDaemon);
+  try {
+    const choice = await around.sockets.choose(settings.server);
+    try {
+      const { privileges, warning } = await preparePrivileges(settings.server);
+      const uploadNotices = prepareUploadDirectories(settings, privileges);
+      const sandbox = await prepareSandbox(settings, privileges);
+      const processes = decideProcesses(
+        settings.server.processes,
+        around.cores,
+        settings.server.workers,
+        settings.server.maxConnections,
+      );
+      const need = { maxConnections: settings.server.maxConnections, workers: settings.server.workers, processes };
+      const shortage = raiseDescriptorLimit(need, native.kind === "native" ? native.native : undefined);
+      const generation = new Generation({
+        number,
+        settings,
+        processes,
+        sockets: choice.sockets,
+        privileges,
+        confinement: sandbox.confinement,
+        logs,
+        onChange: around.onChange,
+      });
+      around.onGeneration(generation);
+      const endpoints = await generation.start();
+      choice.take();
+      return {
+        settings,
+        logs,
+        generation,
+        processes,
+        urls: urlsFor(endpoints, lookAtInterfaces()),
+        notices: [...choice.notices, ...uploadNotices, sandbox.notice],
+        warnings: [warning, shortage].filter((text) => text !== undefined),
+      };
+    } catch (error) {
+      choice.giveUp();
+      throw error;
+    }
+  } catch (error) {
+    if (!hasSameLogs) await logs.close();
+    throw error;
+  }
+}
+
+function isSameLogging({ server: now }: Settings, { server: before }: Settings): boolean {
+  const keys = ["logfile", "errorlog", "logLevel", "quiet", "syslog", "syslogFacility"] as const;
+  return keys.every((key) => now[key] === before[key]);
+}
+
+/** A service manager may forbid the sockets by which the system is asked for its addresses. */
+function lookAtInterfaces(): Interfaces {
+  try {
+    return networkInterfaces();
+  } catch {
+    return {};
+  }
+}

@@ -1,0 +1,65 @@
+/**
+ * Opens a directory so that no link is followed on the way, and reads it by its descriptor from then on.
+ *
+ * A real path that was proven to lie inside the document root is a name like any other: in the next moment a part of it can
+ * be a link that leads outside. Here the path is walked from the root of the file system, one name at a time, each opened
+ * below the directory opened before and none of them a link: what is found lies where the path says. The right to search
+ * the directories on the way is enough for that, as it is for any look-up.
+ */
+import { closeSync, constants, openSync } from "node:fs";
+import type { AbsolutePath } from "../base/absolute-path.ts";
+import { type EntryFacts, type OpenDirectory, READ_FLAGS, readBeginning } from "../tasks/open-directory.ts";
+import { parseDirectoryNames, parseStatx, STATX_BYTES } from "./directory-bytes.ts";
+import { type Native, O_PATH } from "./native.ts";
+
+type ReadingNative = Pick<Native, "openAt" | "readDirectory" | "statAt">;
+
+/** What readdir(3) uses: a thousand names and more with one call. */
+const NAMES_BUFFER_BYTES = 32 * 1024;
+const ON_THE_WAY = O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW;
+const TO_READ = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
+
+/**
+ * @param path  a real path, as realpath(3) gave it
+ * @throws NativeError `ENOTDIR` or `ELOOP` also when a part of it has become a link
+ */
+export function openExactDirectory(native: ReadingNative, path: AbsolutePath): OpenDirectory {
+  const directory = atExactPlace(native, path, (parent, name) => native.openAt(parent, name, TO_READ));
+  const record = Buffer.alloc(STATX_BYTES);
+  const look = (parent: number, name: string): EntryFacts => {
+    native.statAt(parent, name, record);
+    return parseStatx(record);
+  };
+  return {
+    names: () => namesOf(native, directory),
+    look: (name) => look(directory, name),
+    lookAt: (place) => atExactPlace(native, place, look),
+    read: (name, limit) => readBeginning(native.openAt(directory, name, READ_FLAGS), limit),
+    close: () => closeSync(directory),
+  };
+}
+
+/** @param act  is given the open directory that the last name of the path stands in, and that name, and follows no link */
+function atExactPlace<R>(native: ReadingNative, path: AbsolutePath, act: (parent: number, name: string) => R): R {
+  const names = path.split("/").filter((name) => name !== "");
+  const last = names.pop() ?? ".";
+  let parent = openSync("/", ON_THE_WAY);
+  try {
+    for (const name of names) {
+      const next = native.openAt(parent, name, ON_THE_WAY);
+      closeSync(parent);
+      parent = next;
+    }
+    return act(parent, last);
+  } finally {
+    closeSync(parent);
+  }
+}
+
+function* namesOf(native: ReadingNative, directory: number): Iterable<string> {
+  const buffer = Buffer.allocUnsafeSlow(NAMES_BUFFER_BYTES);
+  for (let length = -1; length !== 0; ) {
+    length = native.readDirectory(directory, buffer);
+    yield* parseDirectoryNames(buffer.subarray(0, length));
+  }
+}

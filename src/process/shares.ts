@@ -1,0 +1,50 @@
+/**
+ * How many processes serve, and what each of them gets of the limits that are meant for the whole server.
+ *
+ * Threads, waiting tasks, connections and the memory for files are shared out, so that all processes together have what
+ * the settings say. `connections-per-client` stays whole in each: a process sees only its own connections, and a client
+ * whose connections meet one process would otherwise be refused too early.
+ */
+import { bytes } from "../base/units.ts";
+import type { Settings } from "../config/settings.ts";
+
+/** The most that the option can be set to. */
+const MAX_PROCESSES = 256;
+
+/** `auto` is one for each core, as far as each has a thread and may take a connection. */
+export function decideProcesses(
+  setting: number | "auto",
+  cores: number,
+  workers: number,
+  maxConnections: number,
+): number {
+  if (setting !== "auto") return setting;
+  return Math.max(1, Math.min(cores, workers, maxConnections, MAX_PROCESSES));
+}
+
+/**
+ * The share of one part: as even as whole numbers can be, the first parts have one more where it does not come out even.
+ *
+ * @param index  from 0
+ */
+export function shareOut(total: number, parts: number, index: number): number {
+  return Math.floor(total / parts) + (index < total % parts ? 1 : 0);
+}
+
+/** The settings as the worker process `index` of `count` is to keep them; `index` counts from 0. */
+export function settingsForWorker(settings: Settings, index: number, count: number): Settings {
+  const { server } = settings;
+  const cacheSize = bytes(shareOut(server.cacheSize, count, index));
+  return {
+    ...settings,
+    server: {
+      ...server,
+      workers: shareOut(server.workers, count, index),
+      queue: shareOut(server.queue, count, index),
+      maxConnections: shareOut(server.maxConnections, count, index),
+      cacheSize,
+      // No file that is larger than the whole memory can be kept.
+      cacheFile: cacheSize === 0 ? server.cacheFile : bytes(Math.min(server.cacheFile, cacheSize)),
+    },
+  };
+}

@@ -1,0 +1,121 @@
+/**
+ * The sockets of the server: bound by the primary process, and kept across reloads for as long as the settings name them.
+ */
+import { lookup } from "node:dns/promises";
+import { errorCode, StartupError } from "../base/errors.ts";
+import type { ListenAddress } from "../config/listen-address.ts";
+import { type BoundSocket, bindSocket } from "../net/bound-socket.ts";
+import { type Endpoint, endpointsFor, formatEndpoint } from "../net/endpoint.ts";
+import type { ListenSocket } from "../net/listener.ts";
+
+/** The part of the settings that says where to listen. */
+export interface SocketWish {
+  readonly address: readonly ListenAddress[];
+  readonly port: number;
+  readonly socketMode: number;
+}
+
+export class Sockets {
+  /** Bound by a service manager, which then has decided where the server listens. */
+  readonly #activated: readonly ListenSocket[];
+  /** By what was asked for, so that port 0 keeps the port it got. */
+  #bound = new Map<string, BoundSocket>();
+
+  constructor(activated: readonly { readonly descriptor: number }[] = []) {
+    this.#activated = activated.map(({ descriptor }) => ({ descriptor, endpoint: undefined }));
+  }
+
+  /**
+   * Binds what is wished for and not bound yet. With port 0 the first socket takes a free port, and the others the same.
+   *
+   * @returns a choice: `take` makes it the server's sockets and closes all others, `giveUp` closes what is new in it
+   * @throws StartupError when one cannot be bound; nothing has changed then
+   */
+  async choose({ address: addresses, port, socketMode }: SocketWish): Promise<SocketChoice> {
+    if (this.#activated.length > 0) return chooseActivated(this.#activated);
+    const chosen = new Map<string, BoundSocket>();
+    const fresh: BoundSocket[] = [];
+    const giveUp = (): void => {
+      for (const socket of fresh) socket.close();
+    };
+    let freePort = 0;
+    try {
+      for (const address of addresses) {
+        for (const asked of await endpointsOf(address, port)) {
+          const key = formatEndpoint(asked);
+          let socket = this.#bound.get(key) ?? chosen.get(key);
+          if (socket === undefined) {
+            // The free port may have been found since the list was made.
+            const wanted = asked.kind === "tcp" && asked.port === 0 ? { ...asked, port: freePort } : asked;
+            socket = await bindIfPossible(wanted, socketMode, address);
+            if (socket === undefined) continue;
+            fresh.push(socket);
+          }
+          chosen.set(key, socket);
+          if (port === 0 && socket.endpoint.kind === "tcp") freePort = socket.endpoint.port;
+        }
+      }
+    } catch (error) {
+      giveUp();
+      throw error;
+    }
+    const take = (): void => {
+      for (const [key, socket] of this.#bound) if (chosen.get(key) !== socket) socket.close();
+      this.#bound = chosen;
+    };
+    return { sockets: [...chosen.values()], notices: [], take, giveUp };
+  }
+
+  close(): void {
+    for (const socket of this.#bound.values()) socket.close();
+    this.#bound = new Map();
+  }
+}
+
+export interface SocketChoice {
+  readonly sockets: readonly ListenSocket[];
+  /** What the operator should know. */
+  readonly notices: readonly string[];
+  readonly take: () => void;
+  readonly giveUp: () => void;
+}
+
+function chooseActivated(sockets: readonly ListenSocket[]): SocketChoice {
+  const notice = `listens on the sockets of the service manager (${sockets.length}); address and port are not used`;
+  return { sockets, notices: [notice], take: () => undefined, giveUp: () => undefined };
+}
+
+/** A host name stands for all its addresses. @throws StartupError for a name that is not known */
+async function endpointsOf(address: ListenAddress, port: number): Promise<readonly Endpoint[]> {
+  if (address.kind !== "name") return endpointsFor(address, port);
+  try {
+    const found = await lookup(address.name, { all: true });
+    return found.map((each) => ({ kind: "tcp", host: each.address, port }));
+  } catch (cause) {
+    throw new StartupError(`cannot listen on ${address.name}: the name is not known`, { cause });
+  }
+}
+
+/**
+ * @returns undefined for an address this machine does not have, where that is no fault: one half of `*`, and what a name
+ *          stands for besides its other addresses
+ */
+async function bindIfPossible(
+  endpoint: Endpoint,
+  mode: number,
+  address: ListenAddress,
+): Promise<BoundSocket | undefined> {
+  try {
+    return await bindSocket(endpoint, mode);
+  } catch (error) {
+    const code = error instanceof Error ? (errorCode(error.cause) ?? "") : "";
+    const isMissing = code === "EAFNOSUPPORT" || code === "EADDRNOTAVAIL";
+    const isOneOfSeveral = address.kind === "every" || (address.kind === "name" && isIpv6(endpoint));
+    if (isMissing && isOneOfSeveral) return undefined;
+    throw error;
+  }
+}
+
+function isIpv6(endpoint: Endpoint): boolean {
+  return endpoint.kind === "tcp" && endpoint.host.includes(":");
+}

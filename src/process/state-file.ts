@@ -1,0 +1,167 @@
+/**
+ * The state file: what a running server tells the commands `reload` and `status`, as one JSON object beside the PID file.
+ *
+ * Signals go one way only, so this is where the answer is read. The file is replaced whole, by rename: a reader sees
+ * one state or the next and never half of one. A file that is absent, not to be read, or not in this form tells nothing.
+ */
+import { closeSync, constants, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { type AbsolutePath, absolutePath } from "../base/absolute-path.ts";
+import { type UnixMilliseconds, unixMilliseconds } from "../base/units.ts";
+
+export interface ServerState {
+  readonly pid: number;
+  readonly version: string;
+  readonly phase: Phase;
+  readonly startedAt: UnixMilliseconds;
+  /** How many times workers were started anew for a configuration: 1 at first, one more with each reload. */
+  readonly generation: number;
+  readonly configFile: string | undefined;
+  /** Where it listens, as the start prints it. */
+  readonly endpoints: readonly string[];
+  readonly workers: readonly WorkerState[];
+  /** How many times SIGHUP was received. */
+  readonly hangups: number;
+  /** The last reload that came to an end; undefined before the first. */
+  readonly reload: ReloadState | undefined;
+}
+
+export type Phase = (typeof PHASES)[number];
+
+export interface WorkerState {
+  readonly pid: number;
+  readonly startedAt: UnixMilliseconds;
+  readonly generation: number;
+}
+
+export interface ReloadState {
+  /** It answers the first so many hangups. */
+  readonly covers: number;
+  readonly outcome: "done" | "failed";
+  /** What there is to say of it; of a failure, why, in one line or several. */
+  readonly message: string;
+  readonly at: UnixMilliseconds;
+}
+
+/** The file of the server itself, which writes it whenever something in it changes, and removes it at its end. */
+export class StateFile {
+  readonly #path: AbsolutePath;
+  readonly #temporary: AbsolutePath;
+
+  constructor(pidFilePath: AbsolutePath) {
+    this.#path = statePathOf(pidFilePath);
+    // Always the same name: what a killed server left of it is removed by the next one that writes.
+    this.#temporary = absolutePath(`${this.#path}.new`);
+  }
+
+  /** @returns false where it cannot be written: a full disk is no reason to stop a server */
+  write(state: ServerState): boolean {
+    try {
+      rmSync(this.#temporary, { force: true });
+      // `wx` is O_EXCL: a link that somebody has put there is not followed.
+      writeFileSync(this.#temporary, `${JSON.stringify(state)}\n`, { flag: "wx", mode: 0o644 });
+      renameSync(this.#temporary, this.#path);
+      return true;
+    } catch {
+      removeIfPossible(this.#temporary);
+      return false;
+    }
+  }
+
+  remove(): void {
+    removeIfPossible(this.#path);
+  }
+}
+
+/** @returns undefined where there is none, or none that can be read */
+export function readState(pidFilePath: AbsolutePath): ServerState | undefined {
+  try {
+    // O_NONBLOCK: a named pipe must not make us wait.
+    const descriptor = openSync(statePathOf(pidFilePath), constants.O_RDONLY | constants.O_NONBLOCK);
+    try {
+      return parseState(JSON.parse(readFileSync(descriptor, "utf8")));
+    } finally {
+      closeSync(descriptor);
+    }
+  } catch {
+    return undefined;
+  }
+}
+
+/** The state, or undefined for anything that is none. Of a newer version's file, what we do not know is left out. */
+export function parseState(value: unknown): ServerState | undefined {
+  if (!isRecord(value)) return undefined;
+  const { pid, version, phase: wanted, startedAt, generation, configFile, endpoints, hangups } = value;
+  const phase = PHASES.find((each) => each === wanted);
+  const workers = parseList(value.workers, parseWorker);
+  const reload = value.reload === undefined ? undefined : parseReload(value.reload);
+  if (!isProcessId(pid) || typeof version !== "string" || phase === undefined || !isCount(startedAt)) return undefined;
+  if (!isCount(generation) || !(configFile === undefined || typeof configFile === "string")) return undefined;
+  if (!isTexts(endpoints) || workers === undefined || !isCount(hangups)) return undefined;
+  if (reload === undefined && value.reload !== undefined) return undefined;
+  return {
+    pid,
+    version,
+    phase,
+    startedAt: unixMilliseconds(startedAt),
+    generation,
+    configFile,
+    endpoints,
+    workers,
+    hangups,
+    reload,
+  };
+}
+
+const PHASES = ["serving", "reloading", "stopping"] as const;
+
+function statePathOf(pidFilePath: AbsolutePath): AbsolutePath {
+  return absolutePath(`${pidFilePath}.state`);
+}
+
+function parseWorker(value: unknown): WorkerState | undefined {
+  if (!isRecord(value)) return undefined;
+  const { pid, startedAt, generation } = value;
+  if (!isProcessId(pid) || !isCount(startedAt) || !isCount(generation)) return undefined;
+  return { pid, startedAt: unixMilliseconds(startedAt), generation };
+}
+
+function parseReload(value: unknown): ReloadState | undefined {
+  if (!isRecord(value)) return undefined;
+  const { covers, outcome, message, at } = value;
+  if (!isCount(covers) || !isCount(at) || typeof message !== "string") return undefined;
+  if (outcome !== "done" && outcome !== "failed") return undefined;
+  return { covers, outcome, message, at: unixMilliseconds(at) };
+}
+
+/** @returns undefined when it is no list, or one thing in it cannot be read */
+function parseList<Item>(value: unknown, parse: (item: unknown) => Item | undefined): readonly Item[] | undefined {
+  if (!Array.isArray(value)) return undefined;
+  const items = value.map(parse).filter((item) => item !== undefined);
+  return items.length === value.length ? items : undefined;
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** A whole number that is not negative: a count, or a moment since 1970. */
+function isCount(value: unknown): value is number {
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
+}
+
+/** Numbers from 1 on: 0 and less stand for groups of processes in kill(2). */
+function isProcessId(value: unknown): value is number {
+  return isCount(value) && value > 0;
+}
+
+function isTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === "string");
+}
+
+function removeIfPossible(path: AbsolutePath): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // It says the PID of a process that has gone, and the commands see that.
+  }
+}

@@ -1,0 +1,169 @@
+/**
+ * `comanche status`: whether a server runs, and what it says of itself in its state file.
+ *
+ * The exit status is that of the Linux Standard Base for init scripts, which other programs go by: 0 it runs, 1 it has
+ * died and its PID file is still there, 3 it does not run, 4 it cannot be known.
+ */
+import type { AbsolutePath } from "../base/absolute-path.ts";
+import { StartupError } from "../base/errors.ts";
+import { formatHumanSize } from "../base/human-size.ts";
+import { type Bytes, type Milliseconds, milliseconds, type UnixMilliseconds } from "../base/units.ts";
+import { unreachable } from "../base/unreachable.ts";
+import { formatConsoleTime, localOffset } from "../observe/log-time.ts";
+import { findHolder, type PidFileContent, type PidFilePlace, readPidFile } from "./pid-file.ts";
+import { readResidentMemory } from "./resident-memory.ts";
+import { type Phase, readState, type ServerState } from "./state-file.ts";
+
+export type StatusOutcome =
+  | {
+      readonly kind: "running";
+      readonly pid: number;
+      readonly path: AbsolutePath;
+      /** Undefined where the server keeps no state file that can be read. */
+      readonly state: ServerState | undefined;
+      /** Of the server's own process and of its workers, by PID; a process that has gone has none. */
+      readonly memory: ReadonlyMap<number, Bytes>;
+    }
+  | { readonly kind: "dead"; readonly pid: number | undefined; readonly path: AbsolutePath }
+  | { readonly kind: "not-running"; readonly paths: readonly AbsolutePath[] }
+  | { readonly kind: "unknown"; readonly why: string };
+
+export interface StatusReport {
+  readonly message: string;
+  readonly exitStatus: 0 | 1 | 3 | 4;
+}
+
+/** The first place that has a live server; else the first that has anything else to tell. Never throws. */
+export function lookAtServer(places: readonly PidFilePlace[]): StatusOutcome {
+  const found = places.map(({ path }) => lookAtPlace(path)).filter((each) => each !== undefined);
+  const running = found.find(({ kind }) => kind === "running");
+  return running ?? found[0] ?? { kind: "not-running", paths: places.map(({ path }) => path) };
+}
+
+export function describeStatus(outcome: StatusOutcome, now: UnixMilliseconds): StatusReport {
+  switch (outcome.kind) {
+    case "running":
+      return { message: describeRunning(outcome, now).join("\n"), exitStatus: 0 };
+    case "dead": {
+      const { pid, path } = outcome;
+      const what = pid === undefined ? "is empty" : `names PID ${pid}, which has gone`;
+      return { message: `not running, and it did not stop cleanly: PID file ${path} ${what}`, exitStatus: 1 };
+    }
+    case "not-running":
+      return { message: `not running: no PID file ${outcome.paths.join(" or ")}`, exitStatus: 3 };
+    case "unknown":
+      return { message: `whether it runs cannot be known: ${outcome.why}`, exitStatus: 4 };
+    default:
+      return unreachable(outcome);
+  }
+}
+
+/** In its two largest units: `12 s`, `3 min 5 s`, `2 h 4 min`, `30 days 4 h`. */
+export function formatAge(age: Milliseconds): string {
+  // The wall clock may have been set back since.
+  const total = Math.max(0, Math.floor(age / 1000));
+  const [days, hours, minutes, seconds] = [
+    Math.floor(total / 86_400),
+    Math.floor(total / 3600) % 24,
+    Math.floor(total / 60) % 60,
+    total % 60,
+  ];
+  if (days > 0) return `${days} ${days === 1 ? "day" : "days"} ${hours} h`;
+  if (hours > 0) return `${hours} h ${minutes} min`;
+  return minutes > 0 ? `${minutes} min ${seconds} s` : `${seconds} s`;
+}
+
+type Running = Extract<StatusOutcome, { kind: "running" }>;
+
+const LABEL_WIDTH = 15;
+
+const PHASE_WORDS: Readonly<Record<Phase, string>> = {
+  serving: "running",
+  reloading: "running and reloading",
+  stopping: "stopping",
+};
+
+/** @returns undefined where there is no PID file */
+function lookAtPlace(path: AbsolutePath): StatusOutcome | undefined {
+  const content = readSafely(path);
+  switch (content.kind) {
+    case "absent":
+      return undefined;
+    case "unreadable":
+      return { kind: "unknown", why: content.why };
+    case "foreign":
+      return { kind: "unknown", why: `${path} is not a PID file` };
+    case "empty":
+      return { kind: "dead", pid: undefined, path };
+    case "pid": {
+      const pid = findHolder(content);
+      return pid === undefined ? { kind: "dead", pid: content.pid, path } : lookAtRunning(pid, path);
+    }
+    default:
+      return unreachable(content);
+  }
+}
+
+function readSafely(path: AbsolutePath): PidFileContent | { readonly kind: "unreadable"; readonly why: string } {
+  try {
+    return readPidFile(path);
+  } catch (error) {
+    if (!(error instanceof StartupError)) throw error;
+    return { kind: "unreadable", why: error.message };
+  }
+}
+
+function lookAtRunning(pid: number, path: AbsolutePath): Running {
+  const found = readState(path);
+  // What an earlier server left is no news of this one.
+  const state = found?.pid === pid ? found : undefined;
+  const pids = [pid, ...(state?.workers ?? []).map((worker) => worker.pid)];
+  const memory = pids.flatMap((each) => {
+    const resident = readResidentMemory(each);
+    return resident === undefined ? [] : [[each, resident] as const];
+  });
+  return { kind: "running", pid, path, state, memory: new Map(memory) };
+}
+
+function describeRunning({ pid, path, state, memory }: Running, now: UnixMilliseconds): readonly string[] {
+  const resident = memory.get(pid);
+  const ownMemory = resident === undefined ? "" : `, ${formatHumanSize(resident)}`;
+  if (state === undefined) {
+    return [
+      `running (PID ${pid}${ownMemory}, PID file ${path})`,
+      "more is not known: it keeps no state file that can be read",
+    ];
+  }
+  return [
+    `Comanche ${state.version} is ${PHASE_WORDS[state.phase]} (PID ${pid}${ownMemory})`,
+    row("since", `${formatMoment(state.startedAt)}, for ${ageAt(now, state.startedAt)}`),
+    row("configuration", state.configFile ?? "none"),
+    ...state.endpoints.map((endpoint, index) => row(index === 0 ? "listens at" : "", endpoint)),
+    row("generation", String(state.generation)),
+    ...state.workers.map((worker) => row(`worker ${worker.pid}`, describeWorker(worker, state, memory, now))),
+    row("last reload", state.reload === undefined ? "none" : describeLastReload(state.reload)),
+  ];
+}
+
+function describeWorker(
+  { pid, startedAt, generation }: ServerState["workers"][number],
+  state: ServerState,
+  memory: ReadonlyMap<number, Bytes>,
+  now: UnixMilliseconds,
+): string {
+  const resident = memory.get(pid);
+  const size = resident === undefined ? "has just ended" : formatHumanSize(resident);
+  const draining = generation === state.generation ? "" : `, draining (generation ${generation})`;
+  return `for ${ageAt(now, startedAt)}, ${size}${draining}`;
+}
+
+/** Its message may have several lines, which are indented like the first. */
+function describeLastReload({ outcome, message, at }: NonNullable<ServerState["reload"]>): string {
+  const [first = "", ...rest] = message.split("\n");
+  const lines = [`${formatMoment(at)}, ${outcome}${first === "" ? "" : `: ${first}`}`, ...rest];
+  return lines.join(`\n${row("", "")}`);
+}
+
+const row = (label: string, text: string): string => `  ${label.padEnd(LABEL_WIDTH)} ${text}`;
+const formatMoment = (moment: UnixMilliseconds): string => formatConsoleTime(moment, localOffset(moment));
+const ageAt = (now: UnixMilliseconds, then: UnixMilliseconds): string => formatAge(milliseconds(now - then));

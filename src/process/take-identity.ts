@@ -1,0 +1,92 @@
+/**
+ * The step by which a worker process stops being root, and the proof that it was taken: by every thread, and with no way
+ * back. Whoever cannot prove it does not serve.
+ */
+import { StartupError } from "../base/errors.ts";
+import { describeSystemError } from "../observe/thrown.ts";
+import { currentIdentity, type Identity, posixProcess } from "./account.ts";
+import type { Native } from "./native.ts";
+import type { PrivilegePlan } from "./privileges.ts";
+import { type ThreadStatus, ThreadStatusFiles } from "./thread-status.ts";
+
+/**
+ * Carries out the plan for the whole process; does nothing for a plan without changes. Everything that needs more rights
+ * must be open by then.
+ *
+ * @param native  undefined without koffi: then a chroot is not possible
+ * @throws StartupError when a step fails or does not hold. The process must end then: it may be anybody
+ */
+export function takeIdentity({ chroot, identity }: PrivilegePlan, native: Native | undefined): void {
+  if (chroot === undefined && identity === undefined) return;
+  const posix = posixProcess();
+  const statuses = new ThreadStatusFiles();
+  try {
+    if (chroot !== undefined) {
+      if (native === undefined) throw new StartupError(`chroot = ${chroot} is not possible: koffi is not there`);
+      step(`chroot to ${chroot}`, () => native.chroot(chroot));
+    }
+    // An open working directory is a way out of a chroot.
+    step("change to the root directory", () => process.chdir("/"));
+    if (identity === undefined) return;
+    step("set the groups", () => posix.setgroups([...identity.groups]));
+    step(`set the group ${identity.gid}`, () => posix.setgid(identity.gid));
+    step(`set the user ${identity.uid}`, () => posix.setuid(identity.uid));
+    const fault = findIdentityFault(identity, currentIdentity(), statuses.read()) ?? findWayBack();
+    if (fault !== undefined) throw new StartupError(`the change of user failed: ${fault}`);
+  } finally {
+    statuses.close();
+  }
+}
+
+/** What of a thread or of the process is not as `wanted`, in words; undefined when all is. */
+export function findIdentityFault(
+  wanted: Identity,
+  found: Identity,
+  threads: readonly ThreadStatus[],
+): string | undefined {
+  if (found.uid !== wanted.uid) return `the user is ${found.uid}, expected ${wanted.uid}`;
+  if (found.gid !== wanted.gid) return `the group is ${found.gid}, expected ${wanted.gid}`;
+  if (!isSameSet(found.groups, wanted.groups)) return groupsFault(found.groups, wanted.groups);
+  for (const thread of threads) {
+    const fault = findThreadFault(wanted, thread);
+    if (fault !== undefined) return `in one of ${threads.length} threads ${fault}`;
+  }
+  return undefined;
+}
+
+function findThreadFault(wanted: Identity, { uids, gids, groups, capabilities }: ThreadStatus): string | undefined {
+  if (uids.some((uid) => uid !== wanted.uid)) return `the users are ${uids.join(" ")}, expected ${wanted.uid}`;
+  if (gids.some((gid) => gid !== wanted.gid)) return `the groups are ${gids.join(" ")}, expected ${wanted.gid}`;
+  // The kernel lists the supplementary groups alone; Node's list has the main one too.
+  if (!isSameSet([...groups, wanted.gid], wanted.groups)) return groupsFault(groups, wanted.groups);
+  for (const set of ["permitted", "effective", "ambient"] as const) {
+    if (capabilities[set] !== 0n) return `the ${set} capabilities are ${capabilities[set].toString(16)}, expected none`;
+  }
+  return undefined;
+}
+
+function groupsFault(found: readonly number[], wanted: readonly number[]): string {
+  return `the supplementary groups are ${found.join(" ") || "none"}, expected ${wanted.join(" ")}`;
+}
+
+function isSameSet(some: readonly number[], others: readonly number[]): boolean {
+  const [one, other] = [new Set(some), new Set(others)];
+  return one.size === other.size && [...one].every((each) => other.has(each));
+}
+
+function findWayBack(): string | undefined {
+  try {
+    posixProcess().setuid(0);
+    return "root could be had again";
+  } catch {
+    return undefined;
+  }
+}
+
+function step(what: string, act: () => void): void {
+  try {
+    act();
+  } catch (cause) {
+    throw new StartupError(`cannot ${what}: ${describeSystemError(cause)}`, { cause });
+  }
+}

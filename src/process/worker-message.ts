@@ -1,0 +1,62 @@
+/**
+ * What the primary and its worker processes say to each other. Both are the same program, so the messages are not
+ * checked; they travel by structured clone.
+ *
+ *     primary                        worker
+ *     confine (where there is a sandbox)  ->   confines itself and executes itself anew
+ *                                    <-   loaded: waits for its orders
+ *     start                          ->
+ *                                    <-   ready, or failed; from then on events, log batches, reports
+ *     drain, cut                     ->
+ *                                    <-   drained; then it ends
+ */
+import type { Milliseconds } from "../base/units.ts";
+import type { Settings } from "../config/settings.ts";
+import type { Endpoint } from "../net/endpoint.ts";
+import type { ListenSocket } from "../net/listener.ts";
+import type { EventLevel } from "../observe/log.ts";
+import type { PoolState } from "../tasks/pool-status.ts";
+import type { PrivilegePlan } from "./privileges.ts";
+import type { Confinement } from "./sandbox-plan.ts";
+
+/** Everything a worker needs to know. */
+export interface StartOrder {
+  /** With this worker's share of what is limited for the whole server. */
+  readonly settings: Settings;
+  readonly sockets: readonly ListenSocket[];
+  readonly privileges: PrivilegePlan;
+  /** For the name under which the system shows the process. */
+  readonly title: string;
+}
+
+/**
+ * How a worker leaves. `stopping`: connections close as soon as nothing is under way. `handing-over`: another generation
+ * serves already, so an idle connection may still make one request, and nobody loses one to a close that crosses it.
+ */
+export type DrainMode = "stopping" | "handing-over";
+
+export type PrimaryMessage =
+  | { readonly kind: "confine"; readonly confinement: Confinement; readonly socketCount: number }
+  | { readonly kind: "start"; readonly order: StartOrder }
+  /** `grace`: after that time what is under way is cut; undefined: it may take its time. */
+  | { readonly kind: "drain"; readonly mode: DrainMode; readonly grace: Milliseconds | undefined }
+  | { readonly kind: "cut" }
+  | { readonly kind: "report" };
+
+export type WorkerMessage =
+  | { readonly kind: "loaded" }
+  | { readonly kind: "ready"; readonly endpoints: readonly Endpoint[] }
+  | { readonly kind: "failed"; readonly message: string }
+  | { readonly kind: "event"; readonly level: EventLevel; readonly text: string }
+  /** Whole lines of the access log. */
+  | { readonly kind: "log"; readonly lines: Uint8Array }
+  | { readonly kind: "report"; readonly report: WorkerReport }
+  /** It cannot go on as it should and asks for a successor. */
+  | { readonly kind: "retire"; readonly why: string }
+  /** `cut`: how many connections were still busy when the time was up. */
+  | { readonly kind: "drained"; readonly cut: number };
+
+export interface WorkerReport {
+  readonly pool: PoolState;
+  readonly connections: number;
+}

@@ -1,0 +1,29 @@
+/**
+ * A worker process reduced to what makes it harmless: it confines itself, executes itself anew, takes its identity, says
+ * `ready`, and lives until its standard input ends.
+ */
+import { loadNative } from "../../src/process/native.ts";
+import type { PrivilegePlan } from "../../src/process/privileges.ts";
+import { confine } from "../../src/process/sandbox.ts";
+import type { Confinement } from "../../src/process/sandbox-plan.ts";
+import { takeIdentity } from "../../src/process/take-identity.ts";
+
+export interface ChildOrder {
+  readonly privileges: PrivilegePlan;
+  readonly confinement: Confinement | undefined;
+}
+
+const variable = process.env.CONFINEMENT_CHILD;
+if (variable !== undefined) {
+  const { privileges, confinement } = JSON.parse(variable) as ChildOrder;
+  const loaded = await loadNative();
+  const native = loaded.kind === "native" ? loaded.native : undefined;
+  if (confinement !== undefined && native !== undefined) {
+    confine(native, confinement);
+    const environment = { ...process.env, CONFINEMENT_CHILD: JSON.stringify({ privileges }) };
+    native.execute(process.execPath, [process.execPath, ...process.argv.slice(1)], environment, [0, 1, 2]);
+  }
+  takeIdentity({ chroot: privileges.chroot, identity: privileges.identity }, native);
+  process.stdin.resume().once("end", () => process.exit(0));
+  process.stdout.write("ready\n");
+}

@@ -1,0 +1,17 @@
+/**
+ * A worker in this very process, with sockets of its own: what a primary gives and a worker process does, without either.
+ */
+import type { Settings } from "../../src/config/settings.ts";
+import { Sockets } from "../../src/process/sockets.ts";
+import { openTaskThreads, startWorker, type Worker, type WorkerLogs } from "../../src/process/worker.ts";
+
+export async function startWorkerHere(settings: Settings, logs: WorkerLogs): Promise<Worker> {
+  // The descriptors are the worker's from now on, so the sockets are not closed as well, unless it fails.
+  const choice = await new Sockets().choose(settings.server);
+  try {
+    return await startWorker(settings, logs, choice.sockets, await openTaskThreads(settings, logs.events));
+  } catch (error) {
+    choice.giveUp();
+    throw error;
+  }
+}
