@@ -78,7 +78,7 @@ export function formatCanonical(sections: readonly IniSection[]): string {
 function decodeSections(sections: readonly IniSection[]): readonly IniSection[] {
   const decoded: Readonly<Record<string, unknown>> = parse(formatCanonical(sections));
   return sections.map((section) => {
-    const values = decoded[mark(section.name)];
+    const values = decoded[sectionKey(section.name)];
     const pairs = [...section.pairs].map(
       ([key, pair]) => [key, { ...pair, value: textAt(values, mark(key)) }] as const,
     );
@@ -96,7 +96,11 @@ function textAt(values: unknown, key: string): string {
 /** A name that ends in this mark is neither `__proto__`, which `ini` drops, nor ends in `[]`, which makes a list. */
 const mark = (name: string): string => `${name}=`;
 
-const canonicalSection = (name: string): string => canonicalText(mark(name).replaceAll(".", "\\."));
+/** Without dots, at which `ini` would nest sections, and without backslashes, which would keep it from that: as in a URI. */
+const sectionKey = (name: string): string =>
+  mark(name.replace(/[%.\\]/g, (character) => `%${character.charCodeAt(0).toString(16)}`));
+
+const canonicalSection = (name: string): string => canonicalText(sectionKey(name));
 const canonicalKey = (key: string): string => canonicalText(mark(key));
 
 /** JSON text on one line without the characters that `ini` looks for before it looks for quotes. */

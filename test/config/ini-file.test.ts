@@ -170,6 +170,17 @@ test("what ini would change survives: names, keys and values", () => {
       assert.deepEqual(document.faults, []);
       assert.deepEqual(plain(document.sections), wanted);
     }),
+    // Names that `ini` would take for one.
+    {
+      examples: [
+        [
+          [
+            ["\\.", []],
+            [".", [[".", "."]]],
+          ],
+        ],
+      ],
+    },
   );
 });
 
