@@ -8,16 +8,20 @@ import type { Turn } from "../base/turn.ts";
 import type { Settings, SiteSettings } from "../config/settings.ts";
 import { describeSystemError } from "../observe/thrown.ts";
 import type { Sites } from "../site/choose-site.ts";
-import { DocumentRoot, probeDescriptorPaths } from "../site/document-root.ts";
+import { DocumentRoot, type ExactOpener, probeDescriptorPaths } from "../site/document-root.ts";
 import { HostDirectories } from "../site/host-directories.ts";
 import type { Site } from "../site/site.ts";
 
-/** @throws StartupError for a document root that cannot be served */
-export function buildSites(settings: Settings, turn: Turn): Sites {
+/**
+ * @param openExactly  for a process that cannot ask the kernel where a descriptor leads
+ * @throws StartupError for a document root that cannot be served
+ */
+export function buildSites(settings: Settings, turn: Turn, openExactly?: ExactOpener): Sites {
   const descriptorPaths = probeDescriptorPaths();
+  const exact = descriptorPaths === "proc" ? {} : { openExactly };
   const buildSite = (name: string, rules: SiteSettings): Site => {
     checkDocumentRoot(rules.docbase, settings.server.chroot);
-    return { name, root: new DocumentRoot({ path: rules.docbase, turn, descriptorPaths }), rules };
+    return { name, root: new DocumentRoot({ path: rules.docbase, turn, descriptorPaths, ...exact }), rules };
   };
   const main = buildSite("main", settings.main);
   const named = new Map([...settings.virtualHosts].map(([name, rules]) => [name, buildSite(name, rules)] as const));

@@ -39,8 +39,22 @@ export function openExactDirectory(native: ReadingNative, path: AbsolutePath): O
   };
 }
 
+/**
+ * Opens what lies at a real path, so that no link is followed on the way.
+ *
+ * @returns a descriptor, the caller's to close
+ * @throws NativeError `ENOTDIR` or `ELOOP` also when a part of the path has become a link
+ */
+export function openExactPlace(native: Pick<Native, "openAt">, path: AbsolutePath, flags: number): number {
+  return atExactPlace(native, path, (parent, name) => native.openAt(parent, name, flags | constants.O_NOFOLLOW));
+}
+
 /** @param act  is given the open directory that the last name of the path stands in, and that name, and follows no link */
-function atExactPlace<R>(native: ReadingNative, path: AbsolutePath, act: (parent: number, name: string) => R): R {
+function atExactPlace<R>(
+  native: Pick<Native, "openAt">,
+  path: AbsolutePath,
+  act: (parent: number, name: string) => R,
+): R {
   const names = path.split("/").filter((name) => name !== "");
   const last = names.pop() ?? ".";
   let parent = openSync("/", ON_THE_WAY);

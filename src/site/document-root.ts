@@ -22,11 +22,17 @@ export interface DocumentRootOptions {
   readonly turn: Turn;
   /** What `probeDescriptorPaths` found. */
   readonly descriptorPaths: DescriptorPaths;
+  /** Where the kernel cannot be asked, and the C library can be called. */
+  readonly openExactly?: ExactOpener | undefined;
 }
+
+/** Opens what lies at a real path and follows no link on the way. @returns a descriptor @throws what the system says */
+export type ExactOpener = (path: AbsolutePath, flags: number) => number;
 
 export class DocumentRoot {
   readonly path: AbsolutePath;
   readonly descriptorPaths: DescriptorPaths;
+  readonly openExactly: ExactOpener | undefined;
   readonly #turn: Turn;
   /** Set where this root is a directory of another, which it must not leave. */
   readonly #parent: ParentRoot | undefined;
@@ -36,6 +42,7 @@ export class DocumentRoot {
   constructor(options: DocumentRootOptions, parent?: ParentRoot) {
     this.path = options.path;
     this.descriptorPaths = options.descriptorPaths;
+    this.openExactly = options.openExactly;
     this.#turn = options.turn;
     this.#parent = parent;
   }
@@ -63,7 +70,12 @@ export class DocumentRoot {
    */
   child(name: string, symlinks: SymlinkRule): DocumentRoot {
     return new DocumentRoot(
-      { path: pathBelow(this.path, name), turn: this.#turn, descriptorPaths: this.descriptorPaths },
+      {
+        path: pathBelow(this.path, name),
+        turn: this.#turn,
+        descriptorPaths: this.descriptorPaths,
+        openExactly: this.openExactly,
+      },
       { root: this, name, linksAllowed: symlinks !== "never" },
     );
   }

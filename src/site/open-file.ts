@@ -6,8 +6,11 @@
  * place that was asked for, which it is not when a symbolic link was followed. That holds for a descriptor however names
  * are swapped meanwhile, and unlike a walk from directory to directory it needs no right to read the directories on the way.
  *
- * Without /proc the real path of the name is compared instead, and its device and inode with the descriptor's. That stops
- * links, and the swapping of links; whoever can move whole directories to and fro between two calls could still slip through.
+ * Without /proc, as in a chroot, the real path of the name is judged, and then exactly that path is opened, one part after
+ * the other and none of them a link. Where that is not possible either, because the C library cannot be called, the
+ * descriptor's device and inode are compared with those of the real path. That stops links, and the swapping of links;
+ * whoever can move whole directories to and fro between two calls could still slip through. A directory is proven once
+ * more when it is listed: by then nothing may be a link of what was its real path.
  *
  * All calls are synchronous: each is one short look at metadata (1 to 5 µs while the kernel has it in memory), and a hop
  * to a thread and back costs more than all of them together.
@@ -29,7 +32,7 @@ import { errorCode } from "../base/errors.ts";
 import { bytes, type Seconds, seconds, type UnixSeconds, unixSeconds } from "../base/units.ts";
 import type { Reason } from "../http/reason.ts";
 import type { OpenSource } from "../http/response-plan.ts";
-import { type DocumentRoot, isAllowedPlace, pathBelow, type SymlinkRule } from "./document-root.ts";
+import { type DocumentRoot, type ExactOpener, isAllowedPlace, pathBelow, type SymlinkRule } from "./document-root.ts";
 import { describeSighting, type FileSighting, wholeSeconds } from "./file-sighting.ts";
 
 export type OpenResult = OpenedFile | FoundDirectory | Unopened;
@@ -196,6 +199,9 @@ function openNamed(lookup: Lookup): OpenResult | Moved {
   if (named.isDirectory()) return findDirectory(lookup);
   if (!named.isFile()) return NOT_A_FILE;
 
+  if (lookup.root.openExactly !== undefined && lookup.symlinks !== "anywhere") {
+    return openNamedExactly(lookup, lookup.root.openExactly);
+  }
   const flags = lookup.symlinks === "never" ? OPEN_FLAGS | constants.O_NOFOLLOW : OPEN_FLAGS;
   return keepIfOpened(openSync(lookup.path, flags), (descriptor) => {
     const stats = fstatSync(descriptor, { bigint: true });
@@ -203,6 +209,16 @@ function openNamed(lookup: Lookup): OpenResult | Moved {
     const place = findPlace(lookup, descriptor, stats);
     if (typeof place !== "string") return place;
     return describeFile(lookup, descriptor, stats, place);
+  });
+}
+
+/** First the place is found by the name and judged, then exactly that place is opened. */
+function openNamedExactly(lookup: Lookup, openExactly: ExactOpener): OpenResult {
+  const place = absolutePath(realpathSync.native(lookup.path));
+  if (!isAllowedPlace(lookup.symlinks, lookup.realRoot, lookup.path, place)) return SYMLINK_ESCAPE;
+  return keepIfOpened(openExactly(place, OPEN_FLAGS), (descriptor) => {
+    const stats = fstatSync(descriptor, { bigint: true });
+    return stats.isFile() ? describeFile(lookup, descriptor, stats, place) : NOT_A_FILE;
   });
 }
 

@@ -7,13 +7,9 @@ import { once } from "node:events";
 import { closeSync, readSync } from "node:fs";
 import { test } from "node:test";
 import { absolutePath } from "../../src/base/absolute-path.ts";
-import {
-  type DescriptorPaths,
-  DocumentRoot,
-  probeDescriptorPaths,
-  type SymlinkRule,
-} from "../../src/site/document-root.ts";
+import { DocumentRoot, probeDescriptorPaths, type SymlinkRule } from "../../src/site/document-root.ts";
 import { openBelow } from "../../src/site/open-file.ts";
+import { exactOpenerMissing, type ProvingWay, provenBy } from "../support/exact-opener.ts";
 import { linkTo, makeTree } from "../support/file-tree.ts";
 
 const OPENINGS = 20_000;
@@ -28,6 +24,7 @@ const ENTRIES = {
   "root/link": linkTo("good"),
   "root/file": OWN,
   "outside/f": FOREIGN,
+  link: linkTo("../outside"),
 };
 
 /** Each is the body of an endless loop in the child, whose working directory is the tree's top. */
@@ -37,6 +34,10 @@ const SWAP_LINK = `
 const SWAP_DIRECTORY = `
   fs.renameSync("root/dir", "spare"); fs.symlinkSync("../outside", "root/dir");
   fs.unlinkSync("root/dir"); fs.renameSync("spare", "root/dir");`;
+/** Nothing is made or removed, so it is there and back in a few microseconds. */
+const SWAP_BY_NAME = `
+  fs.renameSync("root/dir", "spare"); fs.renameSync("link", "root/dir");
+  fs.renameSync("root/dir", "link"); fs.renameSync("spare", "root/dir");`;
 const REPLACE_FILE = `
   fs.writeFileSync("next", "${OWN}"); fs.renameSync("next", "root/file");`;
 
@@ -64,13 +65,13 @@ function openOften(
   top: string,
   segments: readonly string[],
   rule: SymlinkRule,
-  way: DescriptorPaths,
+  way: ProvingWay,
   awaited: readonly string[],
 ): ReadonlyMap<string, number> {
   const root = new DocumentRoot({
     path: absolutePath(`${top}/root`),
     turn: { current: () => 0 },
-    descriptorPaths: way,
+    ...provenBy(way),
   });
   const counts = new Map<string, number>();
   const content = Buffer.alloc(16);
@@ -90,15 +91,20 @@ function openOften(
   return counts;
 }
 
-const races: [name: string, loop: string, path: string, rule: SymlinkRule, way: DescriptorPaths, met: string[]][] = [
+const races: [name: string, loop: string, path: string, rule: SymlinkRule, way: ProvingWay, met: string[]][] = [
   ["a link swapped to the outside and back", SWAP_LINK, "link/f", "inside", "proc", [OWN, "symlink-escape"]],
   ["a link swapped to the outside and back", SWAP_LINK, "link/f", "inside", "realpath", [OWN, "symlink-escape"]],
   ["a link swapped to the outside and back", SWAP_LINK, "link/f", "never", "proc", ["symlink-escape"]],
   ["a directory swapped for a link", SWAP_DIRECTORY, "dir/f", "inside", "proc", [OWN, "symlink-escape"]],
   ["a directory swapped for a link", SWAP_DIRECTORY, "dir/f", "never", "proc", [OWN, "symlink-escape"]],
+  ["a directory swapped by its name alone", SWAP_BY_NAME, "dir/f", "inside", "proc", [OWN, "symlink-escape"]],
+  ["a link swapped to the outside and back", SWAP_LINK, "link/f", "inside", "exact", [OWN, "symlink-escape"]],
+  ["a directory swapped for a link", SWAP_DIRECTORY, "dir/f", "never", "exact", [OWN, "symlink-escape"]],
+  ["a directory swapped by its name alone", SWAP_BY_NAME, "dir/f", "inside", "exact", [OWN, "symlink-escape"]],
+  ["a directory swapped by its name alone", SWAP_BY_NAME, "dir/f", "never", "exact", [OWN, "symlink-escape"]],
 ];
 for (const [name, loop, path, rule, way, met] of races) {
-  const skip = way === "proc" && !hasProc && "no /proc";
+  const skip = way === "exact" ? exactOpenerMissing : way === "proc" && !hasProc && "no /proc";
   test(`openBelow (${way}, ${rule}): ${name}`, { skip, timeout: 30_000 }, async (t) => {
     const top = makeTree(t, ENTRIES);
     const counts = await whileSwapping(top, loop, () => openOften(top, path.split("/"), rule, way, met));

@@ -19,12 +19,7 @@ import { type TestContext, test } from "node:test";
 import fc from "fast-check";
 import { type AbsolutePath, absolutePath } from "../../src/base/absolute-path.ts";
 import { bytes } from "../../src/base/units.ts";
-import {
-  type DescriptorPaths,
-  DocumentRoot,
-  probeDescriptorPaths,
-  type SymlinkRule,
-} from "../../src/site/document-root.ts";
+import { DocumentRoot, probeDescriptorPaths, type SymlinkRule } from "../../src/site/document-root.ts";
 import {
   explainFileError,
   type OpenedFile,
@@ -33,6 +28,7 @@ import {
   readWhole,
   type Unopened,
 } from "../../src/site/open-file.ts";
+import { exactOpener, type ProvingWay, provenBy } from "../support/exact-opener.ts";
 import {
   addToTree,
   DIRECTORY,
@@ -44,11 +40,15 @@ import {
 } from "../support/file-tree.ts";
 
 const RULES: readonly SymlinkRule[] = ["inside", "never", "anywhere"];
-const WAYS: readonly DescriptorPaths[] = probeDescriptorPaths() === "proc" ? ["proc", "realpath"] : ["realpath"];
+const WAYS: readonly ProvingWay[] = [
+  ...(probeDescriptorPaths() === "proc" ? (["proc"] as const) : []),
+  "realpath",
+  ...(exactOpener === undefined ? [] : (["exact"] as const)),
+];
 
-function rootAt(path: string, descriptorPaths: DescriptorPaths): DocumentRoot {
+function rootAt(path: string, way: ProvingWay): DocumentRoot {
   let turn = 0;
-  return new DocumentRoot({ path: absolutePath(path), turn: { current: () => turn++ }, descriptorPaths });
+  return new DocumentRoot({ path: absolutePath(path), turn: { current: () => turn++ }, ...provenBy(way) });
 }
 
 /** `root/` with the entries, and around it what must not be served. */
@@ -323,6 +323,23 @@ test("openDirectoryBelow: the opened directory is listed whatever becomes of its
   assert.deepEqual(readdirSync(opened.path), ["g"]);
   closeSync(opened.descriptor);
 });
+
+for (const way of WAYS) {
+  test(`openDirectoryBelow (${way}): how the directory is named, and whether no link may be followed`, (t) => {
+    const top = makeSite(t, { "sub/": DIRECTORY, "to-sub": linkTo("sub") });
+    const named = (path: string, rule: SymlinkRule) => {
+      const opened = openDirectoryBelow(rootAt(`${top}/root`, way), [path], rule);
+      assert.ok(opened.kind === "directory");
+      closeSync(opened.descriptor);
+      return [opened.path.replace(/^\/proc\/self\/fd\/\d+$/, "the descriptor"), opened.isRealPath];
+    };
+    const byDescriptor = ["the descriptor", false];
+    const isProc = way === "proc";
+    assert.deepEqual(named("sub", "never"), isProc ? byDescriptor : [`${top}/root/sub`, true]);
+    assert.deepEqual(named("to-sub", "inside"), isProc ? byDescriptor : [`${top}/root/sub`, true]);
+    assert.deepEqual(named("to-sub", "anywhere"), isProc ? byDescriptor : [`${top}/root/to-sub`, false]);
+  });
+}
 
 test("openBelow: descriptors are closed on every way out", { skip: WAYS.length < 2 && "no /proc" }, (t) => {
   const top = makeSite(t, ENTRIES);

@@ -1,0 +1,22 @@
+/**
+ * The opener that a worker in a chroot has; undefined where the C library cannot be called.
+ */
+import { openExactPlace } from "../../src/process/exact-directory.ts";
+import { loadNative } from "../../src/process/native.ts";
+import type { DescriptorPaths, ExactOpener } from "../../src/site/document-root.ts";
+
+const loaded = await loadNative();
+
+export const exactOpener: ExactOpener | undefined =
+  loaded.kind === "native" ? (path, flags) => openExactPlace(loaded.native, path, flags) : undefined;
+
+/** Why it is missing, for node:test's `skip`. */
+export const exactOpenerMissing = loaded.kind === "missing" && loaded.why;
+
+/** The ways by which an open file is proven to be inside. */
+export type ProvingWay = DescriptorPaths | "exact";
+
+/** For the options of a document root. */
+export function provenBy(way: ProvingWay): { descriptorPaths: DescriptorPaths; openExactly?: ExactOpener | undefined } {
+  return way === "exact" ? { descriptorPaths: "realpath", openExactly: exactOpener } : { descriptorPaths: way };
+}
