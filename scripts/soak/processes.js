@@ -12,7 +12,7 @@ import { runTrial } from "./trial.js";
 /** Test file, and what its repeated tests have in their names. */
 const TESTS = [
   ["reload", "hangups at random moments"],
-  ["kill-workers", "workers under load"],
+  ["kill-workers", "workers under load|random moments of a reload"],
   ["log-rotation", "rotations of the logs"],
   ["link-race", "links that change"],
 ];

@@ -73,9 +73,8 @@ const GIB = 1024 * MIB;
 const SECOND = 1000;
 const DAY = 24 * 3600 * SECOND;
 
-/** In the order of their numbers (RFC 5424 §6.2.1), which have a gap before local0. */
+/** In the order of their numbers (RFC 5424 §6.2.1), which have a gap before local0. `kern` is the kernel's alone. */
 export const SYSLOG_FACILITIES = [
-  "kern",
   "user",
   "mail",
   "daemon",

@@ -156,7 +156,7 @@ export class Generation {
 
   #startWorker(place: Place): WorkerProcess {
     const { settings, processes, sockets, privileges, confinement, logs } = this.#options;
-    const worker = new WorkerProcess({
+    const worker: WorkerProcess = new WorkerProcess({
       order: {
         settings: settingsForWorker(settings, place.index, processes),
         sockets,
@@ -166,6 +166,9 @@ export class Generation {
       confinement,
       onEvent: (level, text) => logs.events.record(level, text),
       onLogLines: (lines) => logs.append(lines),
+      onStored: (upload) => {
+        for (const other of this.#workers) if (other !== worker) other.noteStored(upload);
+      },
       onRetire: (why) => void this.#replace(place, worker, why),
     });
     place.worker = worker;

@@ -37,7 +37,6 @@ export function syslogNotice(path = "/dev/log"): string | undefined {
 
 // RFC 5424 §6.2.1. The C library takes the kernel's for none and sends `user` instead.
 const FACILITIES: Readonly<Record<SyslogFacility, number>> = {
-  kern: 0,
   user: 1,
   mail: 2,
   daemon: 3,

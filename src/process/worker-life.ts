@@ -14,7 +14,9 @@ import { AccessLog } from "../observe/access-log.ts";
 import { type EventLevel, EventLog, type EventSink } from "../observe/log.ts";
 import type { LogFile } from "../observe/log-file.ts";
 import { describeThrown } from "../observe/thrown.ts";
+import { UploadLedger } from "../site/upload-ledger.ts";
 import { connectionsWithinLimit } from "./descriptor-limit.ts";
+import { openExactPlace } from "./exact-directory.ts";
 import { loadNative } from "./native.ts";
 import { takeIdentity } from "./take-identity.ts";
 import { openTaskThreads, startWorker, type Worker } from "./worker.ts";
@@ -38,6 +40,7 @@ interface DrainWish {
 }
 
 class WorkerLife {
+  readonly #uploads = new UploadLedger((upload) => void tell({ kind: "stored", upload }));
   #order: StartOrder | undefined;
   #access: AccessLog | undefined;
   #worker: Worker | undefined;
@@ -58,6 +61,9 @@ class WorkerLife {
         return;
       case "report":
         if (this.#worker !== undefined) void tell({ kind: "report", report: this.#worker.report() });
+        return;
+      case "stored":
+        this.#uploads.heard(message.upload);
         return;
       case "confine":
         return;
@@ -85,15 +91,23 @@ class WorkerLife {
       const onLostThread = (): void =>
         void tell({ kind: "retire", why: "a thread has died and cannot be replaced in a chroot" });
       const pool = await openTaskThreads(settings, events, isEnclosed, onLostThread);
-      const native = isEnclosed ? await loadNative() : undefined;
+      const loaded = isEnclosed ? await loadNative() : undefined;
+      const native = loaded?.kind === "native" ? loaded.native : undefined;
       // While /proc can be seen.
       const maxConnections = connectionsWithinLimit(
         settings.server.maxConnections,
         isEnclosed ? 0 : settings.server.workers,
       );
       const held = { ...settings, server: { ...settings.server, maxConnections } };
-      takeIdentity(privileges, native?.kind === "native" ? native.native : undefined);
-      this.#worker = await startWorker(held, { access, events }, sockets, pool);
+      takeIdentity(privileges, native);
+      this.#worker = await startWorker({
+        settings: held,
+        logs: { access, events },
+        sockets,
+        pool,
+        uploads: this.#uploads,
+        openExactly: native && ((path, flags) => openExactPlace(native, path, flags)),
+      });
       await tell({ kind: "ready", endpoints: this.#worker.endpoints });
       if (this.#farewell !== undefined) await this.#leave(this.#farewell);
     } catch (error) {

@@ -15,6 +15,7 @@ import type { Settings } from "../config/settings.ts";
 import type { Endpoint } from "../net/endpoint.ts";
 import type { ListenSocket } from "../net/listener.ts";
 import type { EventLevel } from "../observe/log.ts";
+import type { StoredUpload } from "../site/upload-ledger.ts";
 import type { PoolState } from "../tasks/pool-status.ts";
 import type { PrivilegePlan } from "./privileges.ts";
 import type { Confinement } from "./sandbox-plan.ts";
@@ -41,7 +42,9 @@ export type PrimaryMessage =
   /** `grace`: after that time what is under way is cut; undefined: it may take its time. */
   | { readonly kind: "drain"; readonly mode: DrainMode; readonly grace: Milliseconds | undefined }
   | { readonly kind: "cut" }
-  | { readonly kind: "report" };
+  | { readonly kind: "report" }
+  /** Another worker has stored it. */
+  | { readonly kind: "stored"; readonly upload: StoredUpload };
 
 export type WorkerMessage =
   | { readonly kind: "loaded" }
@@ -51,6 +54,7 @@ export type WorkerMessage =
   /** Whole lines of the access log. */
   | { readonly kind: "log"; readonly lines: Uint8Array }
   | { readonly kind: "report"; readonly report: WorkerReport }
+  | { readonly kind: "stored"; readonly upload: StoredUpload }
   /** It cannot go on as it should and asks for a successor. */
   | { readonly kind: "retire"; readonly why: string }
   /** `cut`: how many connections were still busy when the time was up. */

@@ -7,6 +7,7 @@ import { StartupError } from "../base/errors.ts";
 import { type Milliseconds, milliseconds, type UnixMilliseconds, unixMilliseconds } from "../base/units.ts";
 import type { Endpoint } from "../net/endpoint.ts";
 import type { EventLevel } from "../observe/log.ts";
+import type { StoredUpload } from "../site/upload-ledger.ts";
 import type { LifeSpan } from "./respawn-delay.ts";
 import type { Confinement } from "./sandbox-plan.ts";
 import type { DrainMode, PrimaryMessage, StartOrder, WorkerMessage, WorkerReport } from "./worker-message.ts";
@@ -16,9 +17,10 @@ export interface WorkerProcessOptions {
   readonly order: StartOrder;
   /** Undefined where there is no sandbox. */
   readonly confinement: Confinement | undefined;
-  /** Both are called until the process has ended. */
+  /** All are called until the process has ended. */
   readonly onEvent: (level: EventLevel, text: string) => void;
   readonly onLogLines: (lines: Uint8Array) => void;
+  readonly onStored: (upload: StoredUpload) => void;
   /** It asks for a successor. */
   readonly onRetire: (why: string) => void;
 }
@@ -88,6 +90,11 @@ export class WorkerProcess {
     this.#send({ kind: "cut" });
   }
 
+  /** Another worker has stored it. */
+  noteStored(upload: StoredUpload): void {
+    this.#send({ kind: "stored", upload });
+  }
+
   kill(): void {
     this.#child.kill("SIGKILL");
   }
@@ -126,6 +133,9 @@ export class WorkerProcess {
         return;
       case "report":
         this.#takeReport(message.report);
+        return;
+      case "stored":
+        this.#options.onStored(message.upload);
         return;
       case "retire":
         this.#options.onRetire(message.why);

@@ -17,12 +17,14 @@ import type { AccessLog } from "../observe/access-log.ts";
 import type { Events } from "../observe/log.ts";
 import { chooseLineFormat } from "../observe/log-format.ts";
 import type { Sites } from "../site/choose-site.ts";
+import type { ExactOpener } from "../site/document-root.ts";
 import { FileCache } from "../site/file-cache.ts";
 import type { LocateContext } from "../site/locate.ts";
 import { PageBudget } from "../site/page-budget.ts";
 import { RefusalReport } from "../site/refusal-report.ts";
 import { createService } from "../site/serve.ts";
 import { prepareUploads } from "../site/upload.ts";
+import type { UploadLedger } from "../site/upload-ledger.ts";
 import { ThreadPool } from "../tasks/task-pool.ts";
 import { buildSites } from "./build-sites.ts";
 import type { DrainMode, WorkerReport } from "./worker-message.ts";
@@ -77,29 +79,30 @@ export async function openTaskThreads(
   return pool;
 }
 
+/** What a worker is made of. */
+export interface WorkerParts {
+  readonly settings: Settings;
+  readonly logs: WorkerLogs;
+  readonly sockets: readonly ListenSocket[];
+  /** The worker's from now on. */
+  readonly pool: ThreadPool;
+  readonly uploads: UploadLedger;
+  /** As `buildSites` takes it. */
+  readonly openExactly?: ExactOpener | undefined;
+}
+
 /**
  * Builds the sites and begins to accept.
  *
- * @param pool  is the worker's from now on
  * @throws StartupError when a document root cannot be served or a socket not be listened on; nothing is left open then
  */
-export async function startWorker(
-  settings: Settings,
-  logs: WorkerLogs,
-  sockets: readonly ListenSocket[],
-  pool: ThreadPool,
-): Promise<Worker> {
+export async function startWorker(parts: WorkerParts): Promise<Worker> {
+  const { settings, logs, sockets, pool, uploads } = parts;
   let phase: ServingPhase = "serving";
   const turn = new EventLoopTurn();
-  const sites = buildSites(settings, turn);
-  await prepareUploads(sites, (text) => logs.events.warn(text));
-  const connections = new Connections(
-    {
-      ...connectionParts(settings, logs, pool, sites, turn),
-      phase: () => phase,
-    },
-    settings.server,
-  );
+  const sites = buildSites(settings, turn, parts.openExactly);
+  await prepareUploads(sites, (text) => logs.events.warn(text), uploads);
+  const connections = new Connections({ ...connectionParts(parts, sites, turn), phase: () => phase }, settings.server);
   const listeners = await openListeners(sockets, settings.server.backlog, connections).catch((error: unknown) => {
     connections.close();
     throw error;
@@ -139,16 +142,11 @@ function aborted(signal: AbortSignal): Promise<void> {
   });
 }
 
-function connectionParts(
-  settings: Settings,
-  logs: WorkerLogs,
-  pool: ThreadPool,
-  sites: Sites,
-  turn: Turn,
-): Omit<ConnectionContext, "phase"> {
+function connectionParts(parts: WorkerParts, sites: Sites, turn: Turn): Omit<ConnectionContext, "phase"> {
+  const { settings, logs } = parts;
   const clock = systemClock;
   return {
-    service: buildService(settings, logs, pool, sites, turn, clock),
+    service: buildService(parts, sites, turn, clock),
     limits: connectionLimits(settings),
     clock,
     buffers: new BufferPool(),
@@ -157,20 +155,15 @@ function connectionParts(
   };
 }
 
-function buildService(
-  settings: Settings,
-  { access, events }: WorkerLogs,
-  pool: ThreadPool,
-  sites: Sites,
-  turn: Turn,
-  clock: Clock,
-) {
+function buildService({ settings, logs, pool, uploads }: WorkerParts, sites: Sites, turn: Turn, clock: Clock) {
+  const { access, events } = logs;
   const formatLine = chooseLineFormat(settings.server.logformat);
   const cacheLimits = { maxBytes: settings.server.cacheSize, maxFile: settings.server.cacheFile };
   const locating: LocateContext = {
     files: new FileCache(cacheLimits, turn),
     pool,
     pages: new PageBudget(),
+    uploads,
     retryAfter: seconds(Math.ceil(settings.server.retryAfter / 1000)),
     clock,
   };

@@ -13,12 +13,15 @@ import type { UploadQuota } from "./upload-quota.ts";
 const CREATE_FLAGS = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | constants.O_NOFOLLOW;
 const PRIVATE = 0o600;
 
+/** Where the bytes of an upload are accounted for. */
+export type UploadAccount = Pick<UploadQuota, "reserve" | "settle">;
+
 export class IncomingUpload {
   /** Where the file is, for as long as it is. */
   readonly path: AbsolutePath;
   readonly directory: AbsolutePath;
   readonly #file: FileHandle;
-  readonly #quota: UploadQuota;
+  readonly #account: UploadAccount;
   #isOpen = true;
   #reserved: number;
   #received = 0;
@@ -28,13 +31,13 @@ export class IncomingUpload {
     path: AbsolutePath,
     directory: AbsolutePath,
     file: FileHandle,
-    quota: UploadQuota,
+    account: UploadAccount,
     reserved: number,
   ) {
     this.path = path;
     this.directory = directory;
     this.#file = file;
-    this.#quota = quota;
+    this.#account = account;
     this.#reserved = reserved;
   }
 
@@ -45,10 +48,10 @@ export class IncomingUpload {
    * @param reserved  how many bytes of the quota have been set aside for it
    * @throws what the system says
    */
-  static async open(directory: AbsolutePath, quota: UploadQuota, reserved: number): Promise<IncomingUpload> {
+  static async open(directory: AbsolutePath, account: UploadAccount, reserved: number): Promise<IncomingUpload> {
     const path = pathBelow(directory, formatTemporaryName(process.pid, randomHex()));
     const file = await open(path, CREATE_FLAGS, PRIVATE);
-    return new IncomingUpload(path, directory, file, quota, reserved);
+    return new IncomingUpload(path, directory, file, account, reserved);
   }
 
   /**
@@ -61,7 +64,7 @@ export class IncomingUpload {
     this.#received += bytes.length;
     const missing = this.#received - this.#reserved;
     if (missing > 0) {
-      if (!(await this.#quota.reserve(missing, now))) return false;
+      if (!(await this.#account.reserve(missing, now))) return false;
       this.#reserved += missing;
     }
     // A write may be cut short, by a disk that is just becoming full or by a signal.
@@ -85,7 +88,7 @@ export class IncomingUpload {
 
   /** Removes the temporary file. One that cannot be removed is litter, which the next start clears away. */
   async discard(): Promise<void> {
-    this.#quota.settle(this.#reserved, this.#stored);
+    this.#account.settle(this.#reserved, this.#stored);
     if (this.#isOpen) await this.close().catch(() => undefined);
     await unlink(this.path).catch(() => undefined);
   }

@@ -21,6 +21,7 @@ import { type FoundDirectory, type OpenedFile, openBelow, openDirectoryBelow, re
 import type { PageBudget } from "./page-budget.ts";
 import type { RenderedPage, Resource } from "./resource.ts";
 import type { Site } from "./site.ts";
+import type { UploadLedger } from "./upload-ledger.ts";
 
 /** What looking needs beside the site: shared by all requests. */
 export interface LocateContext {
@@ -28,6 +29,7 @@ export interface LocateContext {
   readonly pool: TaskPool;
   /** Of the listings that are being sent. */
   readonly pages: PageBudget;
+  readonly uploads: UploadLedger;
   /** When a client that is told 503 may come back. */
   readonly retryAfter: Seconds;
   readonly clock: Clock;

@@ -2,7 +2,7 @@
  * How much the uploads of a directory may take in all, and what is left of that for those that are under way.
  *
  * What is stored is measured, and then only counted: it is measured again when there seems to be no room left, since
- * others may have removed something. Several processes that store in one directory see each other's uploads no sooner.
+ * others may have removed something.
  */
 import { type Bytes, type Milliseconds, milliseconds } from "../base/units.ts";
 
@@ -42,6 +42,11 @@ export class UploadQuota {
   settle(reserved: number, stored: number): void {
     if (this.#limit === undefined) return;
     this.#reserved -= reserved;
+    this.add(stored);
+  }
+
+  /** So many bytes have been stored, here or by others. */
+  add(stored: number): void {
     this.#storedSinceMeasuring += stored;
     if (this.#stored !== undefined) this.#stored += stored;
   }

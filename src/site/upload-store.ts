@@ -13,8 +13,9 @@ import { type Bytes, bytes, type Milliseconds, type UnixMilliseconds } from "../
 import { isUploadName, parseTemporaryName } from "../base/upload-name.ts";
 import { formatSitePath } from "../http/site-path.ts";
 import { contains, pathBelow } from "./document-root.ts";
-import { IncomingUpload } from "./incoming-upload.ts";
+import { IncomingUpload, type UploadAccount } from "./incoming-upload.ts";
 import type { Site } from "./site.ts";
+import { UploadLedger } from "./upload-ledger.ts";
 import { UploadQuota } from "./upload-quota.ts";
 
 /** No upload takes that long, whichever process it belongs to. */
@@ -32,11 +33,13 @@ export type BeginOutcome =
 export class UploadStore {
   readonly #site: Site;
   readonly #quota: UploadQuota;
+  readonly #ledger: UploadLedger;
   /** Where uploads were stored last. */
   #directory: AbsolutePath | undefined;
 
-  constructor(site: Site) {
+  constructor(site: Site, ledger: UploadLedger = new UploadLedger()) {
     this.#site = site;
+    this.#ledger = ledger;
     this.#quota = new UploadQuota(site.rules.uploadQuota, () => this.#measure());
   }
 
@@ -62,11 +65,20 @@ export class UploadStore {
     if (!(await hasSpace(directory, reserved))) return { kind: "no-space" };
     if (!(await this.#quota.reserve(reserved, now))) return { kind: "no-space" };
     try {
-      return { kind: "begun", upload: await IncomingUpload.open(directory, this.#quota, reserved) };
+      const account = { reserve: this.#quota.reserve.bind(this.#quota), settle: this.#settleIn(directory) };
+      return { kind: "begun", upload: await IncomingUpload.open(directory, account, reserved) };
     } catch (error) {
       this.#quota.settle(reserved, 0);
       throw error;
     }
+  }
+
+  #settleIn(directory: AbsolutePath): UploadAccount["settle"] {
+    return (reserved, stored) => {
+      this.#quota.settle(reserved, stored);
+      const isLimited = this.#site.rules.uploadQuota !== undefined;
+      if (isLimited && stored > 0) this.#ledger.stored({ directory, size: bytes(stored) }, this.#quota);
+    };
   }
 
   /** The URL path of a stored upload, percent-encoded; undefined when the directory lies outside the document root. */
@@ -92,6 +104,7 @@ export class UploadStore {
       // the system chooses the time.
       await syncDirectory(`${directory}/..`).catch(() => undefined);
     }
+    if (this.#directory !== directory) this.#ledger.join(directory, this.#quota);
     this.#directory = directory;
     return directory;
   }

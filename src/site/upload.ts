@@ -17,6 +17,7 @@ import type { IncomingUpload } from "./incoming-upload.ts";
 import type { LocateContext } from "./locate.ts";
 import type { Refused, Resource } from "./resource.ts";
 import type { Site, SiteRules } from "./site.ts";
+import { UploadLedger } from "./upload-ledger.ts";
 import { UploadStore } from "./upload-store.ts";
 
 /** The types that may be posted, for the field Accept-Post (W3C Linked Data Platform 1.0 §7.1). */
@@ -63,14 +64,18 @@ export function takesUploads({ upload }: SiteRules, path: string): boolean {
  *
  * @param report  is told in one line of each directory that cannot be used; the server can do its other work without
  */
-export async function prepareUploads(sites: Sites, report: (text: string) => void): Promise<void> {
+export async function prepareUploads(
+  sites: Sites,
+  report: (text: string) => void,
+  ledger: UploadLedger = new UploadLedger(),
+): Promise<void> {
   const { main, named, directories } = sites;
   const configured = [...(directories === undefined ? [main] : []), ...named.values()];
   const found = (directories?.names() ?? []).map((name) => directories?.find(name));
   for (const site of [...configured, ...found]) {
     if (site?.rules.upload === undefined) continue;
     try {
-      await storeOf(site).clearLitter(systemClock.wall());
+      await storeOf(site, ledger).clearLitter(systemClock.wall());
     } catch (error) {
       if (storageFailureOf(error) === undefined) throw error;
       report(`uploads of ${site.name} cannot be stored: ${String(error)}`);
@@ -94,7 +99,7 @@ export async function acceptUpload(context: LocateContext, site: Site, request: 
   }
 
   const body = request.body ?? NO_BODY;
-  const store = storeOf(site);
+  const store = storeOf(site, context.uploads);
   let upload: IncomingUpload | undefined;
   try {
     const begun = await store.begin(body.length, context.clock.monotonic());
@@ -197,10 +202,10 @@ function queueFull({ retryAfter }: LocateContext): Resource {
   return { kind: "busy", reason: "queue-full", retryAfter };
 }
 
-function storeOf(site: Site): UploadStore {
+function storeOf(site: Site, ledger: UploadLedger): UploadStore {
   const known = stores.get(site);
   if (known !== undefined) return known;
-  const store = new UploadStore(site);
+  const store = new UploadStore(site, ledger);
   stores.set(site, store);
   return store;
 }

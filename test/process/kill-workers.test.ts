@@ -160,3 +160,26 @@ test("kill -9 of the primary: workers finish what is under way and go, and a new
   assert.equal((await successor.stop()).status, 0);
   t.diagnostic(`started anew at attempt ${attempts}`);
 });
+
+const DEATHS = rounds(6, 100);
+
+test(`kill -9 of the primary at ${DEATHS} random moments of a reload: no worker is left`, {
+  ...timeFor(60_000, 400_000),
+}, async (t) => {
+  for (let round = 0; round < DEATHS; round += 1) {
+    const server = await startServer(t);
+    const seen = new Set(server.workers);
+    const moment = performance.now() + Math.random() * 500;
+    server.command.signal("SIGHUP");
+    while (performance.now() < moment) {
+      for (const pid of server.workers) seen.add(pid);
+      await setTimeout(1);
+    }
+    for (const pid of server.workers) seen.add(pid);
+    await server.command.kill();
+    await until("all workers have gone", () => ![...seen].some(isRunning), {
+      patience: 10_000,
+      facts: () => `${[...seen].filter(isRunning).map((pid) => statusOf(pid).get("Name"))} in round ${round}`,
+    });
+  }
+});

@@ -50,8 +50,9 @@ for (const mode of ["-d", "--daemon"]) {
       t.after(() => command.kill());
       const { status, standardOutput, standardError } = await command.end;
       assert.deepEqual([status, standardOutput], [1, ""], standardError);
-      assert.match(standardError, /^comanche: /);
+      assert.match(standardError, /^comanche: /m);
       assert.match(standardError, want);
+      assert.doesNotMatch(standardError, /starting another/);
       assert.doesNotMatch(standardError, /unhandled|src\/process\/(primary|generation)/);
       assert.throws(() => readFileSync(`${top}/pid`), "no PID file is left");
     });

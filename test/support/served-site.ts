@@ -12,6 +12,7 @@ import { FileCache } from "../../src/site/file-cache.ts";
 import type { LocateContext } from "../../src/site/locate.ts";
 import { PageBudget } from "../../src/site/page-budget.ts";
 import type { Site, SiteRules } from "../../src/site/site.ts";
+import { UploadLedger } from "../../src/site/upload-ledger.ts";
 import { directPool } from "./direct-pool.ts";
 import { siteRules } from "./site-rules.ts";
 
@@ -53,7 +54,14 @@ export function locateContext(
 ): LocateContext {
   const { maxBytes = 2 ** 26, maxFile = 2 ** 20 } = limits;
   const files = new FileCache({ maxBytes: bytes(maxBytes), maxFile: bytes(maxFile) }, turn);
-  return { files, pool: directPool, pages: new PageBudget(), retryAfter: seconds(5), clock };
+  return {
+    files,
+    pool: directPool,
+    pages: new PageBudget(),
+    uploads: new UploadLedger(),
+    retryAfter: seconds(5),
+    clock,
+  };
 }
 
 export function writeOld(path: string, content: string | Uint8Array): void {

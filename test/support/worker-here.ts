@@ -4,12 +4,14 @@
 import type { Settings } from "../../src/config/settings.ts";
 import { Sockets } from "../../src/process/sockets.ts";
 import { openTaskThreads, startWorker, type Worker, type WorkerLogs } from "../../src/process/worker.ts";
+import { UploadLedger } from "../../src/site/upload-ledger.ts";
 
 export async function startWorkerHere(settings: Settings, logs: WorkerLogs): Promise<Worker> {
   // The descriptors are the worker's from now on, so the sockets are not closed as well, unless it fails.
   const choice = await new Sockets().choose(settings.server);
   try {
-    return await startWorker(settings, logs, choice.sockets, await openTaskThreads(settings, logs.events));
+    const pool = await openTaskThreads(settings, logs.events);
+    return await startWorker({ settings, logs, sockets: choice.sockets, pool, uploads: new UploadLedger() });
   } catch (error) {
     choice.giveUp();
     throw error;
