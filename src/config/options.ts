@@ -241,6 +241,11 @@ const workers = {
 const cache = {
   cacheSize: option(size(0), bytes(64 * MIB), "memory for files that are asked for often; 0 keeps none"),
   cacheFile: option(size(1, GIB), bytes(MIB), "largest file that is kept in memory"),
+  cacheValid: option(
+    duration(0, DAY),
+    milliseconds(0),
+    "how long a file in memory is served without a look whether it has changed; 0: a change is seen by the next request",
+  ),
 };
 
 const hosts = {

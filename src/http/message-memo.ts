@@ -8,6 +8,12 @@ import type { UnixSeconds } from "../base/units.ts";
 export class MessageMemo {
   #second: UnixSeconds | undefined;
   #message: Uint8Array | undefined;
+  readonly #onMade: (message: Uint8Array) => void;
+
+  /** @param onMade  is told of each message that is kept from now on */
+  constructor(onMade: (message: Uint8Array) => void = () => undefined) {
+    this.#onMade = onMade;
+  }
 
   /** The finished message, or undefined when there is none for that second. */
   at(second: UnixSeconds): Uint8Array | undefined {
@@ -17,5 +23,6 @@ export class MessageMemo {
   keep(second: UnixSeconds, message: Uint8Array): void {
     this.#second = second;
     this.#message = message;
+    this.#onMade(message);
   }
 }

@@ -158,9 +158,9 @@ function connectionParts(parts: WorkerParts, sites: Sites, turn: Turn): Omit<Con
 function buildService({ settings, logs, pool, uploads }: WorkerParts, sites: Sites, turn: Turn, clock: Clock) {
   const { access, events } = logs;
   const formatLine = chooseLineFormat(settings.server.logformat);
-  const cacheLimits = { maxBytes: settings.server.cacheSize, maxFile: settings.server.cacheFile };
+  const { cacheSize, cacheFile, cacheValid } = settings.server;
   const locating: LocateContext = {
-    files: new FileCache(cacheLimits, turn),
+    files: new FileCache({ maxBytes: cacheSize, maxFile: cacheFile, valid: cacheValid }, turn, clock),
     pool,
     pages: new PageBudget(),
     uploads,
@@ -174,7 +174,9 @@ function buildService({ settings, logs, pool, uploads }: WorkerParts, sites: Sit
     server: settings.server.server,
     boundaryNonce: randomBytes(12).toString("base64url"),
     refusals: new RefusalReport(clock, (text) => events.info(text)),
-    record: (exchange) => access.record(formatLine(exchange)),
+    // What goes there is not even put into words.
+    record:
+      settings.server.logfile === "/dev/null" ? () => undefined : (exchange) => access.record(formatLine(exchange)),
     trace: traceFor(settings, events),
   });
 }

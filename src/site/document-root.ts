@@ -38,6 +38,8 @@ export class DocumentRoot {
   readonly #parent: ParentRoot | undefined;
   #lookedUpIn: number | undefined;
   #realPath: AbsolutePath | undefined;
+  /** Directories below that were looked up in this turn. */
+  readonly #directories = new Map<string, string | undefined>();
 
   constructor(options: DocumentRootOptions, parent?: ParentRoot) {
     this.path = options.path;
@@ -57,9 +59,24 @@ export class DocumentRoot {
     const turn = this.#turn.current();
     if (turn !== this.#lookedUpIn) {
       this.#lookedUpIn = turn;
+      this.#directories.clear();
       this.#realPath = this.#lookUp();
     }
     return this.#realPath;
+  }
+
+  /**
+   * Where a directory really is, looked up at most once in a turn: many files of one directory share that.
+   *
+   * @param path  of a directory below `realPath()`, which was asked for in this turn
+   * @returns undefined when it cannot be found
+   */
+  realDirectory(path: string): string | undefined {
+    const known = this.#directories.get(path);
+    if (known !== undefined || this.#directories.has(path)) return known;
+    const found = realPathOf(path);
+    this.#directories.set(path, found);
+    return found;
   }
 
   /**
@@ -144,6 +161,14 @@ export function probeDescriptorPaths(): DescriptorPaths {
     return "realpath";
   } finally {
     if (descriptor !== undefined) closeSync(descriptor);
+  }
+}
+
+function realPathOf(path: string): string | undefined {
+  try {
+    return realpathSync.native(path);
+  } catch {
+    return undefined;
   }
 }
 

@@ -3,10 +3,12 @@
  * otherwise none.
  *
  * Freshness: an entry is trusted only within the turn in which its name was last seen to lead to the same, unchanged file.
- * Many requests that arrive together share that look, and a changed file is never served in a later turn.
+ * Many requests that arrive together share that look, and a changed file is never served in a later turn. Who sets
+ * `cache-valid` has an entry trusted for that time instead.
  */
+import type { Clock } from "../base/clock.ts";
 import type { Turn } from "../base/turn.ts";
-import type { Bytes } from "../base/units.ts";
+import { type Bytes, type Milliseconds, milliseconds } from "../base/units.ts";
 import type { FileFacts } from "../http/file-facts.ts";
 import type { ResponsePlan } from "../http/response-plan.ts";
 import { type FileSighting, isStillCurrent } from "./file-sighting.ts";
@@ -14,7 +16,8 @@ import type { Site } from "./site.ts";
 
 export interface CachedFile {
   readonly facts: FileFacts;
-  readonly bytes: Uint8Array;
+  /** Once there is a finished message for it, its end: the content is there only once. */
+  bytes: Uint8Array;
   /** What every unconditional GET for this file gets; planned with the first of them. */
   plan?: ResponsePlan;
 }
@@ -25,30 +28,33 @@ interface Entry {
   readonly file: CachedFile;
   readonly sighting: FileSighting;
   lastSeenIn: number;
+  trustedUntil: Milliseconds;
 }
 
 export interface FileCacheLimits {
   /** All entries together; 0 caches nothing. */
   readonly maxBytes: Bytes;
   readonly maxFile: Bytes;
+  /** How long an entry is trusted without a look at the disk; zero: within the turn alone. */
+  readonly valid: Milliseconds;
 }
 
-/** What an entry costs beside its content: facts, strings, places in maps. */
-const ENTRY_OVERHEAD = 1024;
-/** Content, and the finished message that holds it once more. */
-const COPIES = 2;
+/** What an entry costs beside its content: facts, strings, places in maps, the head of its finished message. */
+const ENTRY_OVERHEAD = 1536;
 
 export class FileCache {
   readonly #limits: FileCacheLimits;
   readonly #turn: Turn;
+  readonly #clock: Pick<Clock, "monotonic">;
   readonly #sites = new Map<Site, Map<string, Entry>>();
   /** Every entry, the longest unused first. */
   readonly #byUse = new Set<Entry>();
   #bytes = 0;
 
-  constructor(limits: FileCacheLimits, turn: Turn) {
+  constructor(limits: FileCacheLimits, turn: Turn, clock: Pick<Clock, "monotonic">) {
     this.#limits = limits;
     this.#turn = turn;
+    this.#clock = clock;
   }
 
   /** Whether a file of that size may be kept, and is worth reading whole. */
@@ -61,12 +67,13 @@ export class FileCache {
     const entry = this.#sites.get(site)?.get(path);
     if (entry === undefined) return undefined;
     const turn = this.#turn.current();
-    if (entry.lastSeenIn === turn) return entry.file;
+    if (entry.lastSeenIn === turn || this.#isTrusted(entry)) return entry.file;
     if (!isStillCurrent(site.root, entry.sighting)) {
       this.#remove(entry);
       return undefined;
     }
     entry.lastSeenIn = turn;
+    entry.trustedUntil = this.#trustUntil();
     this.#byUse.delete(entry);
     this.#byUse.add(entry);
     return entry.file;
@@ -77,7 +84,14 @@ export class FileCache {
     const paths = this.#pathsOf(site);
     const former = paths.get(path);
     if (former !== undefined) this.#remove(former);
-    const entry: Entry = { site, path, file, sighting, lastSeenIn: this.#turn.current() };
+    const entry: Entry = {
+      site,
+      path,
+      file,
+      sighting,
+      lastSeenIn: this.#turn.current(),
+      trustedUntil: this.#trustUntil(),
+    };
     this.#pathsOf(site).set(path, entry);
     this.#byUse.add(entry);
     this.#bytes += costOf(file.bytes.length);
@@ -88,6 +102,14 @@ export class FileCache {
   alias(site: Site, path: string, target: string): void {
     const entry = this.#sites.get(site)?.get(target);
     if (entry !== undefined && !this.#pathsOf(site).has(path)) this.store(site, path, entry.file, entry.sighting);
+  }
+
+  #isTrusted({ trustedUntil }: Entry): boolean {
+    return this.#limits.valid > 0 && this.#clock.monotonic() < trustedUntil;
+  }
+
+  #trustUntil(): Milliseconds {
+    return this.#limits.valid === 0 ? this.#limits.valid : milliseconds(this.#clock.monotonic() + this.#limits.valid);
   }
 
   #pathsOf(site: Site): Map<string, Entry> {
@@ -115,5 +137,5 @@ export class FileCache {
 }
 
 function costOf(size: number): number {
-  return COPIES * size + ENTRY_OVERHEAD;
+  return size + ENTRY_OVERHEAD;
 }

@@ -2,7 +2,7 @@
  * What was seen of a file when it was opened, and whether it is still so: how a cached file is known to be fresh without
  * opening it again.
  */
-import { type BigIntStats, realpathSync, statSync } from "node:fs";
+import { type BigIntStats, lstatSync, realpathSync, type Stats, statSync } from "node:fs";
 import type { AbsolutePath } from "../base/absolute-path.ts";
 import { type DocumentRoot, isAllowedPlace, pathBelow, type SymlinkRule } from "./document-root.ts";
 
@@ -37,30 +37,44 @@ export function describeSighting(stats: BigIntStats, place: FilePlace): FileSigh
 }
 
 /**
- * Whether the name still leads to the file that was seen, unchanged, and by a way the rule allows. 7 µs: 2 for the status,
- * 5 for the real path; the status comes first because it is cheaper and what mostly changes. Opening and proving
- * anew would cost 11.
+ * Whether the name still leads to the file that was seen, unchanged, and by a way the rule allows. 2.5 µs for its status;
+ * where its directory really is takes 5 more, once in a turn for all files of that directory. Opening and proving anew
+ * would cost 11.
  */
 export function isStillCurrent(root: DocumentRoot, seen: FileSighting): boolean {
   const realRoot = root.realPath();
   if (realRoot === undefined) return false;
   const path = pathBelow(realRoot, seen.relativePath);
   try {
-    const now = statSync(path, { throwIfNoEntry: false });
-    const unchanged =
-      now !== undefined &&
-      now.ino === seen.inode &&
-      now.mtimeMs === seen.modifiedMs &&
-      now.ctimeMs === seen.changedMs &&
-      now.size === seen.size &&
-      now.dev === seen.device;
-    if (!unchanged) return false;
+    const named = lstatSync(path, { throwIfNoEntry: false });
+    if (named === undefined) return false;
+    const isLink = named.isSymbolicLink();
+    const now = isLink ? statSync(path, { throwIfNoEntry: false }) : named;
+    if (now === undefined || !isUnchanged(now, seen)) return false;
     if (seen.symlinks === "anywhere") return true;
-    return realpathSync.native(path) === seen.realPath && isAllowedPlace(seen.symlinks, realRoot, path, seen.realPath);
+    const place = isLink ? realpathSync.native(path) : placeOf(root, path);
+    return place === seen.realPath && isAllowedPlace(seen.symlinks, realRoot, path, place);
   } catch {
     // Whatever it was, the contained open that follows meets it too, and says so.
     return false;
   }
+}
+
+function isUnchanged(now: Stats, seen: FileSighting): boolean {
+  return (
+    now.ino === seen.inode &&
+    now.mtimeMs === seen.modifiedMs &&
+    now.ctimeMs === seen.changedMs &&
+    now.size === seen.size &&
+    now.dev === seen.device
+  );
+}
+
+/** Of a file that is no link itself. */
+function placeOf(root: DocumentRoot, path: AbsolutePath): string | undefined {
+  const nameAt = path.lastIndexOf("/");
+  const directory = root.realDirectory(path.slice(0, nameAt) || "/");
+  return directory && (directory === "/" ? "" : directory) + path.slice(nameAt);
 }
 
 const NANOSECONDS_PER_SECOND = 1_000_000_000n;

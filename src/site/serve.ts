@@ -89,10 +89,9 @@ export function createService(options: ServeOptions): Service {
     if (!isCommonGet(head, site)) return plan(head, fileInMemory(file), site);
     if (file.plan !== undefined) return file.plan;
 
-    const planned = { ...plan(head, fileInMemory(file), site), memo: new MessageMemo() };
+    const planned = plan(head, fileInMemory(file), site);
     // A date in the future is sent as the present one, which moves: such a plan holds for one response only.
-    if (file.facts.modified <= now()) file.plan = planned;
-    return planned;
+    return file.facts.modified <= now() ? keepPlan(file, planned) : planned;
   }
 
   /** @param site  undefined where there is none, or none that is sure */
@@ -150,6 +149,19 @@ export function createService(options: ServeOptions): Service {
   }
 
   return { answer, planRefusal: planRefusedRequest, record: options.record };
+}
+
+/** With the plan its finished message is kept; whatever else holds the content is let go then, and the message taken instead. */
+function keepPlan(file: CachedFile, planned: ResponsePlan): ResponsePlan {
+  const length = file.bytes.length;
+  const isPlain = planned.body.kind === "bytes" && planned.body.bytes.length === length;
+  const memo = new MessageMemo((message) => {
+    if (!isPlain) return;
+    file.bytes = message.subarray(message.length - length);
+    file.plan = { ...planned, body: { kind: "bytes", bytes: file.bytes }, memo };
+  });
+  file.plan = { ...planned, memo };
+  return file.plan;
 }
 
 function describeOptions(isForUploads: boolean): Resource {

@@ -13,30 +13,36 @@ import {
 import { type TestContext, test } from "node:test";
 import type { AbsolutePath } from "../../src/base/absolute-path.ts";
 import { absolutePath } from "../../src/base/absolute-path.ts";
-import { bytes } from "../../src/base/units.ts";
+import { bytes, milliseconds } from "../../src/base/units.ts";
 import { FileCache } from "../../src/site/file-cache.ts";
 import { openBelow, readWhole } from "../../src/site/open-file.ts";
 import type { Site } from "../../src/site/site.ts";
 import { makeTree } from "../support/file-tree.ts";
-import { HandTurn, LONG_AGO, passTick, siteAt, writeOld } from "../support/served-site.ts";
+import { HandClock, HandTurn, LONG_AGO, passTick, siteAt, writeOld } from "../support/served-site.ts";
 
 /** Room for this many files of FILE_SIZE, and not a byte more. */
 const CAPACITY = 3;
 const FILE_SIZE = 512;
-const COST_OF_FILE = 2 * FILE_SIZE + 1024;
+const COST_OF_FILE = FILE_SIZE + 1536;
 
 interface Fixture {
   readonly top: AbsolutePath;
   readonly turn: HandTurn;
+  readonly clock: HandClock;
   readonly site: Site;
   readonly cache: FileCache;
 }
 
-function makeFixture(t: TestContext, maxBytes = CAPACITY * COST_OF_FILE): Fixture {
+function makeFixture(t: TestContext, maxBytes = CAPACITY * COST_OF_FILE, valid = 0): Fixture {
   const top = makeTree(t, { "root/": "", "outside/": "" });
   const turn = new HandTurn();
-  const cache = new FileCache({ maxBytes: bytes(maxBytes), maxFile: bytes(4096) }, turn);
-  return { top, turn, site: siteAt(absolutePath(`${top}/root`), turn), cache };
+  const clock = new HandClock();
+  const cache = new FileCache(
+    { maxBytes: bytes(maxBytes), maxFile: bytes(4096), valid: milliseconds(valid) },
+    turn,
+    clock,
+  );
+  return { top, turn, clock, site: siteAt(absolutePath(`${top}/root`), turn), cache };
 }
 
 /** Opens, reads and keeps the file at `path` of the site, as `locate` does. */
@@ -191,7 +197,11 @@ const sizes: [name: string, size: number, maxBytes: number, want: boolean][] = [
 ];
 for (const [name, size, maxBytes, want] of sizes) {
   test(`admits: ${name}`, () => {
-    const cache = new FileCache({ maxBytes: bytes(maxBytes), maxFile: bytes(4096) }, new HandTurn());
+    const cache = new FileCache(
+      { maxBytes: bytes(maxBytes), maxFile: bytes(4096), valid: milliseconds(0) },
+      new HandTurn(),
+      new HandClock(),
+    );
     assert.equal(cache.admits(bytes(size)), want);
   });
 }
@@ -211,7 +221,7 @@ test("a file that replaces its own entry takes no other's place", (t) => {
 });
 
 test("small files are counted with what an entry costs", (t) => {
-  const fixture = makeFixture(t, 4 * 1024);
+  const fixture = makeFixture(t, 4 * 1536);
   for (const name of ["a", "b", "c", "d", "e"]) {
     writeOld(`${fixture.top}/root/${name}`, "");
     keep(fixture.cache, fixture.site, `/${name}`);
@@ -262,4 +272,18 @@ test("an alias of what is not kept is none", (t) => {
   const fixture = makeFixture(t);
   fixture.cache.alias(fixture.site, "/", "/index.html");
   assert.equal(fixture.cache.lookup(fixture.site, "/"), undefined);
+});
+
+test("FileCache: with cache-valid an entry is trusted for that time, and then looked at again", (t) => {
+  const fixture = makeFixture(t, undefined, 1000);
+  const { top, site, cache, turn, clock } = fixture;
+  writeOld(`${top}/root/f`, "before");
+  keep(cache, site, "/f");
+  writeFileSync(`${top}/root/f`, "after");
+  turn.next();
+  clock.time += 999;
+  assert.equal(contentAt(fixture, "/f"), "before");
+  turn.next();
+  clock.time += 1;
+  assert.equal(contentAt(fixture, "/f"), undefined);
 });

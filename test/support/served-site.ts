@@ -53,7 +53,11 @@ export function locateContext(
   limits: { maxBytes?: number; maxFile?: number } = {},
 ): LocateContext {
   const { maxBytes = 2 ** 26, maxFile = 2 ** 20 } = limits;
-  const files = new FileCache({ maxBytes: bytes(maxBytes), maxFile: bytes(maxFile) }, turn);
+  const files = new FileCache(
+    { maxBytes: bytes(maxBytes), maxFile: bytes(maxFile), valid: milliseconds(0) },
+    turn,
+    clock,
+  );
   return {
     files,
     pool: directPool,
