@@ -108,7 +108,8 @@ class Primary {
       const epoch = await Promise.race([this.#open(settings, 1), this.#giveUpStart()]);
       this.#epoch = epoch;
       watchForFaults(epoch.logs);
-      process.title = "comanche: primary";
+      // For ps(1), where several servers can be told apart.
+      process.title = `comanche: primary on ${epoch.urls[0]}`;
       await this.#announce(epoch);
       return await this.#serve();
     } finally {

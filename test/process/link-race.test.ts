@@ -49,7 +49,7 @@ function makeDocuments(top: string, { symlinks, isChroot }: Case): readonly Swap
     writeFileSync(path, content);
     utimesSync(path, modified, modified);
   };
-  for (const folder of [jail, site, `${site}/inside`, `${site}/replaced`]) mkdirSync(folder);
+  for (const folder of [jail, site, `${site}/inside`, `${site}/replaced`, `${site}/read`]) mkdirSync(folder);
   for (const folder of ["inside", "replaced"]) {
     stand(`${site}/${folder}/passwd`, INSIDE);
     writeFileSync(`${site}/${folder}/second.txt`, "second");
@@ -59,15 +59,20 @@ function makeDocuments(top: string, { symlinks, isChroot }: Case): readonly Swap
     stand(`${jail}/etc/passwd`, FOREIGN);
     writeFileSync(`${jail}/etc/shadow`, "secret");
   }
-  const replaced: Swap = { kind: "real or link", name: `${site}/replaced`, target: "/etc" };
+  // A README that is a link is never shown, so this one is a file for half of the time whatever the rule.
+  stand(`${site}/read/README.md`, INSIDE);
+  const whateverTheRule: readonly Swap[] = [
+    { kind: "real or link", name: `${site}/replaced`, target: "/etc" },
+    { kind: "real or link", name: `${site}/read/README.md`, target: "/etc/passwd" },
+  ];
   if (symlinks === "never") {
     stand(`${site}/file`, INSIDE);
-    return [replaced, { kind: "real or link", name: `${site}/file`, target: "/etc/passwd" }];
+    return [...whateverTheRule, { kind: "real or link", name: `${site}/file`, target: "/etc/passwd" }];
   }
   symlinkSync("inside", `${site}/linked`);
   symlinkSync("inside/passwd", `${site}/file`);
   return [
-    replaced,
+    ...whateverTheRule,
     { kind: "link", name: `${site}/linked`, targets: ["inside", "/etc"] },
     { kind: "link", name: `${site}/file`, targets: ["inside/passwd", "/etc/passwd"] },
   ];
@@ -76,7 +81,10 @@ function makeDocuments(top: string, { symlinks, isChroot }: Case): readonly Swap
 /** What each path was answered with. */
 type Tally = Map<string, Map<number, number>>;
 
-function errandsOf(tally: Tally): { readonly cheap: readonly Errand[]; readonly dear: readonly Errand[] } {
+function errandsOf(
+  tally: Tally,
+  onReadme: () => void,
+): { readonly cheap: readonly Errand[]; readonly dear: readonly Errand[] } {
   const errand = (requestLine: string, judgeFound: (reply: Reply) => boolean, fields = ""): Errand => ({
     requestLine,
     fields,
@@ -103,6 +111,11 @@ function errandsOf(tally: Tally): { readonly cheap: readonly Errand[]; readonly 
     dear: [
       errand("GET /linked/ HTTP/1.1", isListingInside, "Accept: application/json\r\n"),
       errand("GET /replaced/ HTTP/1.1", isListingInside, "Accept: application/json\r\n"),
+      // A page, which shows what is in the folder's README.
+      errand("GET /read/ HTTP/1.1", ({ body }) => {
+        if (body.includes("inside inside")) onReadme();
+        return !body.includes("root:");
+      }),
     ],
   };
 }
@@ -133,7 +146,10 @@ for (const each of CASES) {
     assert.equal(await swapper.nextLine(), "swapping");
 
     const tally: Tally = new Map();
-    const { cheap, dear } = errandsOf(tally);
+    let readmes = 0;
+    const { cheap, dear } = errandsOf(tally, () => {
+      readmes += 1;
+    });
     const visitors = new Visitors({
       port: server.port,
       manners: MANNERS,
@@ -159,6 +175,7 @@ for (const each of CASES) {
       const refused = (tally.get(line)?.get(403) ?? 0) + (tally.get(line)?.get(404) ?? 0);
       assert.ok(refused > 0, `${line} was never refused`);
     }
+    assert.ok(readmes > 0, "no README was ever shown");
     assert.equal((await server.stop()).status, 0);
   });
 }
