@@ -18,7 +18,7 @@ const LAYERS = {
   tasks: { imports: ["base", "http"], types: [], node: ["fs", "crypto", "path"], packages: ["piscina"] },
   observe: { imports: ["base", "http"], types: [], node: ["fs"], packages: [] },
   site: { imports: ["base", "http"], types: ["config", "tasks"], node: ["fs"], packages: [] },
-  net: { imports: ["base", "http"], types: ["config", "observe"], node: ["net", "fs", "util"], packages: [] },
+  net: { imports: ["base", "http"], types: ["config", "observe"], node: ["events", "net", "fs", "util"], packages: [] },
   process: {
     imports: ["base", "http", "config", "tasks", "observe", "site", "net"],
     types: [],

@@ -237,7 +237,7 @@ export class Connection implements TransportEvents {
   #openBody(framing: PresentFraming, isExpecting: boolean): RequestBody {
     let mustContinue = isExpecting;
     return new RequestBody(framing, this.#context.limits.maxBody, this.#waiting, () => {
-      if (mustContinue) this.#transport.write(CONTINUE);
+      if (mustContinue) this.#sender.sendInterim(CONTINUE);
       mustContinue = false;
       if (this.#state.kind === "answering") this.#state.bodyDeadline = this.#in(this.#context.limits.bodyTimeout);
       this.#resume();

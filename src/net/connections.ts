@@ -1,11 +1,10 @@
 /**
  * All connections of a process: how many there may be, whose time is up, and how they end.
  */
-import type { Socket } from "node:net";
 import type { Reason } from "../http/reason.ts";
 import { Connection } from "./connection.ts";
 import type { ConnectionContext } from "./connection-context.ts";
-import { SocketTransport } from "./socket-transport.ts";
+import type { AcceptedTransport } from "./transport.ts";
 
 /** How often deadlines are looked at; a time-out is late by at most this. */
 const SWEEP_INTERVAL_MS = 250;
@@ -23,17 +22,19 @@ export interface ConnectionCounts {
 export class Connections {
   readonly #context: ConnectionContext;
   readonly #limits: ConnectionCounts;
-  readonly #open = new Set<Connection>();
-  /** How many of them each address has, if any. */
+  /** Each with the address that is counted, if any. */
+  readonly #open = new Map<Connection, string | undefined>();
+  /** How many connections each of those addresses has, if any. */
   readonly #clients = new Map<string, number>();
-  readonly #sweeper: NodeJS.Timeout;
+  readonly #onGone = (connection: Connection): void => this.#forget(connection);
+  /** Runs while there are connections, so that a server without clients sleeps. */
+  #sweeper: NodeJS.Timeout | undefined;
   #emptied: Promise<void> | undefined;
   #onEmpty: (() => void) | undefined;
 
   constructor(context: ConnectionContext, limits: ConnectionCounts) {
     this.#context = context;
     this.#limits = limits;
-    this.#sweeper = setInterval(() => this.#sweep(), SWEEP_INTERVAL_MS);
   }
 
   get count(): number {
@@ -43,25 +44,25 @@ export class Connections {
   /** Connections that have a request under way. */
   get busyCount(): number {
     let busy = 0;
-    for (const connection of this.#open) if (connection.isBusy) busy += 1;
+    for (const connection of this.#open.keys()) if (connection.isBusy) busy += 1;
     return busy;
   }
 
-  accept(socket: Socket): void {
-    const transport = new SocketTransport(socket);
-    const { address } = transport.peer;
-    const others = this.#clients.get(address) ?? 0;
-    const perClient = this.#limitFor(address);
+  accept(transport: AcceptedTransport): void {
+    const client = this.#limitedClient(transport);
+    const others = client === undefined ? 0 : (this.#clients.get(client) ?? 0);
+    const perClient = client === undefined ? Number.POSITIVE_INFINITY : this.#limits.connectionsPerClient;
     if (
       this.#open.size >= this.#limits.maxConnections + MAX_TURNED_AWAY ||
       others >= perClient + MAX_TURNED_AWAY_PER_CLIENT
     ) {
-      socket.destroy();
+      transport.destroy();
       return;
     }
-    const connection = new Connection(transport, this.#context, (gone) => this.#forget(gone, address));
-    this.#open.add(connection);
-    this.#clients.set(address, others + 1);
+    const connection = new Connection(transport, this.#context, this.#onGone);
+    this.#open.set(connection, client);
+    this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP_INTERVAL_MS);
+    if (client !== undefined) this.#clients.set(client, others + 1);
     transport.start(connection, this.#context.onFault);
     if (this.#open.size > this.#limits.maxConnections) this.#turnAway(connection, "too-many-connections");
     else if (others >= perClient) this.#turnAway(connection, "too-many-from-client");
@@ -72,7 +73,7 @@ export class Connections {
    * when the phase has changed.
    */
   drain(): Promise<void> {
-    for (const connection of this.#open) connection.drain();
+    for (const connection of this.#open.keys()) connection.drain();
     if (this.#open.size === 0) return Promise.resolve();
     this.#emptied ??= new Promise((resolve) => {
       this.#onEmpty = resolve;
@@ -82,18 +83,19 @@ export class Connections {
 
   /** Cuts every connection. */
   destroyAll(): void {
-    for (const connection of this.#open) connection.destroy();
+    for (const connection of this.#open.keys()) connection.destroy();
   }
 
   /** To be called when the last connection is gone. */
   close(): void {
     clearInterval(this.#sweeper);
+    this.#sweeper = undefined;
   }
 
   #sweep(): void {
-    if (this.#open.size === 0) return;
+    if (this.#open.size === 0) this.close();
     const now = this.#context.clock.monotonic();
-    for (const connection of this.#open) this.#guard(connection, () => connection.sweep(now));
+    for (const connection of this.#open.keys()) this.#guard(connection, () => connection.sweep(now));
   }
 
   /** A fault of our own ends one connection and no other. */
@@ -110,16 +112,21 @@ export class Connections {
     this.#guard(connection, () => connection.turnAway({ status: 503, reason }));
   }
 
-  #limitFor(address: string): number {
-    const { connectionsPerClient } = this.#limits;
-    return connectionsPerClient === 0 || address === "unix" ? Number.POSITIVE_INFINITY : connectionsPerClient;
+  /** The address that is counted, if any: where there is no limit nobody asks the kernel for it. */
+  #limitedClient(transport: AcceptedTransport): string | undefined {
+    if (this.#limits.connectionsPerClient === 0) return undefined;
+    const { address } = transport.peer;
+    return address === "unix" ? undefined : address;
   }
 
-  #forget(connection: Connection, address: string): void {
+  #forget(connection: Connection): void {
+    const client = this.#open.get(connection);
     this.#open.delete(connection);
-    const others = (this.#clients.get(address) ?? 0) - 1;
-    if (others > 0) this.#clients.set(address, others);
-    else this.#clients.delete(address);
+    if (client !== undefined) {
+      const others = (this.#clients.get(client) ?? 0) - 1;
+      if (others > 0) this.#clients.set(client, others);
+      else this.#clients.delete(client);
+    }
     if (this.#open.size === 0) this.#onEmpty?.();
   }
 }

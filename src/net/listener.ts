@@ -1,11 +1,12 @@
 /**
  * Listening sockets: each process accepts on descriptors that it was given, and several may share one.
  */
-import { createServer, type Server, type Socket } from "node:net";
+import { createServer, type Server } from "node:net";
 import { errorCode, StartupError } from "../base/errors.ts";
 import { type Endpoint, explainListenFault, formatEndpoint } from "./endpoint.ts";
-import { shareReads } from "./shared-reads.ts";
 import { SOCKET_HIGH_WATER_MARK } from "./socket-transport.ts";
+import type { AcceptedTransport } from "./transport.ts";
+import { type TransportChoice, takeTransports } from "./transport-choice.ts";
 
 /** A bound socket that this process has the descriptor of. */
 export interface ListenSocket {
@@ -27,19 +28,16 @@ export class Listener {
   /**
    * Listens and accepts. The descriptor is the listener's from now on.
    *
-   * @param onSocket  called for each accepted socket, which is then the caller's. A chunk it emits with `data` is valid
-   *                  only during the event
+   * @param onAccepted  called for each accepted connection, which is then the caller's to start or to destroy
    * @throws StartupError that names the endpoint and what would help
    */
   static async open(
     { endpoint, descriptor }: ListenSocket,
     backlog: number,
-    onSocket: (socket: Socket) => void,
+    choice: TransportChoice,
+    onAccepted: (transport: AcceptedTransport) => void,
   ): Promise<Listener> {
-    const server = createServer(
-      { allowHalfOpen: true, noDelay: true, highWaterMark: SOCKET_HIGH_WATER_MARK },
-      onSocket,
-    );
+    const server = createServer({ allowHalfOpen: true, highWaterMark: SOCKET_HIGH_WATER_MARK });
     try {
       await listening(server, descriptor, backlog);
     } catch (cause) {
@@ -50,7 +48,7 @@ export class Listener {
       const why = explainListenFault(errorCode(cause), endpoint);
       throw new StartupError(`cannot listen on ${formatEndpoint(endpoint)}: ${why}`, { cause });
     }
-    shareReads(server, SOCKET_HIGH_WATER_MARK, onSocket);
+    takeTransports(server, choice, onAccepted);
     // Faults of accept(2), such as running out of descriptors: libuv goes on accepting when there are some again.
     server.on("error", () => undefined);
     return new Listener(server, boundEndpoint(server, endpoint));

@@ -20,6 +20,8 @@ export class ResponseSender {
   readonly #sendTimeout: Milliseconds;
   #isClosed = false;
   #bodyBytesSent = 0;
+  /** An interim response could not leave at once: what follows must wait behind it. */
+  #isInterimWaiting = false;
   /** Waits until the client has taken what was written. */
   #waiter: ((isOpen: boolean) => void) | undefined;
   #stallDeadline: Milliseconds | undefined;
@@ -63,13 +65,20 @@ export class ResponseSender {
     }
   }
 
+  /** Sends `100 Continue`, at most once before each response. */
+  sendInterim(message: Uint8Array): void {
+    if (!this.#isClosed && !this.#transport.write(message)) this.#isInterimWaiting = true;
+  }
+
   onDrained(): void {
+    this.#isInterimWaiting = false;
     this.#release(true);
   }
 
   onClosed(): void {
     this.#isClosed = true;
-    if (this.#waiter !== undefined) this.#bodyBytesSent = Math.max(0, this.#bodyBytesSent - this.#lastUnsent);
+    if (this.#isInterimWaiting) this.#bodyBytesSent = 0;
+    else if (this.#waiter !== undefined) this.#bodyBytesSent = Math.max(0, this.#bodyBytesSent - this.#lastUnsent);
     this.#release(false);
   }
 
@@ -113,7 +122,12 @@ export class ResponseSender {
 
   #write(chunk: Uint8Array, second?: Uint8Array): boolean | Promise<boolean> {
     if (this.#isClosed) return false;
-    if (this.#transport.write(chunk, second)) return true;
+    if (this.#isInterimWaiting) return this.#drained().then((isOpen) => isOpen && this.#write(chunk, second));
+    return this.#transport.write(chunk, second) || this.#drained();
+  }
+
+  /** Resolves with whether the connection is still open. */
+  #drained(): Promise<boolean> {
     this.#lastUnsent = this.#transport.unsent;
     this.#stallDeadline = milliseconds(this.#clock.monotonic() + this.#sendTimeout);
     return new Promise((resolve) => {
@@ -140,7 +154,7 @@ function headBytes(plan: ResponsePlan, connection: string | undefined, now: Unix
 
 function joined(plan: ResponsePlan, body: Uint8Array, connection: string | undefined, now: UnixSeconds): Uint8Array {
   const head = formatResponseHead(plan, now, connection);
-  const message = Buffer.allocUnsafeSlow(head.length + body.length);
+  const message = Buffer.allocUnsafe(head.length + body.length);
   message.write(head, 0, "latin1");
   message.set(body, head.length);
   return message;

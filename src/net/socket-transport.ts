@@ -4,7 +4,7 @@
 import type { Socket } from "node:net";
 import { type Bytes, bytes } from "../base/units.ts";
 import type { PeerAddress } from "../http/exchange.ts";
-import type { Transport, TransportEvents } from "./transport.ts";
+import type { AcceptedTransport, TransportEvents } from "./transport.ts";
 
 /**
  * The high-water mark the listener must give its sockets: with a mark of one byte `write` returns true exactly when
@@ -12,20 +12,17 @@ import type { Transport, TransportEvents } from "./transport.ts";
  */
 export const SOCKET_HIGH_WATER_MARK = 1;
 
-export class SocketTransport implements Transport {
+export class SocketTransport implements AcceptedTransport {
   readonly #socket: Socket;
   readonly peer: PeerAddress;
 
-  constructor(socket: Socket) {
+  constructor(socket: Socket, isUnix = false) {
     this.#socket = socket;
-    this.peer = { address: socket.remoteAddress ?? "unix", port: socket.remotePort ?? 0 };
+    // A broken connection is an ordinary end; `close` follows each error.
+    socket.on("error", () => undefined);
+    this.peer = { address: isUnix ? "unix" : (socket.remoteAddress ?? "unknown"), port: socket.remotePort ?? 0 };
   }
 
-  /**
-   * Begins to deliver events.
-   *
-   * @param onFault  told what an event handler threw; the connection is cut then, and no other is touched
-   */
   start(events: TransportEvents, onFault: (fault: unknown) => void): void {
     const socket = this.#socket;
     const guarded = (handle: (chunk: Buffer) => void) => (chunk: Buffer) => {
@@ -48,8 +45,6 @@ export class SocketTransport implements Transport {
       "drain",
       guarded(() => events.onDrained()),
     );
-    // A broken connection is an ordinary end; `close` follows each error.
-    socket.on("error", () => undefined);
     socket.on(
       "close",
       guarded(() => events.onClosed()),
@@ -61,6 +56,7 @@ export class SocketTransport implements Transport {
   }
 
   write(chunk: Uint8Array, second?: Uint8Array): boolean {
+    if (this.#socket.destroyed || this.#socket.writableEnded) return false;
     if (second === undefined) return this.#socket.write(chunk);
     this.#socket.cork();
     this.#socket.write(chunk);

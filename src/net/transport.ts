@@ -5,6 +5,7 @@ import type { Bytes } from "../base/units.ts";
 import type { PeerAddress } from "../http/exchange.ts";
 
 export interface Transport {
+  /** `address` is "unknown" where the client had gone before anybody asked. */
   readonly peer: PeerAddress;
   /** How many written bytes still wait for the client to take them. Moves while the client reads. */
   readonly unsent: Bytes;
@@ -20,17 +21,23 @@ export interface Transport {
   resume(): void;
   /** Closes the writing side after what was written; reading goes on. The transport closes when both sides have ended. */
   end(): void;
-  /** Closes both sides now. `onClosed` follows. */
+  /** Closes both sides now. `onClosed` follows, or has come when this returns. */
   destroy(): void;
+}
+
+/** A transport that nobody listens to yet. Until `start` it delivers nothing, and may be destroyed. */
+export interface AcceptedTransport extends Transport {
+  /** @param onFault  told what a handler of events threw; the connection is cut then, and no other is touched */
+  start(events: TransportEvents, onFault: (fault: unknown) => void): void;
 }
 
 /** Who listens to a transport. No event comes while a call to the transport is under way, but `onClosed` in `destroy`. */
 export interface TransportEvents {
   /** @param chunk  belongs to the transport: valid only during the call */
   onBytes(chunk: Buffer): void;
-  /** The client has closed its writing side. */
+  /** The client has closed its writing side. Not told after `end`. */
   onEnd(): void;
-  /** Everything written is with the kernel. */
+  /** Everything written is with the kernel. Not told after `end`. */
   onDrained(): void;
   /** The last event. */
   onClosed(): void;

@@ -13,6 +13,8 @@ import type { ConnectionContext, ConnectionLimits, ServingPhase } from "../net/c
 import { Connections } from "../net/connections.ts";
 import type { Endpoint } from "../net/endpoint.ts";
 import { Listener, type ListenSocket } from "../net/listener.ts";
+import { probeHandleTransport } from "../net/probe-handle-transport.ts";
+import { describeTransport, type TransportChoice } from "../net/transport-choice.ts";
 import type { AccessLog } from "../observe/access-log.ts";
 import type { Events } from "../observe/log.ts";
 import { chooseLineFormat } from "../observe/log-format.ts";
@@ -103,10 +105,14 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
   const sites = buildSites(settings, turn, parts.openExactly);
   await prepareUploads(sites, (text) => logs.events.warn(text), uploads);
   const connections = new Connections({ ...connectionParts(parts, sites, turn), phase: () => phase }, settings.server);
-  const listeners = await openListeners(sockets, settings.server.backlog, connections).catch((error: unknown) => {
-    connections.close();
-    throw error;
-  });
+  const transports = await probeHandleTransport();
+  if (transports.kind === "socket") logs.events.warn(describeTransport(transports));
+  const listeners = await openListeners(sockets, settings.server.backlog, transports, connections).catch(
+    (error: unknown) => {
+      connections.close();
+      throw error;
+    },
+  );
   const patience = new AbortController();
   let outcome: Promise<DrainOutcome> | undefined;
 
@@ -175,8 +181,7 @@ function buildService({ settings, logs, pool, uploads }: WorkerParts, sites: Sit
     boundaryNonce: randomBytes(12).toString("base64url"),
     refusals: new RefusalReport(clock, (text) => events.info(text)),
     // What goes there is not even put into words.
-    record:
-      settings.server.logfile === "/dev/null" ? () => undefined : (exchange) => access.record(formatLine(exchange)),
+    record: settings.server.logfile === "/dev/null" ? () => undefined : (exchange) => access.record(formatLine(exchange)),
     trace: traceFor(settings, events),
   });
 }
@@ -203,12 +208,13 @@ function connectionLimits({ server }: Settings): ConnectionLimits {
 async function openListeners(
   sockets: readonly ListenSocket[],
   backlog: number,
+  transports: TransportChoice,
   connections: Connections,
 ): Promise<readonly Listener[]> {
   const listeners: Listener[] = [];
   try {
     for (const socket of sockets) {
-      listeners.push(await Listener.open(socket, backlog, (accepted) => connections.accept(accepted)));
+      listeners.push(await Listener.open(socket, backlog, transports, (accepted) => connections.accept(accepted)));
     }
   } catch (error) {
     for (const listener of listeners) listener.close();

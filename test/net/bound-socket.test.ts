@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { connect, createServer, type Socket } from "node:net";
+import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -9,13 +9,15 @@ import { StartupError } from "../../src/base/errors.ts";
 import { bindSocket } from "../../src/net/bound-socket.ts";
 import type { Endpoint } from "../../src/net/endpoint.ts";
 import { Listener } from "../../src/net/listener.ts";
+import type { AcceptedTransport } from "../../src/net/transport.ts";
 import { listenHere } from "../support/listen-here.ts";
+import { sayHello } from "../support/transports.ts";
 
 const anyPort: Endpoint = { kind: "tcp", host: "127.0.0.1", port: 0 };
-const ignore = (socket: Socket): void => void socket.destroy();
+const ignore = (transport: AcceptedTransport): void => transport.destroy();
 
-async function open(t: TestContext, endpoint: Endpoint, onSocket = ignore): Promise<Listener> {
-  const listener = await listenHere(endpoint, 16, onSocket);
+async function open(t: TestContext, endpoint: Endpoint, onAccepted = ignore): Promise<Listener> {
+  const listener = await listenHere(endpoint, 16, onAccepted);
   t.after(() => listener.close());
   return listener;
 }
@@ -33,12 +35,6 @@ async function greet(target: { port: number; host: string } | { path: string }):
   client.destroy();
   return chunk.toString();
 }
-
-const hello = (socket: Socket): void => {
-  // A client that only looks whether somebody answers does not wait for it.
-  socket.on("error", () => undefined);
-  socket.end("hello");
-};
 
 const portOf = ({ endpoint }: Listener): number => {
   assert.ok(endpoint.kind === "tcp");
@@ -88,7 +84,7 @@ test("bindSocket: a Unix socket with the permissions asked for, gone when it is 
 
 test("bindSocket: a Unix socket is listened on", async (t) => {
   const path = temporaryPath(t);
-  const listener = await open(t, { kind: "unix", path }, hello);
+  const listener = await open(t, { kind: "unix", path }, sayHello);
   assert.deepEqual(listener.endpoint, { kind: "unix", path });
   assert.equal(await greet({ path }), "hello");
 });
@@ -99,20 +95,20 @@ test("bindSocket: a port that is bound and not listened on yet is told when some
   const second = await bindSocket(first.endpoint, 0);
   t.after(() => first.close());
   await open(t, first.endpoint).catch(() => undefined);
-  await assert.rejects(Listener.open(second, 16, ignore), /the port is in use/);
+  await assert.rejects(Listener.open(second, 16, { kind: "socket", why: "" }, ignore), /the port is in use/);
 });
 
 test("bindSocket: a Unix socket that its server left behind is replaced", async (t) => {
   const path = temporaryPath(t);
   await leaveStaleSocket(path);
   assert.equal(existsSync(path), true);
-  await open(t, { kind: "unix", path }, hello);
+  await open(t, { kind: "unix", path }, sayHello);
   assert.equal(await greet({ path }), "hello");
 });
 
 test("bindSocket: a Unix socket that somebody listens on stays", async (t) => {
   const path = temporaryPath(t);
-  await open(t, { kind: "unix", path }, hello);
+  await open(t, { kind: "unix", path }, sayHello);
   await assert.rejects(listenHere({ kind: "unix", path }, 16, ignore), {
     name: "StartupError",
     message: `cannot listen on unix:${path}: another program listens there, or it is not a socket`,

@@ -238,6 +238,19 @@ test("Connection: 100 Continue is written when the body is read, once, and the b
   assert.equal(await rig.exchange(`dy${get("/")}`), response("body") + response(""));
 });
 
+test("Connection: an answer waits behind a 100 Continue that the client has not taken", async () => {
+  const rig = new ConnectionRig(echoBody);
+  rig.transport.room = 5;
+  rig.transport.send(expecting(4));
+  await settle();
+  rig.transport.send(`body${get("/")}`);
+  await settle();
+  assert.equal(rig.transport.writes, 1);
+  rig.transport.read();
+  await settle();
+  assert.equal(rig.transport.take(), CONTINUE + response("body") + response(""));
+});
+
 test("Connection: no 100 Continue for a client that did not wait", async () => {
   const rig = new ConnectionRig(echoBody);
   assert.equal(await rig.exchange(`${expecting(4)}body`), response("body"));

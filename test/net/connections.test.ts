@@ -12,10 +12,19 @@ import type { ExchangeRecord } from "../../src/http/exchange.ts";
 import { BufferPool } from "../../src/net/buffer-pool.ts";
 import type { ConnectionContext, ServingPhase } from "../../src/net/connection-context.ts";
 import { type ConnectionCounts, Connections } from "../../src/net/connections.ts";
+import type { TransportChoice } from "../../src/net/transport-choice.ts";
 import { echoPath, Gate, get, type Handler, LIMITS, response, textPlan } from "../support/connection-rig.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { listenHere } from "../support/listen-here.ts";
 import { latin1, RawClient } from "../support/raw-client.ts";
+import { eachTransport } from "../support/transports.ts";
+
+const transports = eachTransport();
+
+/** One test for each transport. */
+function onEach(name: string, run: (t: TestContext, choice: TransportChoice) => Promise<void>): void {
+  for (const { kind, choice } of transports) test(`${name} (${kind})`, async (t) => run(t, await choice));
+}
 
 /** A server whose deadlines a test reaches by moving the clock; the sweep itself is real. */
 interface Server {
@@ -28,7 +37,12 @@ interface Server {
   phase: ServingPhase;
 }
 
-async function serve(t: TestContext, handler: Handler, limits: Partial<ConnectionCounts> = {}): Promise<Server> {
+async function serve(
+  t: TestContext,
+  choice: TransportChoice,
+  handler: Handler,
+  limits: Partial<ConnectionCounts> = {},
+): Promise<Server> {
   const clock = new FakeClock();
   const records: ExchangeRecord[] = [];
   const faults: unknown[] = [];
@@ -45,9 +59,8 @@ async function serve(t: TestContext, handler: Handler, limits: Partial<Connectio
     onFault: (fault) => faults.push(fault),
   };
   const connections = new Connections(context, { maxConnections: 10_000, connectionsPerClient: 0, ...limits });
-  const listener = await listenHere({ kind: "tcp", host: "127.0.0.1", port: 0 }, 511, (socket) =>
-    connections.accept(socket),
-  );
+  const anyPort = { kind: "tcp", host: "127.0.0.1", port: 0 } as const;
+  const listener = await listenHere(anyPort, 511, (transport) => connections.accept(transport), choice);
   t.after(async () => {
     listener.close();
     connections.destroyAll();
@@ -82,53 +95,59 @@ const FROM_CLIENT = response("too-many-from-client\n", { status: "503 Service Un
 
 // ---- the limit
 
-test("Connections: one over the limit is told so, and a place that becomes free is given again", async (t) => {
-  const server = await serve(t, echoPath, { maxConnections: 2 });
-  const first = await RawClient.connect(server.port);
-  const second = await RawClient.connect(server.port);
-  await until("two connections", () => server.connections.count === 2);
+onEach(
+  "Connections: one over the limit is told so, and a place that becomes free is given again",
+  async (t, choice) => {
+    const server = await serve(t, choice, echoPath, { maxConnections: 2 });
+    const first = await RawClient.connect(server.port);
+    const second = await RawClient.connect(server.port);
+    await until("two connections", () => server.connections.count === 2);
 
-  const third = await RawClient.connect(server.port);
-  third.send(Buffer.from(get("/")));
-  assert.equal(latin1(await third.readToEnd()), BUSY);
-  third.halfClose();
-  await until("the third has gone", () => server.connections.count === 2);
-  assert.deepEqual(
-    server.records.map(({ status, reason }) => [status, reason]),
-    [[503, "too-many-connections"]],
-  );
+    const third = await RawClient.connect(server.port);
+    third.send(Buffer.from(get("/")));
+    assert.equal(latin1(await third.readToEnd()), BUSY);
+    third.halfClose();
+    await until("the third has gone", () => server.connections.count === 2);
+    assert.deepEqual(
+      server.records.map(({ status, reason }) => [status, reason]),
+      [[503, "too-many-connections"]],
+    );
 
-  first.send(Buffer.from(get("/")));
-  await first.readHead();
-  first.halfClose();
-  await until("a free place", () => server.connections.count === 1);
-  const fourth = await RawClient.connect(server.port);
-  fourth.send(Buffer.from(get("/", "Connection: close")));
-  assert.match(latin1(await fourth.readToEnd()), /^HTTP\/1\.1 200 /);
-  for (const client of [second, third, fourth]) client.destroy();
-});
+    first.send(Buffer.from(get("/")));
+    await first.readHead();
+    first.halfClose();
+    await until("a free place", () => server.connections.count === 1);
+    const fourth = await RawClient.connect(server.port);
+    fourth.send(Buffer.from(get("/", "Connection: close")));
+    assert.match(latin1(await fourth.readToEnd()), /^HTTP\/1\.1 200 /);
+    for (const client of [second, third, fourth]) client.destroy();
+  },
+);
 
-test("Connections: far beyond the limit they are cut without a word, and without a line in the log", async (t) => {
-  const server = await serve(t, echoPath, { maxConnections: 1 });
-  const clients: Socket[] = [];
-  for (let i = 0; i < 1 + 64; i += 1) clients.push(await open(server.port));
-  await until("all places are taken", () => server.connections.count === 65);
-  const last = await open(server.port);
-  last.resume();
-  let got = 0;
-  last.on("data", (chunk) => {
-    got += chunk.length;
-  });
-  await Promise.race([once(last, "end"), once(last, "close")]);
-  assert.equal(got, 0);
-  assert.equal(server.connections.count, 65);
-  assert.equal(server.records.length, 64);
-  for (const client of [...clients, last]) client.destroy();
-  await until("nobody is left", () => server.connections.count === 0);
-});
+onEach(
+  "Connections: far beyond the limit they are cut without a word, and without a line in the log",
+  async (t, choice) => {
+    const server = await serve(t, choice, echoPath, { maxConnections: 1 });
+    const clients: Socket[] = [];
+    for (let i = 0; i < 1 + 64; i += 1) clients.push(await open(server.port));
+    await until("all places are taken", () => server.connections.count === 65);
+    const last = await open(server.port);
+    last.resume();
+    let got = 0;
+    last.on("data", (chunk) => {
+      got += chunk.length;
+    });
+    await Promise.race([once(last, "end"), once(last, "close")]);
+    assert.equal(got, 0);
+    assert.equal(server.connections.count, 65);
+    assert.equal(server.records.length, 64);
+    for (const client of [...clients, last]) client.destroy();
+    await until("nobody is left", () => server.connections.count === 0);
+  },
+);
 
-test("Connections: those turned away are let go by the sweep, whether they listen or not", async (t) => {
-  const server = await serve(t, echoPath, { maxConnections: 0 });
+onEach("Connections: those turned away are let go by the sweep, whether they listen or not", async (t, choice) => {
+  const server = await serve(t, choice, echoPath, { maxConnections: 0 });
   const client = await open(server.port);
   await until("turned away", () => server.records.length === 1);
   assert.equal(server.connections.count, 1);
@@ -139,50 +158,59 @@ test("Connections: those turned away are let go by the sweep, whether they liste
 
 // ---- the limit of one client
 
-test("Connections: one over a client's limit is told so, others are served, and its free place is given again", async (t) => {
-  const server = await serve(t, echoPath, { connectionsPerClient: 2 });
-  const first = await RawClient.connect(server.port);
-  const second = await RawClient.connect(server.port);
-  await until("two connections", () => server.connections.count === 2);
+onEach(
+  "Connections: one over a client's limit is told so, others are served, and its free place is given again",
+  async (t, choice) => {
+    const server = await serve(t, choice, echoPath, { connectionsPerClient: 2 });
+    const first = await RawClient.connect(server.port);
+    const second = await RawClient.connect(server.port);
+    await until("two connections", () => server.connections.count === 2);
 
-  const third = await RawClient.connect(server.port);
-  assert.equal(latin1(await third.readToEnd()), FROM_CLIENT);
-  const other = await open(server.port, "127.0.0.2");
-  other.write(get("/other", "Connection: close"));
-  assert.match(latin1(await once(other, "data").then(([data]) => data)), /^HTTP\/1\.1 200 /);
-  assert.deepEqual(
-    server.records.map(({ status, reason }) => [status, reason]),
-    [
-      [503, "too-many-from-client"],
-      [200, undefined],
-    ],
-  );
+    const third = await RawClient.connect(server.port);
+    assert.equal(latin1(await third.readToEnd()), FROM_CLIENT);
+    const other = await open(server.port, "127.0.0.2");
+    other.write(get("/other", "Connection: close"));
+    assert.match(latin1(await once(other, "data").then(([data]) => data)), /^HTTP\/1\.1 200 /);
+    assert.deepEqual(
+      server.records.map(({ status, reason }) => [status, reason]),
+      [
+        [503, "too-many-from-client"],
+        [200, undefined],
+      ],
+    );
 
-  third.halfClose();
-  first.halfClose();
-  other.destroy();
-  await until("only the second is left", () => server.connections.count === 1);
-  const fourth = await RawClient.connect(server.port);
-  fourth.send(Buffer.from(get("/", "Connection: close")));
-  assert.match(latin1(await fourth.readToEnd()), /^HTTP\/1\.1 200 /);
-  for (const client of [first, second, third, fourth]) client.destroy();
-});
+    third.halfClose();
+    first.halfClose();
+    other.destroy();
+    await until("only the second is left", () => server.connections.count === 1);
+    const fourth = await RawClient.connect(server.port);
+    fourth.send(Buffer.from(get("/", "Connection: close")));
+    assert.match(latin1(await fourth.readToEnd()), /^HTTP\/1\.1 200 /);
+    for (const client of [first, second, third, fourth]) client.destroy();
+  },
+);
 
-test("Connections: far beyond its limit a client is cut without a word, so that it cannot take all places", async (t) => {
-  const server = await serve(t, echoPath, { connectionsPerClient: 1, maxConnections: 20 });
-  const clients = await Promise.all(Array.from({ length: 40 }, () => open(server.port)));
-  await until("the places of one client are taken", () => server.connections.count === 1 + 8);
-  const other = await open(server.port, "127.0.0.2");
-  other.write(get("/other"));
-  assert.match(latin1(await once(other, "data").then(([data]) => data)), /^HTTP\/1\.1 200 /);
-  assert.equal(server.connections.count, 1 + 8 + 1);
-  assert.deepEqual(new Set(server.records.slice(0, -1).map(({ reason }) => reason)), new Set(["too-many-from-client"]));
-  assert.equal(server.records.length, 8 + 1);
-  for (const client of [...clients, other]) client.destroy();
-});
+onEach(
+  "Connections: far beyond its limit a client is cut without a word, so that it cannot take all places",
+  async (t, choice) => {
+    const server = await serve(t, choice, echoPath, { connectionsPerClient: 1, maxConnections: 20 });
+    const clients = await Promise.all(Array.from({ length: 40 }, () => open(server.port)));
+    await until("the places of one client are taken", () => server.connections.count === 1 + 8);
+    const other = await open(server.port, "127.0.0.2");
+    other.write(get("/other"));
+    assert.match(latin1(await once(other, "data").then(([data]) => data)), /^HTTP\/1\.1 200 /);
+    assert.equal(server.connections.count, 1 + 8 + 1);
+    assert.deepEqual(
+      new Set(server.records.slice(0, -1).map(({ reason }) => reason)),
+      new Set(["too-many-from-client"]),
+    );
+    assert.equal(server.records.length, 8 + 1);
+    for (const client of [...clients, other]) client.destroy();
+  },
+);
 
-test("Connections: the limit of the whole server goes before that of one client", async (t) => {
-  const server = await serve(t, echoPath, { connectionsPerClient: 1, maxConnections: 1 });
+onEach("Connections: the limit of the whole server goes before that of one client", async (t, choice) => {
+  const server = await serve(t, choice, echoPath, { connectionsPerClient: 1, maxConnections: 1 });
   const first = await open(server.port);
   await until("one connection", () => server.connections.count === 1);
   const second = await RawClient.connect(server.port);
@@ -190,12 +218,17 @@ test("Connections: the limit of the whole server goes before that of one client"
   for (const client of [first, second]) client.destroy();
 });
 
-test("Connections: clients of a Unix socket cannot be told apart, so none of them is limited", async (t) => {
+onEach("Connections: clients of a Unix socket cannot be told apart, so none of them is limited", async (t, choice) => {
   const directory = mkdtempSync(join(tmpdir(), "comanche-connections-"));
   t.after(() => rmSync(directory, { recursive: true }));
-  const server = await serve(t, echoPath, { connectionsPerClient: 1 });
+  const server = await serve(t, choice, echoPath, { connectionsPerClient: 1 });
   const path = join(directory, "socket");
-  const listener = await listenHere({ kind: "unix", path }, 511, (socket) => server.connections.accept(socket));
+  const listener = await listenHere(
+    { kind: "unix", path },
+    511,
+    (transport) => server.connections.accept(transport),
+    choice,
+  );
   t.after(() => listener.close());
   const clients = [connect({ path }), connect({ path }), connect({ path })];
   for (const client of clients) {
@@ -208,9 +241,9 @@ test("Connections: clients of a Unix socket cannot be told apart, so none of the
 
 // ---- the end
 
-test("Connections: drain closes the idle, lets the busy finish, and resolves with the last", async (t) => {
+onEach("Connections: drain closes the idle, lets the busy finish, and resolves with the last", async (t, choice) => {
   const gate = new Gate();
-  const server = await serve(t, async (request, writer) => {
+  const server = await serve(t, choice, async (request, writer) => {
     if (request.head.path === "/slow") await gate.opened;
     await echoPath(request, writer);
   });
@@ -240,8 +273,8 @@ test("Connections: drain closes the idle, lets the busy finish, and resolves wit
   busy.destroy();
 });
 
-test("Connections: drain does not wait for ever for clients that keep their side open", async (t) => {
-  const server = await serve(t, echoPath);
+onEach("Connections: drain does not wait for ever for clients that keep their side open", async (t, choice) => {
+  const server = await serve(t, choice, echoPath);
   const client = await open(server.port);
   await until("a connection", () => server.connections.count === 1);
   server.phase = "stopping";
@@ -251,8 +284,8 @@ test("Connections: drain does not wait for ever for clients that keep their side
   client.destroy();
 });
 
-test("Connections: one that is idle while another process takes over gets one more answer", async (t) => {
-  const server = await serve(t, echoPath);
+onEach("Connections: one that is idle while another process takes over gets one more answer", async (t, choice) => {
+  const server = await serve(t, choice, echoPath);
   const client = await RawClient.connect(server.port);
   client.send(Buffer.from(get("/")));
   await client.readBytes(response("/").length);
@@ -265,8 +298,8 @@ test("Connections: one that is idle while another process takes over gets one mo
   client.destroy();
 });
 
-test("Connections: a stop ends the waiting for a last request", async (t) => {
-  const server = await serve(t, echoPath);
+onEach("Connections: a stop ends the waiting for a last request", async (t, choice) => {
+  const server = await serve(t, choice, echoPath);
   const client = await RawClient.connect(server.port);
   client.send(Buffer.from(get("/")));
   await client.readBytes(response("/").length);
@@ -280,14 +313,14 @@ test("Connections: a stop ends the waiting for a last request", async (t) => {
   client.destroy();
 });
 
-test("Connections: drain of nothing is done", async (t) => {
-  const server = await serve(t, echoPath);
+onEach("Connections: drain of nothing is done", async (t, choice) => {
+  const server = await serve(t, choice, echoPath);
   await server.connections.drain();
 });
 
-test("Connections: when all are cut, drain resolves after the last record", async (t) => {
+onEach("Connections: when all are cut, drain resolves after the last record", async (t, choice) => {
   const body = Buffer.alloc(20_000_000);
-  const server = await serve(t, async (_, writer) => {
+  const server = await serve(t, choice, async (_, writer) => {
     await writer.send({ ...textPlan("x"), body: { kind: "bytes", bytes: body } });
   });
   const clients = [await open(server.port), await open(server.port), await open(server.port)];
@@ -305,8 +338,8 @@ test("Connections: when all are cut, drain resolves after the last record", asyn
 
 // ---- clients
 
-test("Connections: 1,000 clients that send half a head and vanish leave nothing behind", async (t) => {
-  const server = await serve(t, () => assert.fail("no handler may see this"));
+onEach("Connections: 1,000 clients that send half a head and vanish leave nothing behind", async (t, choice) => {
+  const server = await serve(t, choice, () => assert.fail("no handler may see this"));
   for (let round = 0; round < 10; round += 1) {
     const clients = await Promise.all(Array.from({ length: 100 }, () => open(server.port)));
     for (const [index, client] of clients.entries()) {
@@ -319,33 +352,36 @@ test("Connections: 1,000 clients that send half a head and vanish leave nothing 
   assert.deepEqual(server.faults, []);
 });
 
-test("Connections: slow readers of a large body share its one copy, and are cut at send-timeout", async (t) => {
-  const size = 20 * 1024 * 1024;
-  const body = Buffer.alloc(size, "x");
-  const server = await serve(t, async (_, writer) => {
-    await writer.send({ ...textPlan("x"), body: { kind: "bytes", bytes: body } });
-  });
-  const before = process.memoryUsage().arrayBuffers;
-  const clients = await Promise.all(Array.from({ length: 8 }, () => open(server.port)));
-  for (const client of clients) client.pause().write(get("/"));
-  await until("all are being answered", () => server.connections.busyCount === 8);
-  const grown = process.memoryUsage().arrayBuffers - before;
-  assert.ok(grown < size / 2, `grown: ${grown}`);
+onEach(
+  "Connections: slow readers of a large body share its one copy, and are cut at send-timeout",
+  async (t, choice) => {
+    const size = 20 * 1024 * 1024;
+    const body = Buffer.alloc(size, "x");
+    const server = await serve(t, choice, async (_, writer) => {
+      await writer.send({ ...textPlan("x"), body: { kind: "bytes", bytes: body } });
+    });
+    const before = process.memoryUsage().arrayBuffers;
+    const clients = await Promise.all(Array.from({ length: 8 }, () => open(server.port)));
+    for (const client of clients) client.pause().write(get("/"));
+    await until("all are being answered", () => server.connections.busyCount === 8);
+    const grown = process.memoryUsage().arrayBuffers - before;
+    assert.ok(grown < size / 2, `grown: ${grown}`);
 
-  server.clock.advance(LIMITS.sendTimeout);
-  await until("all are cut", () => server.connections.count === 0);
-  assert.deepEqual(
-    new Set(server.records.map(({ complete, reason }) => `${complete} ${reason}`)),
-    new Set(["false send-timeout"]),
-  );
-  assert.equal(server.records.length, 8);
-  for (const { bodyBytes } of server.records) assert.ok(bodyBytes > 0 && bodyBytes < size, `bodyBytes: ${bodyBytes}`);
-  for (const client of clients) client.destroy();
-});
+    server.clock.advance(LIMITS.sendTimeout);
+    await until("all are cut", () => server.connections.count === 0);
+    assert.deepEqual(
+      new Set(server.records.map(({ complete, reason }) => `${complete} ${reason}`)),
+      new Set(["false send-timeout"]),
+    );
+    assert.equal(server.records.length, 8);
+    for (const { bodyBytes } of server.records) assert.ok(bodyBytes > 0 && bodyBytes < size, `bodyBytes: ${bodyBytes}`);
+    for (const client of clients) client.destroy();
+  },
+);
 
-test("Connections: a client that resets in the middle of an answer", async (t) => {
+onEach("Connections: a client that resets in the middle of an answer", async (t, choice) => {
   const body = Buffer.alloc(20_000_000);
-  const server = await serve(t, async (_, writer) => {
+  const server = await serve(t, choice, async (_, writer) => {
     await writer.send({ ...textPlan("x"), body: { kind: "bytes", bytes: body } });
   });
   const client = await open(server.port);
@@ -360,63 +396,69 @@ test("Connections: a client that resets in the middle of an answer", async (t) =
   assert.deepEqual(server.faults, []);
 });
 
-test("Connections: clients that reset in the middle of a file: each descriptor is released, each answer recorded once", async (t) => {
-  const directory = mkdtempSync(join(tmpdir(), "comanche-connections-"));
-  t.after(() => rmSync(directory, { recursive: true }));
-  const path = join(directory, "file");
-  writeFileSync(path, Buffer.alloc(20_000_000));
-  let opened = 0;
-  const server = await serve(t, async (_, writer) => {
-    const descriptor = openSync(path, "r");
-    opened += 1;
-    const { dev, ino, size, mtimeNs } = fstatSync(descriptor, { bigint: true });
-    const identity = { device: dev, inode: ino, size: bytes(Number(size)), modifiedNs: mtimeNs };
-    try {
-      const body = { kind: "file", source: { descriptor, identity }, start: bytes(0), end: identity.size } as const;
-      await writer.send({ ...textPlan("x"), body });
-    } finally {
-      closeSync(descriptor);
-      opened -= 1;
-    }
-  });
-  const clients = await Promise.all(Array.from({ length: 50 }, () => open(server.port)));
-  await Promise.all(
-    clients.map(async (client, index) => {
-      client.write(get("/"));
-      await once(client, "data");
-      if (index % 2 === 0) client.resetAndDestroy();
-      else client.destroy();
-    }),
-  );
-  await until("nobody is left", () => server.connections.count === 0);
-  assert.equal(opened, 0);
-  assert.deepEqual(
-    server.records.map(({ complete }) => complete),
-    Array(50).fill(false),
-  );
-  assert.deepEqual(server.faults, []);
-});
+onEach(
+  "Connections: clients that reset in the middle of a file: each descriptor is released, each answer recorded once",
+  async (t, choice) => {
+    const directory = mkdtempSync(join(tmpdir(), "comanche-connections-"));
+    t.after(() => rmSync(directory, { recursive: true }));
+    const path = join(directory, "file");
+    writeFileSync(path, Buffer.alloc(20_000_000));
+    let opened = 0;
+    const server = await serve(t, choice, async (_, writer) => {
+      const descriptor = openSync(path, "r");
+      opened += 1;
+      const { dev, ino, size, mtimeNs } = fstatSync(descriptor, { bigint: true });
+      const identity = { device: dev, inode: ino, size: bytes(Number(size)), modifiedNs: mtimeNs };
+      try {
+        const body = { kind: "file", source: { descriptor, identity }, start: bytes(0), end: identity.size } as const;
+        await writer.send({ ...textPlan("x"), body });
+      } finally {
+        closeSync(descriptor);
+        opened -= 1;
+      }
+    });
+    const clients = await Promise.all(Array.from({ length: 50 }, () => open(server.port)));
+    await Promise.all(
+      clients.map(async (client, index) => {
+        client.write(get("/"));
+        await once(client, "data");
+        if (index % 2 === 0) client.resetAndDestroy();
+        else client.destroy();
+      }),
+    );
+    await until("nobody is left", () => server.connections.count === 0);
+    assert.equal(opened, 0);
+    assert.deepEqual(
+      server.records.map(({ complete }) => complete),
+      Array(50).fill(false),
+    );
+    assert.deepEqual(server.faults, []);
+  },
+);
 
-test("Connections: a client whose handler is still at work keeps its place, so that the limit bounds the work", async (t) => {
-  const gate = new Gate();
-  const server = await serve(t, async (request, writer) => {
-    await gate.opened;
-    await echoPath(request, writer);
-  });
-  const client = await open(server.port);
-  client.write(get("/"));
-  await until("a busy connection", () => server.connections.busyCount === 1);
-  client.resetAndDestroy();
-  await until("the client has gone", () => server.connections.busyCount === 0);
-  assert.equal(server.connections.count, 1);
-  gate.open();
-  await until("nobody is left", () => server.connections.count === 0);
-});
+onEach(
+  "Connections: a client whose handler is still at work keeps its place, so that the limit bounds the work",
+  async (t, choice) => {
+    const gate = new Gate();
+    const server = await serve(t, choice, async (request, writer) => {
+      await gate.opened;
+      await echoPath(request, writer);
+    });
+    const client = await open(server.port);
+    client.write(get("/"));
+    await until("a busy connection", () => server.connections.busyCount === 1);
+    client.resetAndDestroy();
+    await until("the client has gone", () => server.connections.busyCount === 0);
+    assert.equal(server.connections.count, 1);
+    gate.open();
+    await until("nobody is left", () => server.connections.count === 0);
+  },
+);
 
 // ---- faults of our own
 
-test("Connections: a fault in a refusal ends that connection, and no other", async (t) => {
-  const server = await serve(t, echoPath, { maxConnections: 1 });
+onEach("Connections: a fault in a refusal ends that connection, and no other", async (t, choice) => {
+  const server = await serve(t, choice, echoPath, { maxConnections: 1 });
   const fault = new Error("a fault of the planner");
   server.context.service.planRefusal = () => {
     throw fault;

@@ -100,6 +100,59 @@ test("ResponseSender: stalled only when bytes wait and none is taken", async () 
   assert.equal(sender.isStalled(milliseconds(1_000_000)), false);
 });
 
+// ---- 100 Continue
+
+const CONTINUE = "HTTP/1.1 100 Continue\r\n\r\n";
+
+for (const size of [0, 10, 64 * KIB + 1]) {
+  test(`ResponseSender: a response of ${size} bytes waits behind a 100 that waits for the client`, async () => {
+    const { transport, sender } = open();
+    transport.room = 5;
+    sender.sendInterim(Buffer.from(CONTINUE));
+    const text = "x".repeat(size);
+    const sending = sender.send(textPlan(text), undefined, NOW);
+    assert.equal(transport.writes, 1);
+    transport.read();
+    assert.equal(await sending, "sent");
+    assert.equal(transport.take(), CONTINUE + response(text));
+    assert.equal(sender.bodyBytesSent, size);
+  });
+}
+
+test("ResponseSender: behind a 100 a response may have to wait a second time", async () => {
+  const { transport, sender } = open();
+  transport.room = 5;
+  sender.sendInterim(Buffer.from(CONTINUE));
+  const sending = sender.send(textPlan("text"), undefined, NOW);
+  transport.read(30);
+  await settle();
+  assert.ok(transport.unsent > 0);
+  transport.read();
+  assert.equal(await sending, "sent");
+  assert.equal(transport.take(), CONTINUE + response("text"));
+});
+
+test("ResponseSender: a client that vanishes before its 100 has got nothing of the response", async () => {
+  const { transport, sender } = open();
+  transport.room = 5;
+  sender.sendInterim(Buffer.from(CONTINUE));
+  const sending = sender.send(textPlan("text"), undefined, NOW);
+  transport.vanish();
+  assert.equal(await sending, "client-gone");
+  assert.equal(sender.bodyBytesSent, 0);
+  sender.sendInterim(Buffer.from(CONTINUE));
+  assert.equal(transport.writes, 1);
+});
+
+test("ResponseSender: a client that takes nothing of its 100 stalls the response behind it", async () => {
+  const { transport, sender } = open();
+  transport.room = 5;
+  sender.sendInterim(Buffer.from(CONTINUE));
+  void sender.send(textPlan("text"), undefined, NOW);
+  assert.equal(sender.isStalled(milliseconds(999)), false);
+  assert.equal(sender.isStalled(milliseconds(1000)), true);
+});
+
 // ---- files, seen from the connection
 
 interface Opened extends OpenSource {

@@ -371,6 +371,7 @@ test("daemon: HUP takes up the configuration anew", BOUNDED, async (t) => {
   while (!readFileSync(`${top}/errors`, "utf8").includes("SIGHUP: generation 2 serves"))
     await new Promise((resolve) => setImmediate(resolve));
   assert.match(await get(port, "/small.txt"), /small$/);
+  assert.equal((await run(t, top, ["stop", "-c", "comanche.conf", "--pidfile", "pid"]).end).status, 0);
 });
 
 // ---- starts that fail
