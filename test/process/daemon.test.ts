@@ -67,7 +67,7 @@ test(
     const reload = await comanche(t, top, "reload");
     assert.deepEqual([reload.status, reload.standardError], [0, ""]);
     await until("the old workers have gone", () => !workers.some(isRunning));
-    assert.equal(childrenOf(pid).length, PROCESSES);
+    await until("no zombie is left", () => childrenOf(pid).length === PROCESSES);
     assert.ok(await isServing());
 
     const [victim = 0] = childrenOf(pid);
