@@ -7,6 +7,7 @@ import type { UnixSeconds } from "../base/units.ts";
 
 export class MessageMemo {
   #second: UnixSeconds | undefined;
+  #askedAt: UnixSeconds | undefined;
   #message: Uint8Array | undefined;
   readonly #onMade: (message: Uint8Array) => void;
 
@@ -18,6 +19,13 @@ export class MessageMemo {
   /** The finished message, or undefined when there is none for that second. */
   at(second: UnixSeconds): Uint8Array | undefined {
     return this.#second === second ? this.#message : undefined;
+  }
+
+  /** Whether this was asked for that second before: only then is it worth keeping a message. */
+  isAskedAgain(second: UnixSeconds): boolean {
+    const isAgain = this.#askedAt === second;
+    this.#askedAt = second;
+    return isAgain;
   }
 
   keep(second: UnixSeconds, message: Uint8Array): void {

@@ -13,6 +13,9 @@ import type { Transport } from "./transport.ts";
 /** Up to here head and body are copied into one buffer; above it copying costs more than a second buffer in the write. */
 const MAX_JOINED = 64 * 1024;
 
+/** For messages that are not kept, one at a time. */
+let scratch = Buffer.allocUnsafeSlow(MAX_JOINED);
+
 export class ResponseSender {
   readonly #transport: Transport;
   readonly #buffers: BufferPool;
@@ -53,7 +56,7 @@ export class ResponseSender {
     const { body } = plan;
     switch (body.kind) {
       case "none":
-        return this.#settle(this.#write(headBytes(plan, connection, now)));
+        return this.#settle(this.#sendBytes(plan, NOTHING, connection, now));
       case "bytes":
         return this.#settle(this.#sendBytes(plan, body.bytes, connection, now));
       case "file":
@@ -100,15 +103,28 @@ export class ResponseSender {
     now: UnixSeconds,
   ): boolean | Promise<boolean> {
     this.#bodyBytesSent = body.length;
-    if (body.length > MAX_JOINED) return this.#write(headBytes(plan, connection, now), body);
-    if (plan.memo === undefined || connection !== undefined) return this.#write(joined(plan, body, connection, now));
+    const memo = connection === undefined && body.length <= MAX_JOINED ? plan.memo : undefined;
+    const kept = memo?.at(now);
+    if (kept !== undefined) return this.#write(kept);
 
-    let message = plan.memo.at(now);
-    if (message === undefined) {
-      message = joined(plan, body, connection, now);
-      plan.memo.keep(now, message);
+    const head = formatResponseHead(plan, now, connection);
+    const length = head.length + body.length;
+    if (length > MAX_JOINED) return this.#write(Buffer.from(head, "latin1"), body);
+    // A message that is asked for twice in a second will be asked for again. Any other is made where the last one was, so
+    // that many files asked for now and then make no garbage.
+    if (memo?.isAskedAgain(now)) {
+      const message = join(Buffer.allocUnsafeSlow(length), head, body);
+      memo.keep(now, message);
+      return this.#write(message);
     }
-    return this.#write(message);
+    return this.#writeScratch(join(scratch, head, body));
+  }
+
+  #writeScratch(message: Uint8Array): boolean | Promise<boolean> {
+    const written = this.#write(message);
+    // It waits still, or may: it keeps its memory.
+    if (written !== true) scratch = Buffer.allocUnsafeSlow(MAX_JOINED);
+    return written;
   }
 
   async #sendFile(head: Uint8Array, body: FileBody): Promise<TransferOutcome> {
@@ -148,14 +164,15 @@ export class ResponseSender {
   }
 }
 
+const NOTHING = new Uint8Array(0);
+
 function headBytes(plan: ResponsePlan, connection: string | undefined, now: UnixSeconds): Uint8Array {
   return Buffer.from(formatResponseHead(plan, now, connection), "latin1");
 }
 
-function joined(plan: ResponsePlan, body: Uint8Array, connection: string | undefined, now: UnixSeconds): Uint8Array {
-  const head = formatResponseHead(plan, now, connection);
-  const message = Buffer.allocUnsafe(head.length + body.length);
-  message.write(head, 0, "latin1");
-  message.set(body, head.length);
-  return message;
+/** @returns the part of `into` that holds both */
+function join(into: Buffer, head: string, body: Uint8Array): Uint8Array {
+  into.write(head, 0, "latin1");
+  into.set(body, head.length);
+  return into.subarray(0, head.length + body.length);
 }

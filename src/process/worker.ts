@@ -181,7 +181,8 @@ function buildService({ settings, logs, pool, uploads }: WorkerParts, sites: Sit
     boundaryNonce: randomBytes(12).toString("base64url"),
     refusals: new RefusalReport(clock, (text) => events.info(text)),
     // What goes there is not even put into words.
-    record: settings.server.logfile === "/dev/null" ? () => undefined : (exchange) => access.record(formatLine(exchange)),
+    record:
+      settings.server.logfile === "/dev/null" ? () => undefined : (exchange) => access.record(formatLine(exchange)),
     trace: traceFor(settings, events),
   });
 }

@@ -20,6 +20,8 @@ export interface CachedFile {
   bytes: Uint8Array;
   /** What every unconditional GET for this file gets; planned with the first of them. */
   plan?: ResponsePlan;
+  /** What everybody gets who asks whether this version is still the present one. */
+  notModified?: ResponsePlan;
 }
 
 interface Entry {
@@ -27,6 +29,8 @@ interface Entry {
   readonly path: string;
   readonly file: CachedFile;
   readonly sighting: FileSighting;
+  /** Since it was last considered for removal. */
+  wasUsed: boolean;
   lastSeenIn: number;
   trustedUntil: Milliseconds;
 }
@@ -47,8 +51,8 @@ export class FileCache {
   readonly #turn: Turn;
   readonly #clock: Pick<Clock, "monotonic">;
   readonly #sites = new Map<Site, Map<string, Entry>>();
-  /** Every entry, the longest unused first. */
-  readonly #byUse = new Set<Entry>();
+  /** Every entry, in the order in which they are considered for removal. */
+  readonly #queue = new Set<Entry>();
   #bytes = 0;
 
   constructor(limits: FileCacheLimits, turn: Turn, clock: Pick<Clock, "monotonic">) {
@@ -74,8 +78,7 @@ export class FileCache {
     }
     entry.lastSeenIn = turn;
     entry.trustedUntil = this.#trustUntil();
-    this.#byUse.delete(entry);
-    this.#byUse.add(entry);
+    entry.wasUsed = true;
     return entry.file;
   }
 
@@ -89,11 +92,12 @@ export class FileCache {
       path,
       file,
       sighting,
+      wasUsed: false,
       lastSeenIn: this.#turn.current(),
       trustedUntil: this.#trustUntil(),
     };
     this.#pathsOf(site).set(path, entry);
-    this.#byUse.add(entry);
+    this.#queue.add(entry);
     this.#bytes += costOf(file.bytes.length);
     this.#shrink();
   }
@@ -121,14 +125,21 @@ export class FileCache {
   }
 
   #shrink(): void {
-    for (const entry of this.#byUse) {
+    // Second chance: one that was used since the last time goes to the end instead. So a use costs nothing but a mark.
+    for (const entry of this.#queue) {
       if (this.#bytes <= this.#limits.maxBytes) return;
-      this.#remove(entry);
+      if (entry.wasUsed) {
+        entry.wasUsed = false;
+        this.#queue.delete(entry);
+        this.#queue.add(entry);
+      } else {
+        this.#remove(entry);
+      }
     }
   }
 
   #remove(entry: Entry): void {
-    this.#byUse.delete(entry);
+    this.#queue.delete(entry);
     this.#bytes -= costOf(entry.file.bytes.length);
     const paths = this.#sites.get(entry.site);
     paths?.delete(entry.path);

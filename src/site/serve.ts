@@ -3,6 +3,7 @@
  */
 import type { Clock } from "../base/clock.ts";
 import { toUnixSeconds, type UnixSeconds } from "../base/units.ts";
+import { formatEntityTag } from "../http/entity-tag.ts";
 import type { ExchangeRecord, IncomingRequest, Refusal, ResponseWriter, Service } from "../http/exchange.ts";
 import { MessageMemo } from "../http/message-memo.ts";
 import { isGetOrHead } from "../http/method.ts";
@@ -86,12 +87,18 @@ export function createService(options: ServeOptions): Service {
   }
 
   function planCached(file: CachedFile, site: Site, head: RequestHead): ResponsePlan {
-    if (!isCommonGet(head, site)) return plan(head, fileInMemory(file), site);
+    if (!isCommonGet(head, site)) return planUncommon(file, site, head);
     if (file.plan !== undefined) return file.plan;
 
     const planned = plan(head, fileInMemory(file), site);
     // A date in the future is sent as the present one, which moves: such a plan holds for one response only.
     return file.facts.modified <= now() ? keepPlan(file, planned) : planned;
+  }
+
+  function planUncommon(file: CachedFile, site: Site, head: RequestHead): ResponsePlan {
+    if (!isRevalidation(head, file)) return plan(head, fileInMemory(file), site);
+    file.notModified ??= { ...plan(head, fileInMemory(file), site), memo: new MessageMemo() };
+    return file.notModified;
   }
 
   /** @param site  undefined where there is none, or none that is sure */
@@ -182,6 +189,12 @@ function fileInMemory({ facts, bytes }: CachedFile): Resource {
 function isCommonGet({ method, fields, version }: RequestHead, { rules }: Site): boolean {
   if (method !== "GET" || (rules.chunked && version === "1.0")) return false;
   return !CONDITIONS.some((name) => fields.has(name));
+}
+
+/** Whether the client has this very version and asks for nothing else: what it gets for that is the same for all. */
+function isRevalidation({ method, fields }: RequestHead, { facts }: CachedFile): boolean {
+  if (method !== "GET" || fields.get("if-none-match") !== formatEntityTag(facts.tag)) return false;
+  return !fields.has("if-match") && !fields.has("if-unmodified-since");
 }
 
 function settled(sending: ReturnType<ResponseWriter["send"]>): void | Promise<void> {

@@ -206,7 +206,7 @@ for (const [name, size, maxBytes, want] of sizes) {
   });
 }
 
-test("a full cache lets the longest unused go first", (t) => {
+test("a full cache lets the oldest that was not used go first", (t) => {
   const fixture = makeFixture(t);
   keepFull(fixture, "a", "b", "c");
   assert.deepEqual(kept(fixture, "a"), ["a"]);
