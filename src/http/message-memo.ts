@@ -1,14 +1,15 @@
 /**
  * The finished bytes of a response that is sent again and again: head and body in one buffer, so that one write sends it.
  *
- * Made anew when the Date field must change, never patched in place: an older buffer may still wait in the kernel's queue.
+ * A new second changes 29 octets of it, where it lies: so ten thousand files that are asked for now and then make no
+ * garbage. Who hands the bytes to somebody that reads them later must let go of them.
  */
 import type { UnixSeconds } from "../base/units.ts";
+import { stampDate } from "./response-head.ts";
 
 export class MessageMemo {
-  #second: UnixSeconds | undefined;
-  #askedAt: UnixSeconds | undefined;
-  #message: Uint8Array | undefined;
+  #second: UnixSeconds | undefined = undefined;
+  #message: Uint8Array | undefined = undefined;
   readonly #onMade: (message: Uint8Array) => void;
 
   /** @param onMade  is told of each message that is kept from now on */
@@ -16,21 +17,25 @@ export class MessageMemo {
     this.#onMade = onMade;
   }
 
-  /** The finished message, or undefined when there is none for that second. */
+  /** The finished message with the date of that second; undefined when there is none. Valid until the next call. */
   at(second: UnixSeconds): Uint8Array | undefined {
-    return this.#second === second ? this.#message : undefined;
+    const message = this.#message;
+    if (message !== undefined && this.#second !== second) {
+      this.#second = second;
+      stampDate(message, second);
+    }
+    return message;
   }
 
-  /** Whether this was asked for that second before: only then is it worth keeping a message. */
-  isAskedAgain(second: UnixSeconds): boolean {
-    const isAgain = this.#askedAt === second;
-    this.#askedAt = second;
-    return isAgain;
-  }
-
+  /** @param message  formatted for that second; belongs to the memo from now on */
   keep(second: UnixSeconds, message: Uint8Array): void {
     this.#second = second;
     this.#message = message;
     this.#onMade(message);
+  }
+
+  /** Somebody still reads the bytes: they are not touched any more, and the next message is made anew. */
+  letGo(): void {
+    this.#message = undefined;
   }
 }

@@ -20,7 +20,7 @@ export class ParsedFields implements RequestFields {
   readonly #bits: number;
 
   /**
-   * @param text    the request head, one character for each octet
+   * @param text    the field lines, one character for each octet
    * @param places  four positions in `text` for each field line
    * @param bits    `fieldNameBit` of all names, or-ed
    */

@@ -23,6 +23,7 @@ export function decidePersistence(
   const field = head.fields.get("connection");
   if (field === undefined) return head.version === "1.1" ? "keep" : "close";
 
+  if (field === "keep-alive") return "keep";
   const options = splitList(field);
   if (options.includes("close")) return "close";
   return head.version === "1.1" || options.includes("keep-alive") ? "keep" : "close";

@@ -11,6 +11,7 @@
 import type { Bytes } from "../base/units.ts";
 import type { Refusal } from "./exchange.ts";
 import type { RequestFields } from "./field.ts";
+import type { FieldBlocks, KnownFields } from "./field-blocks.ts";
 import { type Host, parseHost } from "./host.ts";
 import { parseMethod } from "./method.ts";
 import { COLON, CR, HTAB, LF, SP, TOKEN_OCTETS, VALUE_OCTETS, VISIBLE_OCTETS } from "./octets.ts";
@@ -51,11 +52,12 @@ const HEAD_COMPLETE = -3;
 
 export class RequestParser {
   readonly #limits: HeadLimits;
+  readonly #blocks: FieldBlocks | undefined;
   /** The bytes of an incomplete head; the parser's own copy. */
   #held: Buffer | undefined;
   #heldLength = 0;
 
-  // Progress in the present head. Positions count from its first byte (after empty lines).
+  // Progress in the present head. Positions count from its first byte (after empty lines), places from the first field line.
   #lineStart = 0;
   #emptyLines = 0;
   #methodEnd = 0;
@@ -65,14 +67,13 @@ export class RequestParser {
   #headEnd = 0;
   #places: number[] = [];
   #bits = 0;
+  #known: KnownFields | undefined;
   #refusal: Refusal | undefined;
 
-  // Most requests of a connection name the same host: its reading is kept.
-  #hostText: string | undefined;
-  #host: Host | undefined;
-
-  constructor(limits: HeadLimits) {
+  /** @param blocks  field lines that need no reading; for parsers of the same limits */
+  constructor(limits: HeadLimits, blocks?: FieldBlocks) {
     this.#limits = limits;
+    this.#blocks = blocks;
   }
 
   /** True between heads: nothing of the next has been taken, empty lines aside. */
@@ -106,7 +107,7 @@ export class RequestParser {
       return NEED_MORE;
     }
     const end = start + this.#headEnd;
-    const head = this.#finish(bytes.toString("latin1", start, end));
+    const head = this.#finish(bytes, start, end);
     if (head === undefined) return this.#reject(bytes, start, length);
     this.#reset();
     return { kind: "head", head, consumed: end - before };
@@ -129,6 +130,11 @@ export class RequestParser {
       if (outcome < 0) return outcome;
       this.#fieldsStart = outcome - start;
       this.#lineStart = outcome - start;
+      this.#known = this.#blocks?.find(bytes, outcome, length);
+      if (this.#known !== undefined) {
+        this.#headEnd = length - start;
+        return HEAD_COMPLETE;
+      }
     }
     for (;;) {
       const outcome = this.#scanFieldLine(bytes, start, length);
@@ -215,7 +221,8 @@ export class RequestParser {
 
     let valueEnd = at;
     while (valueEnd > valueStart && (bytes[valueEnd - 1] === SP || bytes[valueEnd - 1] === HTAB)) valueEnd -= 1;
-    this.#places.push(lineStart - start, nameEnd - start, valueStart - start, valueEnd - start);
+    const block = start + this.#fieldsStart;
+    this.#places.push(lineStart - block, nameEnd - block, valueStart - block, valueEnd - block);
     this.#bits |= fieldNameBit(nameEnd - lineStart, bytes[lineStart] as number, bytes[nameEnd - 1] as number);
     return at + 2;
   }
@@ -227,32 +234,28 @@ export class RequestParser {
   }
 
   /** Everything that can only be said of a complete head. Undefined: refused. */
-  #finish(text: string): RequestHead | undefined {
-    const requestLine = text.slice(0, this.#fieldsStart - 2);
-    const method = parseMethod(text.slice(0, this.#methodEnd));
+  #finish(bytes: Buffer, start: number, end: number): RequestHead | undefined {
+    const fieldsStart = start + this.#fieldsStart;
+    const requestLine = bytes.toString("latin1", start, fieldsStart - 2);
+    const method = parseMethod(requestLine.slice(0, this.#methodEnd));
     if (method === undefined) return this.#giveUp(501, "unknown-method");
-    const target = parseRequestTarget(method, text.slice(this.#methodEnd + 1, this.#targetEnd));
+    const target = parseRequestTarget(method, requestLine.slice(this.#methodEnd + 1, this.#targetEnd));
     if (target.kind === "reject") return this.#giveUp(400, "bad-target");
     // What follows a CONNECT is not HTTP, whatever we answer.
     if (target.kind === "connect") return this.#giveUp(405, "method-not-allowed");
 
     const version = requestLine.endsWith("HTTP/1.0") ? "1.0" : "1.1";
-    const fields = new ParsedFields(text, this.#places, this.#bits);
-    const host = this.#readHost(fields);
+    const { fields, host } = this.#known ?? this.#readFields(bytes, fieldsStart, end);
     if (host === "refused" || (host === undefined && version === "1.1")) return this.#giveUp(400, "bad-host");
     const { path, query } = target;
     return { method, requestLine, path, query, host: target.host ?? host, version, fields };
   }
 
-  #readHost(fields: RequestFields): Host | undefined | "refused" {
-    const text = fields.get("host");
-    if (text === undefined) return undefined;
-    if (text !== this.#hostText) {
-      // A list is not a host, so the comma of a joined value would do; counting says what is meant.
-      this.#host = fields.all("host").length === 1 ? parseHost(text) : undefined;
-      this.#hostText = fields.all("host").length === 1 ? text : undefined;
-    }
-    return this.#host ?? "refused";
+  #readFields(bytes: Buffer, start: number, end: number): KnownFields {
+    const fields = new ParsedFields(bytes.toString("latin1", start, end), this.#places, this.#bits);
+    const known = { fields, host: readHost(fields) };
+    this.#blocks?.keep(bytes, start, end, known);
+    return known;
   }
 
   #refuse(status: ErrorStatus, reason: Reason): number {
@@ -301,9 +304,17 @@ export class RequestParser {
     this.#lineStart = 0;
     this.#emptyLines = 0;
     this.#fieldsStart = 0;
-    this.#places = [];
+    if (this.#known === undefined) this.#places = [];
     this.#bits = 0;
+    this.#known = undefined;
   }
+}
+
+function readHost(fields: RequestFields): Host | undefined | "refused" {
+  const text = fields.get("host");
+  if (text === undefined) return undefined;
+  // A list is not a host, so the comma of a joined value would do; counting says what is meant.
+  return (fields.all("host").length === 1 ? parseHost(text) : undefined) ?? "refused";
 }
 
 /** What has arrived of the request line, without its line end, bounded. */

@@ -4,6 +4,7 @@
 
 import type { UnixSeconds } from "../base/units.ts";
 import { formatHttpDate } from "./http-date.ts";
+import { CR } from "./octets.ts";
 import type { ResponsePlan } from "./response-plan.ts";
 import { reasonPhrase } from "./status.ts";
 
@@ -19,14 +20,33 @@ export function formatResponseHead(plan: ResponsePlan, now: UnixSeconds, connect
   return `${head}\r\n`;
 }
 
+/**
+ * Changes the date of a finished head.
+ *
+ * @param message  begins with what `formatResponseHead` has made
+ */
+export function stampDate(message: Uint8Array, now: UnixSeconds): void {
+  // The status line ends with the first CR; Date is the first field.
+  message.set(dateOctetsAt(now), message.indexOf(CR) + LENGTH_TO_DATE);
+}
+
+const LENGTH_TO_DATE = "\r\nDate: ".length;
+
 let dateSecond: UnixSeconds | undefined;
 let dateText = "";
+let dateOctets = new Uint8Array(0);
 
 /** Every response of one second has the same date. */
 function dateAt(now: UnixSeconds): string {
   if (now !== dateSecond) {
     dateSecond = now;
     dateText = formatHttpDate(now);
+    dateOctets = Buffer.from(dateText, "latin1");
   }
   return dateText;
+}
+
+function dateOctetsAt(now: UnixSeconds): Uint8Array {
+  dateAt(now);
+  return dateOctets;
 }

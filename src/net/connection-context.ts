@@ -4,6 +4,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { Bytes, Milliseconds } from "../base/units.ts";
 import type { Service } from "../http/exchange.ts";
+import type { FieldBlocks } from "../http/field-blocks.ts";
 import type { HeadLimits } from "../http/request-parser.ts";
 import type { BufferPool } from "./buffer-pool.ts";
 
@@ -29,6 +30,7 @@ export type ServingPhase = "serving" | "handing-over" | "stopping";
 export interface ConnectionContext {
   readonly service: Service;
   readonly limits: ConnectionLimits;
+  readonly fieldBlocks: FieldBlocks;
   readonly clock: Clock;
   readonly buffers: BufferPool;
   phase(): ServingPhase;

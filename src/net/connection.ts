@@ -41,6 +41,7 @@ const LINGER_TIME_WHEN_DRAINING = milliseconds(1000);
 const MAX_LINGER_BYTES = 16 * 1024 * 1024;
 
 const CONTINUE = Buffer.from("HTTP/1.1 100 Continue\r\n\r\n", "latin1");
+const NOTHING = Buffer.alloc(0);
 const CLOSED: State = { kind: "closed" };
 
 export class Connection implements TransportEvents {
@@ -69,7 +70,7 @@ export class Connection implements TransportEvents {
     this.#transport = transport;
     this.#context = context;
     this.#onGone = onGone;
-    this.#parser = new RequestParser(context.limits);
+    this.#parser = new RequestParser(context.limits, context.fieldBlocks);
     this.#sender = new ResponseSender(transport, context.buffers, context.clock, context.limits.sendTimeout);
     this.#trace = context.trace && new ConnectionTrace(context.trace, transport.peer);
     this.#state = { kind: "idle", deadline: this.#in(context.limits.headerTimeout) };
@@ -195,7 +196,7 @@ export class Connection implements TransportEvents {
         this.#refuse(result.refusal, result.requestLine);
         return;
       }
-      rest = rest.subarray(result.consumed);
+      rest = result.consumed === rest.length ? NOTHING : rest.subarray(result.consumed);
       this.#unreadBytes = rest.length;
       if (this.#begin(result.head, rest)) return;
       this.#unreadBytes = 0;
@@ -339,12 +340,22 @@ export class Connection implements TransportEvents {
     if (this.#state.kind === "closed") this.#onGone(this);
     if (this.#state.kind !== "answering") return;
     const { body } = exchange;
-    if (exchange.closeCause !== undefined || !exchange.isComplete) this.#close(exchange.closeCause);
+    if (this.#isLastOfClient(exchange)) this.#close(exchange.closeCause, "finish");
+    else if (exchange.closeCause !== undefined || !exchange.isComplete) this.#close(exchange.closeCause);
     else if (body === undefined || body.isComplete) this.#becomeIdle();
     else {
       const deadline = this.#in(this.#context.limits.bodyTimeout);
       this.#state = { kind: "dropping-body", body, left: MAX_DROPPED_BODY, deadline };
     }
+  }
+
+  /**
+   * Whether the client has said that it sends nothing more (RFC 9112 §9.6), so that nobody has to wait for its end. After a
+   * body some old clients send an empty line all the same (RFC 9112 §2.2).
+   */
+  #isLastOfClient({ closeCause, body, isComplete }: Exchange): boolean {
+    const isAsked = closeCause === "as the client asked" && body === undefined && isComplete;
+    return isAsked && this.#waiting.length === 0 && this.#unreadBytes === 0;
   }
 
   #finishLater(exchange: Exchange): void {
@@ -441,12 +452,17 @@ export class Connection implements TransportEvents {
    * Closes our side; the transport goes when the client has closed too, or after a while.
    *
    * @param cause  why a connection that served requests does so no longer; undefined where an error tells it already
+   * @param how    `linger` drops what still comes; `finish` closes both sides, for a client that sends no more
    */
-  #close(cause?: CloseCause): void {
+  #close(cause?: CloseCause, how: "linger" | "finish" = "linger"): void {
     if (this.#state.kind === "lingering" || this.#state.kind === "closed") return;
     if (cause !== undefined && this.#served > 0) this.#trace?.closing(cause);
     this.#waiting.consume(this.#waiting.length);
     this.#state = { kind: "lingering", left: MAX_LINGER_BYTES, deadline: this.#lingerDeadline() };
+    if (how === "finish") {
+      this.#transport.finish();
+      return;
+    }
     this.#transport.end();
     this.#resume();
   }

@@ -106,6 +106,11 @@ export class HandleTransport implements AcceptedTransport {
     if (this.#handle.shutdown(request) < 0) this.#closeLater();
   }
 
+  finish(): void {
+    if (this.#isWriting) this.end();
+    else this.destroy();
+  }
+
   destroy(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;

@@ -4,6 +4,7 @@
 import type { Clock } from "../base/clock.ts";
 import { type Bytes, bytes, type Milliseconds, milliseconds, type UnixSeconds } from "../base/units.ts";
 import { unreachable } from "../base/unreachable.ts";
+import type { MessageMemo } from "../http/message-memo.ts";
 import { formatResponseHead } from "../http/response-head.ts";
 import type { ResponsePlan } from "../http/response-plan.ts";
 import type { BufferPool } from "./buffer-pool.ts";
@@ -104,27 +105,29 @@ export class ResponseSender {
   ): boolean | Promise<boolean> {
     this.#bodyBytesSent = body.length;
     const memo = connection === undefined && body.length <= MAX_JOINED ? plan.memo : undefined;
-    const kept = memo?.at(now);
-    if (kept !== undefined) return this.#write(kept);
+    if (memo === undefined) return this.#sendOnce(plan, body, connection, now);
 
-    const head = formatResponseHead(plan, now, connection);
-    const length = head.length + body.length;
-    if (length > MAX_JOINED) return this.#write(Buffer.from(head, "latin1"), body);
-    // A message that is asked for twice in a second will be asked for again. Any other is made where the last one was, so
-    // that many files asked for now and then make no garbage.
-    if (memo?.isAskedAgain(now)) {
-      const message = join(Buffer.allocUnsafeSlow(length), head, body);
-      memo.keep(now, message);
-      return this.#write(message);
-    }
-    return this.#writeScratch(join(scratch, head, body));
+    const written = this.#write(memo.at(now) ?? keepMessage(memo, plan, body, now));
+    if (written !== true && this.#isStillRead) memo.letGo();
+    return written;
   }
 
-  #writeScratch(message: Uint8Array): boolean | Promise<boolean> {
-    const written = this.#write(message);
-    // It waits still, or may: it keeps its memory.
-    if (written !== true) scratch = Buffer.allocUnsafeSlow(MAX_JOINED);
+  #sendOnce(
+    plan: ResponsePlan,
+    body: Uint8Array,
+    connection: string | undefined,
+    now: UnixSeconds,
+  ): boolean | Promise<boolean> {
+    const head = formatResponseHead(plan, now, connection);
+    if (head.length + body.length > MAX_JOINED) return this.#write(Buffer.from(head, "latin1"), body);
+    const written = this.#write(join(scratch, head, body));
+    if (written !== true && this.#isStillRead) scratch = Buffer.allocUnsafeSlow(MAX_JOINED);
     return written;
+  }
+
+  /** Whether somebody may still read what was written last: it must stay as it is then. */
+  get #isStillRead(): boolean {
+    return this.#isInterimWaiting || this.#transport.unsent > 0;
   }
 
   async #sendFile(head: Uint8Array, body: FileBody): Promise<TransferOutcome> {
@@ -168,6 +171,13 @@ const NOTHING = new Uint8Array(0);
 
 function headBytes(plan: ResponsePlan, connection: string | undefined, now: UnixSeconds): Uint8Array {
   return Buffer.from(formatResponseHead(plan, now, connection), "latin1");
+}
+
+function keepMessage(memo: MessageMemo, plan: ResponsePlan, body: Uint8Array, now: UnixSeconds): Uint8Array {
+  const head = formatResponseHead(plan, now, undefined);
+  const message = join(Buffer.allocUnsafeSlow(head.length + body.length), head, body);
+  memo.keep(now, message);
+  return message;
 }
 
 /** @returns the part of `into` that holds both */

@@ -77,6 +77,10 @@ export class SocketTransport implements AcceptedTransport {
     this.#socket.end();
   }
 
+  finish(): void {
+    this.#socket.destroySoon();
+  }
+
   destroy(): void {
     this.#socket.destroy();
   }

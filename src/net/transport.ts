@@ -7,7 +7,7 @@ import type { PeerAddress } from "../http/exchange.ts";
 export interface Transport {
   /** `address` is "unknown" where the client had gone before anybody asked. */
   readonly peer: PeerAddress;
-  /** How many written bytes still wait for the client to take them. Moves while the client reads. */
+  /** How many written bytes still wait for the kernel to take them. Moves while the client reads; 0: it has them all. */
   readonly unsent: Bytes;
   /**
    * Hands bytes over: one chunk, or two that leave together.
@@ -21,6 +21,11 @@ export interface Transport {
   resume(): void;
   /** Closes the writing side after what was written; reading goes on. The transport closes when both sides have ended. */
   end(): void;
+  /**
+   * Closes both sides in good order, at once where everything written is with the kernel: for a client that sends no more,
+   * because bytes that still came would make the kernel reset the connection, answer and all (RFC 9112 §9.6).
+   */
+  finish(): void;
   /** Closes both sides now. `onClosed` follows, or has come when this returns. */
   destroy(): void;
 }
@@ -31,7 +36,7 @@ export interface AcceptedTransport extends Transport {
   start(events: TransportEvents, onFault: (fault: unknown) => void): void;
 }
 
-/** Who listens to a transport. No event comes while a call to the transport is under way, but `onClosed` in `destroy`. */
+/** Who listens to a transport. No event comes while a call to the transport is under way, but `onClosed` in `finish` and `destroy`. */
 export interface TransportEvents {
   /** @param chunk  belongs to the transport: valid only during the call */
   onBytes(chunk: Buffer): void;

@@ -9,19 +9,27 @@ import type { Settings, SiteSettings } from "../config/settings.ts";
 import { describeSystemError } from "../observe/thrown.ts";
 import type { Sites } from "../site/choose-site.ts";
 import { DocumentRoot, type ExactOpener, probeDescriptorPaths } from "../site/document-root.ts";
+import type { LookAt } from "../site/file-look.ts";
 import { HostDirectories } from "../site/host-directories.ts";
 import type { Site } from "../site/site.ts";
 
+/** What the C library can do for a site, where it can be called. */
+export interface NativeFiles {
+  /** For a process that cannot ask the kernel where a descriptor leads. */
+  readonly openExactly: ExactOpener;
+  readonly look: LookAt;
+}
+
 /**
- * @param openExactly  for a process that cannot ask the kernel where a descriptor leads
  * @throws StartupError for a document root that cannot be served
  */
-export function buildSites(settings: Settings, turn: Turn, openExactly?: ExactOpener): Sites {
+export function buildSites(settings: Settings, turn: Turn, native?: NativeFiles): Sites {
   const descriptorPaths = probeDescriptorPaths();
-  const exact = descriptorPaths === "proc" ? {} : { openExactly };
+  const openExactly = descriptorPaths === "proc" ? undefined : native?.openExactly;
+  const look = native?.look;
   const buildSite = (name: string, rules: SiteSettings): Site => {
     checkDocumentRoot(rules.docbase, settings.server.chroot);
-    return { name, root: new DocumentRoot({ path: rules.docbase, turn, descriptorPaths, ...exact }), rules };
+    return { name, root: new DocumentRoot({ path: rules.docbase, turn, descriptorPaths, openExactly, look }), rules };
   };
   const main = buildSite("main", settings.main);
   const named = new Map([...settings.virtualHosts].map(([name, rules]) => [name, buildSite(name, rules)] as const));

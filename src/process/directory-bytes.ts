@@ -3,6 +3,7 @@
  * statx(2). Both are laid out alike on every architecture; numbers stand in the order of bytes of the machine, which is
  * little-endian wherever koffi runs.
  */
+import type { FileLook } from "../site/file-look.ts";
 import type { EntryFacts } from "../tasks/open-directory.ts";
 
 /** Of struct statx. */
@@ -13,16 +14,22 @@ const RECORD_LENGTH_AT = 16;
 const NAME_AT = 19;
 const NUL = 0;
 
-// struct statx { … u16 stx_mode; … u64 stx_size; … struct { s64 tv_sec; u32 tv_nsec; … } stx_mtime; … }
+// struct statx { … u16 stx_mode; … u64 stx_ino; u64 stx_size; … struct { s64 tv_sec; u32 tv_nsec; … } stx_ctime, stx_mtime; …
+// u32 stx_dev_major; u32 stx_dev_minor; … }
 const MODE_AT = 28;
+const INODE_AT = 32;
 const SIZE_AT = 40;
+const CHANGED_AT = 96;
 const MODIFIED_AT = 112;
+const DEVICE_MAJOR_AT = 136;
+const DEVICE_MINOR_AT = 140;
 
 const TYPE_BITS = 0o170000;
+const LINK_TYPE = 0o120000;
 const KINDS: ReadonlyMap<number, EntryFacts["kind"]> = new Map([
   [0o100000, "file"],
   [0o040000, "directory"],
-  [0o120000, "link"],
+  [LINK_TYPE, "link"],
 ]);
 
 /**
@@ -50,9 +57,31 @@ export function parseDirectoryNames(records: Buffer): string[] {
 export function parseStatx(record: Buffer): EntryFacts {
   return {
     kind: KINDS.get(record.readUInt16LE(MODE_AT) & TYPE_BITS) ?? "other",
-    size: record.readUInt32LE(SIZE_AT) + record.readUInt32LE(SIZE_AT + 4) * 2 ** 32,
+    size: readNumber(record, SIZE_AT),
     modified: readMilliseconds(record, MODIFIED_AT),
   };
+}
+
+/** @param record  one struct statx */
+export function parseLook(record: Buffer): FileLook {
+  return {
+    device: deviceNumber(record.readUInt32LE(DEVICE_MAJOR_AT), record.readUInt32LE(DEVICE_MINOR_AT)),
+    inode: readNumber(record, INODE_AT),
+    size: readNumber(record, SIZE_AT),
+    modifiedMs: readMilliseconds(record, MODIFIED_AT),
+    changedMs: readMilliseconds(record, CHANGED_AT),
+    isLink: (record.readUInt16LE(MODE_AT) & TYPE_BITS) === LINK_TYPE,
+  };
+}
+
+/** As makedev(3) packs it, which is how fs.Stats has it: 12 + 20 bits of each, interleaved. */
+function deviceNumber(major: number, minor: number): number {
+  const low = (minor & 0xff) + (major & 0xfff) * 2 ** 8 + (minor >>> 8) * 2 ** 20;
+  return low + (major >>> 12) * 2 ** 44;
+}
+
+function readNumber(record: Buffer, at: number): number {
+  return record.readUInt32LE(at) + record.readUInt32LE(at + 4) * 2 ** 32;
 }
 
 /** Also before 1970 the nanoseconds count forwards. */

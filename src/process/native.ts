@@ -77,6 +77,12 @@ export interface Native {
   readDirectory(directory: number, buffer: Buffer): number;
   /** Type, size and time of change of what is called `name` in an open directory, as statx(2) writes them down; of a link, its own. */
   statAt(directory: number, name: string, record: Buffer): void;
+  /**
+   * What lies at a path, as statx(2) writes it down.
+   *
+   * @param lastLink  whether a symbolic link at the end is followed, or itself what is asked for
+   */
+  statPath(path: AbsolutePath, lastLink: "followed" | "seen", record: Buffer): void;
   /** The soft and the hard limit of open descriptors; Infinity where there is none. */
   descriptorLimit(): DescriptorLimit;
   setDescriptorLimit(limit: DescriptorLimit): void;
@@ -154,6 +160,10 @@ const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_NO_AUTOMOUNT = 0x800;
 /** STATX_TYPE, STATX_MTIME and STATX_SIZE. */
 const STATX_LISTED = 0x241;
+/** Mode, inode, size and the times of modification and change. */
+const STATX_COMPARED = 0x3c3;
+/** A path that is relative begins at the working directory; ours never are. */
+const AT_FDCWD = -100;
 // By its number, for every architecture koffi is made for: glibc has had a name for it only since 2.30, musl has another.
 const SYS_GETDENTS64: ReadonlyMap<string, number> = new Map([
   ["arm", 217],
@@ -287,6 +297,10 @@ function bindNative(koffi: Koffi): Native {
     },
     statAt(directory, name, record) {
       statx(directory, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_LISTED, record);
+    },
+    statPath(path, lastLink, record) {
+      const flags = lastLink === "seen" ? AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT : AT_NO_AUTOMOUNT;
+      statx(AT_FDCWD, path, flags, STATX_COMPARED, record);
     },
     descriptorLimit() {
       const limits = new BigUint64Array(2);

@@ -17,6 +17,7 @@ import { describeThrown } from "../observe/thrown.ts";
 import { UploadLedger } from "../site/upload-ledger.ts";
 import { connectionsWithinLimit } from "./descriptor-limit.ts";
 import { openExactPlace } from "./exact-directory.ts";
+import { lookNatively } from "./look-natively.ts";
 import { loadNative } from "./native.ts";
 import { takeIdentity } from "./take-identity.ts";
 import { openTaskThreads, startWorker, type Worker } from "./worker.ts";
@@ -91,8 +92,8 @@ class WorkerLife {
       const onLostThread = (): void =>
         void tell({ kind: "retire", why: "a thread has died and cannot be replaced in a chroot" });
       const pool = await openTaskThreads(settings, events, isEnclosed, onLostThread);
-      const loaded = isEnclosed ? await loadNative() : undefined;
-      const native = loaded?.kind === "native" ? loaded.native : undefined;
+      const loaded = await loadNative();
+      const native = loaded.kind === "native" ? loaded.native : undefined;
       // While /proc can be seen.
       const maxConnections = connectionsWithinLimit(
         settings.server.maxConnections,
@@ -106,7 +107,10 @@ class WorkerLife {
         sockets,
         pool,
         uploads: this.#uploads,
-        openExactly: native && ((path, flags) => openExactPlace(native, path, flags)),
+        native: native && {
+          openExactly: (path, flags) => openExactPlace(native, path, flags),
+          look: lookNatively(native),
+        },
       });
       await tell({ kind: "ready", endpoints: this.#worker.endpoints });
       if (this.#farewell !== undefined) await this.#leave(this.#farewell);

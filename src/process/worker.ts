@@ -8,6 +8,7 @@ import { type Clock, systemClock } from "../base/clock.ts";
 import { EventLoopTurn, type Turn } from "../base/turn.ts";
 import { type Milliseconds, seconds } from "../base/units.ts";
 import type { Settings } from "../config/settings.ts";
+import { FieldBlocks } from "../http/field-blocks.ts";
 import { BufferPool } from "../net/buffer-pool.ts";
 import type { ConnectionContext, ConnectionLimits, ServingPhase } from "../net/connection-context.ts";
 import { Connections } from "../net/connections.ts";
@@ -19,7 +20,6 @@ import type { AccessLog } from "../observe/access-log.ts";
 import type { Events } from "../observe/log.ts";
 import { chooseLineFormat } from "../observe/log-format.ts";
 import type { Sites } from "../site/choose-site.ts";
-import type { ExactOpener } from "../site/document-root.ts";
 import { FileCache } from "../site/file-cache.ts";
 import type { LocateContext } from "../site/locate.ts";
 import { PageBudget } from "../site/page-budget.ts";
@@ -28,7 +28,7 @@ import { createService } from "../site/serve.ts";
 import { prepareUploads } from "../site/upload.ts";
 import type { UploadLedger } from "../site/upload-ledger.ts";
 import { ThreadPool } from "../tasks/task-pool.ts";
-import { buildSites } from "./build-sites.ts";
+import { buildSites, type NativeFiles } from "./build-sites.ts";
 import type { DrainMode, WorkerReport } from "./worker-message.ts";
 
 export interface WorkerLogs {
@@ -90,7 +90,7 @@ export interface WorkerParts {
   readonly pool: ThreadPool;
   readonly uploads: UploadLedger;
   /** As `buildSites` takes it. */
-  readonly openExactly?: ExactOpener | undefined;
+  readonly native?: NativeFiles | undefined;
 }
 
 /**
@@ -102,7 +102,7 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
   const { settings, logs, sockets, pool, uploads } = parts;
   let phase: ServingPhase = "serving";
   const turn = new EventLoopTurn();
-  const sites = buildSites(settings, turn, parts.openExactly);
+  const sites = buildSites(settings, turn, parts.native);
   await prepareUploads(sites, (text) => logs.events.warn(text), uploads);
   const connections = new Connections({ ...connectionParts(parts, sites, turn), phase: () => phase }, settings.server);
   const transports = await probeHandleTransport();
@@ -154,6 +154,7 @@ function connectionParts(parts: WorkerParts, sites: Sites, turn: Turn): Omit<Con
   return {
     service: buildService(parts, sites, turn, clock),
     limits: connectionLimits(settings),
+    fieldBlocks: new FieldBlocks(),
     clock,
     buffers: new BufferPool(),
     trace: traceFor(settings, logs.events),

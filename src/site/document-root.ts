@@ -9,6 +9,7 @@ import { closeSync, constants, openSync, readlinkSync, realpathSync } from "node
 import { type AbsolutePath, absolutePath } from "../base/absolute-path.ts";
 import type { Turn } from "../base/turn.ts";
 import { unreachable } from "../base/unreachable.ts";
+import { type LookAt, lookByNode } from "./file-look.ts";
 
 /** How the real path of an open descriptor is found: asked of the kernel, or, without /proc, of the name it was opened by. */
 export type DescriptorPaths = "proc" | "realpath";
@@ -24,6 +25,8 @@ export interface DocumentRootOptions {
   readonly descriptorPaths: DescriptorPaths;
   /** Where the kernel cannot be asked, and the C library can be called. */
   readonly openExactly?: ExactOpener | undefined;
+  /** How it looks at names; by default with Node's functions. */
+  readonly look?: LookAt | undefined;
 }
 
 /** Opens what lies at a real path and follows no link on the way. @returns a descriptor @throws what the system says */
@@ -33,18 +36,24 @@ export class DocumentRoot {
   readonly path: AbsolutePath;
   readonly descriptorPaths: DescriptorPaths;
   readonly openExactly: ExactOpener | undefined;
+  readonly look: LookAt;
   readonly #turn: Turn;
   /** Set where this root is a directory of another, which it must not leave. */
   readonly #parent: ParentRoot | undefined;
   #lookedUpIn: number | undefined;
   #realPath: AbsolutePath | undefined;
-  /** Directories below that were looked up in this turn. */
-  readonly #directories = new Map<string, string | undefined>();
+  /** Ways up that were gone in this turn, and whether they led to this root. */
+  readonly #waysUp = new Map<string, boolean>();
+  #waysUpFrom: number | undefined;
+  /** Which directory this root is, in the turn of `#waysUpFrom`; undefined when it is not there. */
+  #device: number | undefined;
+  #inode: number | undefined;
 
   constructor(options: DocumentRootOptions, parent?: ParentRoot) {
     this.path = options.path;
     this.descriptorPaths = options.descriptorPaths;
     this.openExactly = options.openExactly;
+    this.look = options.look ?? lookByNode;
     this.#turn = options.turn;
     this.#parent = parent;
   }
@@ -59,24 +68,34 @@ export class DocumentRoot {
     const turn = this.#turn.current();
     if (turn !== this.#lookedUpIn) {
       this.#lookedUpIn = turn;
-      this.#directories.clear();
       this.#realPath = this.#lookUp();
     }
     return this.#realPath;
   }
 
   /**
-   * Where a directory really is, looked up at most once in a turn: many files of one directory share that.
-   *
-   * @param path  of a directory below `realPath()`, which was asked for in this turn
-   * @returns undefined when it cannot be found
+   * Whether a way that goes down from this root and as many steps up again leads back to it: then the directory in its
+   * middle lies inside, whatever links led there, because a step up goes to where a directory really lies. Gone at most
+   * once in a turn: many files of one directory share that.
    */
-  realDirectory(path: string): string | undefined {
-    const known = this.#directories.get(path);
-    if (known !== undefined || this.#directories.has(path)) return known;
-    const found = realPathOf(path);
-    this.#directories.set(path, found);
-    return found;
+  isReachedBy(wayUp: AbsolutePath): boolean {
+    // Only where this root lies in another can it have left its place.
+    if (this.#parent !== undefined && this.realPath() === undefined) return false;
+    if (wayUp === this.path) return true;
+    const turn = this.#turn.current();
+    if (turn !== this.#waysUpFrom) {
+      this.#waysUpFrom = turn;
+      this.#waysUp.clear();
+      const here = this.look(pathBelow(this.path, "."), "followed");
+      this.#device = here?.device;
+      this.#inode = here?.inode;
+    }
+    const known = this.#waysUp.get(wayUp);
+    if (known !== undefined) return known;
+    const end = this.look(wayUp, "followed");
+    const isHere = end !== undefined && end.inode === this.#inode && end.device === this.#device;
+    this.#waysUp.set(wayUp, isHere);
+    return isHere;
   }
 
   /**
@@ -92,6 +111,7 @@ export class DocumentRoot {
         turn: this.#turn,
         descriptorPaths: this.descriptorPaths,
         openExactly: this.openExactly,
+        look: this.look,
       },
       { root: this, name, linksAllowed: symlinks !== "never" },
     );
@@ -161,14 +181,6 @@ export function probeDescriptorPaths(): DescriptorPaths {
     return "realpath";
   } finally {
     if (descriptor !== undefined) closeSync(descriptor);
-  }
-}
-
-function realPathOf(path: string): string | undefined {
-  try {
-    return realpathSync.native(path);
-  } catch {
-    return undefined;
   }
 }
 

@@ -294,7 +294,7 @@ function explainMissingRoot(root: DocumentRoot): Unopened {
 }
 
 function describeFile(
-  { relativePath, symlinks }: Lookup,
+  { root, relativePath, symlinks }: Lookup,
   descriptor: number,
   stats: BigIntStats,
   realPath: AbsolutePath,
@@ -309,6 +309,6 @@ function describeFile(
       modifiedNs: stats.mtimeNs,
     },
     modified: unixSeconds(Number(wholeSeconds(stats.mtimeNs))),
-    sighting: describeSighting(stats, { relativePath, symlinks, realPath }),
+    sighting: describeSighting(stats, { root, relativePath, symlinks, realPath }),
   };
 }

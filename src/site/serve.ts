@@ -8,7 +8,7 @@ import type { ExchangeRecord, IncomingRequest, Refusal, ResponseWriter, Service 
 import { MessageMemo } from "../http/message-memo.ts";
 import { isGetOrHead } from "../http/method.ts";
 import type { RequestHead } from "../http/request-head.ts";
-import type { ResponsePlan } from "../http/response-plan.ts";
+import type { BodyPlan, ResponsePlan } from "../http/response-plan.ts";
 import { chooseSite, formatHostCheck, type SiteChoice, type Sites } from "./choose-site.ts";
 import type { CachedFile } from "./file-cache.ts";
 import { type LocateContext, loadErrorPage, locate, release } from "./locate.ts";
@@ -97,7 +97,10 @@ export function createService(options: ServeOptions): Service {
 
   function planUncommon(file: CachedFile, site: Site, head: RequestHead): ResponsePlan {
     if (!isRevalidation(head, file)) return plan(head, fileInMemory(file), site);
-    file.notModified ??= { ...plan(head, fileInMemory(file), site), memo: new MessageMemo() };
+    if (file.notModified === undefined) {
+      const planned = plan(head, fileInMemory(file), site);
+      file.notModified = withMemo(planned, planned.body, new MessageMemo());
+    }
     return file.notModified;
   }
 
@@ -165,10 +168,15 @@ function keepPlan(file: CachedFile, planned: ResponsePlan): ResponsePlan {
   const memo = new MessageMemo((message) => {
     if (!isPlain) return;
     file.bytes = message.subarray(message.length - length);
-    file.plan = { ...planned, body: { kind: "bytes", bytes: file.bytes }, memo };
+    file.plan = withMemo(planned, { kind: "bytes", bytes: file.bytes }, memo);
   });
-  file.plan = { ...planned, memo };
+  file.plan = withMemo(planned, planned.body, memo);
   return file.plan;
+}
+
+/** Written out: see `describeSighting`. */
+function withMemo({ status, fields }: ResponsePlan, body: BodyPlan, memo: MessageMemo): ResponsePlan {
+  return { status, fields, body, memo };
 }
 
 function describeOptions(isForUploads: boolean): Resource {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { bytes } from "../../src/base/units.ts";
+import { FieldBlocks } from "../../src/http/field-blocks.ts";
 import type { Reason } from "../../src/http/reason.ts";
 import { type HeadLimits, type ParseResult, RequestParser } from "../../src/http/request-parser.ts";
 
@@ -18,19 +19,26 @@ type Reading =
       path: string;
       query: string | undefined;
       host: string | undefined;
+      fields: readonly string[];
       consumed: number;
     };
+
+const NAMES = ["host", "x", "accept", "content-length", "xa"];
+/** Shared by all parsers of these limits: what one of them has read another need not read, and must find the same. */
+const BLOCKS = new FieldBlocks();
 
 function summarise(result: ParseResult, consumedBefore: number): Reading {
   if (result.kind === "need-more") return { kind: "need-more" };
   if (result.kind === "reject") return { kind: "reject", ...result.refusal };
-  const { method, path, query, host } = result.head;
-  return { kind: "head", method, path, query, host: host?.name, consumed: consumedBefore + result.consumed };
+  const { method, path, query, host, fields } = result.head;
+  const values = [`${fields.count} fields`, ...NAMES.map((name) => `${name}: ${fields.all(name).join("|")}`)];
+  const consumed = consumedBefore + result.consumed;
+  return { kind: "head", method, path, query, host: host?.name, fields: values, consumed };
 }
 
 /** Feeds pieces until the parser has decided. */
 function read(pieces: readonly Buffer[], limits: HeadLimits = LIMITS): Reading {
-  const parser = new RequestParser(limits);
+  const parser = new RequestParser(limits, limits === LIMITS ? BLOCKS : undefined);
   let consumed = 0;
   for (const piece of pieces) {
     // The owner of a chunk may re-use it: what the parser needs it must have copied.
@@ -47,10 +55,12 @@ function bytewise(input: Buffer): Buffer[] {
   return Array.from(input, (_, at) => input.subarray(at, at + 1));
 }
 
-/** Whole, byte by byte, and cut at every point: all must agree. */
+/** Whole, byte by byte, and cut at every point, with field lines that were read before and without: all must agree. */
 function readEveryWay(text: string, limits?: HeadLimits): Reading {
   const input = Buffer.from(text, "latin1");
   const whole = read([input], limits);
+  assert.deepEqual(read([input], limits && { ...limits }), whole, "without a memory");
+  assert.deepEqual(read([input], limits), whole, "a second time");
   assert.deepEqual(read(bytewise(input), limits), whole, "byte by byte");
   for (let cut = 1; cut < input.length; cut += 1) {
     assert.deepEqual(read([input.subarray(0, cut), input.subarray(cut)], limits), whole, `cut at ${cut}`);

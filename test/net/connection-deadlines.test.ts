@@ -208,7 +208,7 @@ test("deadlines: send-timeout begins anew with each answer", async () => {
 
 const lingerings: [name: string, begin: (rig: ConnectionRig) => Promise<unknown>][] = [
   ["after a refusal", (rig) => rig.exchange("x\r\n\r\n")],
-  ["after Connection: close", (rig) => rig.exchange(get("/", "Connection: close"))],
+  ["after Connection: close and more", (rig) => rig.exchange(`${get("/", "Connection: close")}more`)],
   ["after the idle time", async (rig) => rig.pass(10_000)],
   ["after a body too long to be dropped", (rig) => rig.exchange(post("/", "x".repeat(70_000)))],
 ];

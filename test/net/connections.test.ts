@@ -9,6 +9,7 @@ import { type TestContext, test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { bytes } from "../../src/base/units.ts";
 import type { ExchangeRecord } from "../../src/http/exchange.ts";
+import { FieldBlocks } from "../../src/http/field-blocks.ts";
 import { BufferPool } from "../../src/net/buffer-pool.ts";
 import type { ConnectionContext, ServingPhase } from "../../src/net/connection-context.ts";
 import { type ConnectionCounts, Connections } from "../../src/net/connections.ts";
@@ -47,6 +48,7 @@ async function serve(
   const records: ExchangeRecord[] = [];
   const faults: unknown[] = [];
   const context: ConnectionContext = {
+    fieldBlocks: new FieldBlocks(),
     service: {
       answer: handler,
       planRefusal: ({ status, reason }) => ({ ...textPlan(`${reason}\n`, status), reason }),

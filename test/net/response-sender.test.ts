@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { bytes, milliseconds, unixSeconds } from "../../src/base/units.ts";
+import { MessageMemo } from "../../src/http/message-memo.ts";
 import type { OpenSource, ResponsePlan } from "../../src/http/response-plan.ts";
 import { BufferPool } from "../../src/net/buffer-pool.ts";
 import { ResponseSender } from "../../src/net/response-sender.ts";
@@ -15,6 +16,7 @@ import { FakeTransport } from "../support/fake-transport.ts";
 
 const NOW = unixSeconds(Date.UTC(2024, 2, 15, 10, 30) / 1000);
 const KIB = 1024;
+const CONTINUE = "HTTP/1.1 100 Continue\r\n\r\n";
 
 function open(): { transport: FakeTransport; sender: ResponseSender } {
   const transport = new FakeTransport();
@@ -77,6 +79,40 @@ test("ResponseSender: a large body in memory is written from where it lies", () 
   assert.match(transport.take(), /\r\n\r\ny+$/);
 });
 
+const AGAIN: [name: string, plan: () => ResponsePlan][] = [
+  ["a kept message", () => ({ ...textPlan("x"), memo: new MessageMemo() })],
+  ["a message that is sent once", () => textPlan("x")],
+];
+for (const [name, makePlan] of AGAIN) {
+  test(`ResponseSender: ${name} that waits for its client stays as it is`, async () => {
+    const slow = open();
+    const quick = open();
+    const plan = makePlan();
+    slow.transport.room = 30;
+    const sending = slow.sender.send(plan, undefined, NOW);
+    for (const later of [1, 2]) {
+      assert.equal(quick.sender.send(plan, undefined, unixSeconds(NOW + later)), "sent");
+      assert.equal(quick.transport.take(), response("x", { date: `Fri, 15 Mar 2024 10:30:0${later} GMT` }));
+    }
+    slow.transport.read();
+    assert.equal(await sending, "sent");
+    assert.equal(slow.transport.take(), response("x"));
+  });
+
+  test(`ResponseSender: ${name} behind a 100 that waits stays as it is`, async () => {
+    const slow = open();
+    const quick = open();
+    const plan = makePlan();
+    slow.transport.room = 5;
+    slow.sender.sendInterim(Buffer.from(CONTINUE));
+    const sending = slow.sender.send(plan, undefined, NOW);
+    assert.equal(quick.sender.send(plan, undefined, unixSeconds(NOW + 1)), "sent");
+    slow.transport.read();
+    assert.equal(await sending, "sent");
+    assert.equal(slow.transport.take(), CONTINUE + response("x"));
+  });
+}
+
 test("ResponseSender: nothing is written once the transport is closed", () => {
   const { transport, sender } = open();
   transport.vanish();
@@ -101,8 +137,6 @@ test("ResponseSender: stalled only when bytes wait and none is taken", async () 
 });
 
 // ---- 100 Continue
-
-const CONTINUE = "HTTP/1.1 100 Continue\r\n\r\n";
 
 for (const size of [0, 10, 64 * KIB + 1]) {
   test(`ResponseSender: a response of ${size} bytes waits behind a 100 that waits for the client`, async () => {

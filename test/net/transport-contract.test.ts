@@ -258,6 +258,26 @@ for (const { kind, choice } of eachTransport()) {
         await witness.untilSeen("closed");
       });
 
+      test("finish: the client gets what was written, and closed is told once", async (t) => {
+        const { client, transport, witness } = await openStarted(t);
+        assert.equal(transport.write(Buffer.from("last words")) || transport.unsent === 0, true);
+        transport.finish();
+        transport.finish();
+        assert.equal((await takeToEnd(client)).toString(), "last words");
+        await witness.untilSeen("closed");
+        assert.deepEqual(witness.seen, ["closed"]);
+      });
+
+      test("finish with bytes waiting: the client gets all of them, and closed follows its own end", async (t) => {
+        const { client, transport, witness } = await openStarted(t);
+        assert.equal(transport.write(LARGE), false);
+        transport.finish();
+        assert.ok((await takeToEnd(client)).equals(LARGE));
+        client.end();
+        await witness.untilSeen("closed");
+        assert.deepEqual(witness.seen, ["closed"]);
+      });
+
       test("paused, the client feels it; resumed, everything comes", async (t) => {
         const { client, transport, witness } = await openStarted(t);
         transport.pause();

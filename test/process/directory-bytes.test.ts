@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { parseDirectoryNames, parseStatx, STATX_BYTES } from "../../src/process/directory-bytes.ts";
+import { parseDirectoryNames, parseLook, parseStatx, STATX_BYTES } from "../../src/process/directory-bytes.ts";
 
 /** One struct linux_dirent64, as long as the kernel makes it: a multiple of eight. */
 function record(name: Buffer, type = 8): Buffer {
@@ -116,4 +116,33 @@ test("parseStatx: every size and time a file system can hold", () => {
       assert.equal(facts.modified, Number(time) * 1000 + nanoseconds / 1e6);
     }),
   );
+});
+
+const whole = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n });
+
+test("parseLook: an inode and a size of 64 bits are the nearest number", () => {
+  fc.assert(
+    fc.property(whole, whole, (inode, size) => {
+      const record = statx(0o100600, size, 0n, 0);
+      record.writeBigUInt64LE(inode, 32);
+      const look = parseLook(record);
+      assert.deepEqual([look.inode, look.size], [Number(inode), Number(size)]);
+    }),
+  );
+});
+
+test("parseLook: a device is packed as fs.Stats has it", () => {
+  const cases: [major: number, minor: number, want: bigint][] = [
+    [8, 1, 0x801n],
+    [259, 255, 0x103ffn],
+    [1, 256, 0x100100n],
+    [0xfff, 0xfffff, 0xffffffffn],
+    [0xffffffff, 0xffffffff, 2n ** 64n - 1n],
+  ];
+  for (const [major, minor, want] of cases) {
+    const record = statx(0o100600, 0n, 0n, 0);
+    record.writeUInt32LE(major, 136);
+    record.writeUInt32LE(minor, 140);
+    assert.equal(parseLook(record).device, Number(want), `${major}:${minor}`);
+  }
 });

@@ -4,6 +4,7 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { bytes, milliseconds } from "../../src/base/units.ts";
 import type { ExchangeRecord, IncomingRequest, Refusal, ResponseWriter } from "../../src/http/exchange.ts";
+import { FieldBlocks } from "../../src/http/field-blocks.ts";
 import type { ResponsePlan } from "../../src/http/response-plan.ts";
 import type { Status } from "../../src/http/status.ts";
 import { BufferPool } from "../../src/net/buffer-pool.ts";
@@ -55,6 +56,7 @@ export class ConnectionRig {
 
   constructor(handler: Handler, limits: Partial<ConnectionLimits> = {}, trace?: (text: string) => void) {
     this.context = {
+      fieldBlocks: new FieldBlocks(),
       service: {
         answer: handler,
         planRefusal: ({ status, reason }: Refusal) => ({ ...textPlan(`${reason}\n`, status), reason }),

@@ -120,6 +120,11 @@ export class FakeTransport implements Transport {
     if (this.#clientHasEnded) setImmediate(() => this.#close());
   }
 
+  finish(): void {
+    if (this.#waiting.length > 0) this.end();
+    else this.destroy();
+  }
+
   destroy(): void {
     this.#isDestroyed = true;
     if (this.closesAtOnce) this.#close();

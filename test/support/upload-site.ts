@@ -6,6 +6,7 @@ import { type AbsolutePath, absolutePath } from "../../src/base/absolute-path.ts
 import { type Clock, systemClock } from "../../src/base/clock.ts";
 import { EventLoopTurn } from "../../src/base/turn.ts";
 import { type Bytes, seconds } from "../../src/base/units.ts";
+import { FieldBlocks } from "../../src/http/field-blocks.ts";
 import { BufferPool } from "../../src/net/buffer-pool.ts";
 import { Connections } from "../../src/net/connections.ts";
 import type { Listener } from "../../src/net/listener.ts";
@@ -84,6 +85,7 @@ export class UploadSite {
       {
         service,
         limits: { ...LIMITS, maxBody: setting.maxBody ?? LIMITS.maxBody },
+        fieldBlocks: new FieldBlocks(),
         clock: systemClock,
         buffers: new BufferPool(),
         phase: () => "serving",

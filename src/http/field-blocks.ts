@@ -1,0 +1,59 @@
+/**
+ * The field lines of requests that came lately, with what they say. Browsers and proxies send the same lines with every
+ * request, so most need no reading: one comparison of bytes tells that they are known. (Ten fields, 450 bytes: a ninth
+ * of what a request cost.)
+ *
+ * Shared by all connections, in memory that is taken once: nothing of it grows with the clients.
+ */
+import type { RequestFields } from "./field.ts";
+import type { Host } from "./host.ts";
+
+export interface KnownFields {
+  readonly fields: RequestFields;
+  /** What the Host field says; undefined without one. */
+  readonly host: Host | "refused" | undefined;
+}
+
+interface Slot {
+  length: number;
+  known: KnownFields;
+}
+
+const SLOTS = 64;
+/** Longer blocks are read each time: they are rare, and cookies make them differ. */
+const MAX_BLOCK = 2048;
+
+export class FieldBlocks {
+  readonly #bytes = Buffer.allocUnsafeSlow(SLOTS * MAX_BLOCK);
+  readonly #slots: (Slot | undefined)[] = new Array<undefined>(SLOTS).fill(undefined);
+
+  /**
+   * @param start  where the first field line begins
+   * @param end    where the bytes end: a block that does not end just there is not found
+   */
+  find(bytes: Buffer, start: number, end: number): KnownFields | undefined {
+    const place = placeOf(bytes, start, end);
+    const slot = this.#slots[place];
+    if (slot === undefined || slot.length !== end - start) return undefined;
+    const at = place * MAX_BLOCK;
+    return bytes.compare(this.#bytes, at, at + slot.length, start, end) === 0 ? slot.known : undefined;
+  }
+
+  /** @param end  after the empty line. Who comes to the same place takes it. */
+  keep(bytes: Buffer, start: number, end: number, known: KnownFields): void {
+    if (end - start > MAX_BLOCK) return;
+    const place = placeOf(bytes, start, end);
+    bytes.copy(this.#bytes, place * MAX_BLOCK, start, end);
+    this.#slots[place] = { length: end - start, known };
+  }
+}
+
+/** From the length and a few of the bytes: blocks that differ elsewhere only share a place. */
+function placeOf(bytes: Buffer, start: number, end: number): number {
+  const length = end - start;
+  let sum = length;
+  for (let quarter = 1; quarter < 4; quarter += 1) {
+    sum = sum * 31 + (bytes[start + ((length * quarter) >> 2)] as number);
+  }
+  return sum % SLOTS;
+}
