@@ -37,6 +37,12 @@ const ENTRY = fileURLToPath(new URL("../worker-main.js", import.meta.url));
 const KEPT_OUTPUT = 2000;
 const REPORT_PATIENCE_MS = 1000;
 
+/**
+ * MiB of V8's nursery, by itself 16: what it holds is not given back for a long time, which 10,000 waiting connections made
+ * twice as dear. Requests make so little garbage that they are served as fast.
+ */
+const SMALL_NURSERY = "--max-semi-space-size=2";
+
 export class WorkerProcess {
   /** Undefined where the system would not start one. */
   readonly pid: number | undefined;
@@ -59,7 +65,7 @@ export class WorkerProcess {
   constructor(options: WorkerProcessOptions) {
     this.#options = options;
     this.startedAt = unixMilliseconds(Date.now());
-    this.#child = spawn(process.execPath, [...process.execArgv, ENTRY], {
+    this.#child = spawn(process.execPath, [SMALL_NURSERY, ...process.execArgv, ENTRY], {
       stdio: ["ignore", "ignore", "pipe", "ipc", ...options.order.sockets.map(({ descriptor }) => descriptor)],
       serialization: "advanced",
       env: { ...ownEnvironment(), ...markStage(options.confinement === undefined ? "serve" : "confine") },

@@ -36,7 +36,8 @@ export function comanche(name, dist, root) {
         ...logFlags(log),
         ["-t", `${idleSeconds}s`],
         ["--keepalive-requests", 1e9],
-        ["--max-connections", connections + 500],
+        // Each process has an equal part of these: enough for all, as nginx's number is for each worker.
+        ["--max-connections", processes * (Math.ceil(connections * 1.2) + 500)],
         ...(help.includes("--processes") ? [["-n", processes]] : []),
         ...(variant.cacheValid === undefined ? [] : [["--cache-valid", variant.cacheValid]]),
       ];
