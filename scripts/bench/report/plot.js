@@ -7,7 +7,7 @@ import { planPanels } from "./panels.js";
 const PANEL_WIDTH = 430;
 const PANEL_HEAD = 50;
 const PANEL_FOOT = 16;
-const BAR = { height: 14, pitch: 22, left: 168, width: 196 };
+const BAR = { height: 14, pitch: 22, left: 184, width: 184 };
 const MARGIN = 16;
 const GAP = 28;
 const FOOT = 42;

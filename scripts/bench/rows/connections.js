@@ -39,7 +39,7 @@ export const connections = [
   },
   {
     name: "idle-10000",
-    title: "memory of a waiting connection, 10,000 of them, two processes",
+    title: "memory of a waiting connection (10,000, two processes)",
     measure: "idleConnections",
     // Comanche keeps a descriptor free for the file of each connection: with the usual limit of 20,000 one process holds fewer.
     processes: 2,
