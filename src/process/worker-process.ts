@@ -54,6 +54,7 @@ export class WorkerProcess {
   readonly #child: ChildProcess;
   readonly #options: WorkerProcessOptions;
   #output = "";
+  #isOutOfMemory = false;
   #isStarted = false;
   #readyAt: number | undefined;
   #cut: number | undefined;
@@ -181,13 +182,16 @@ export class WorkerProcess {
         resolve({ how, cut: this.#cut, life: { served, signal: signal ?? undefined } });
       };
       this.#child.once("error", (error) => end(`could not be started: ${error.message}`));
-      this.#child.once("close", (status, signal) => end(describeEnd(status, signal, this.#output), signal));
+      this.#child.once("close", (status, signal) => end(describeEnd(status, signal, this.#isOutOfMemory), signal));
     });
   }
 
   /** What Node itself prints: warnings, and why it gave up. */
   #keepOutput(text: string): void {
-    this.#output = (this.#output + text).slice(-KEPT_OUTPUT);
+    const output = this.#output + text;
+    // The words come first, and a long list of addresses after them.
+    this.#isOutOfMemory ||= OUT_OF_MEMORY.test(output);
+    this.#output = output.slice(-KEPT_OUTPUT);
   }
 }
 
@@ -197,8 +201,10 @@ function ownEnvironment(): NodeJS.ProcessEnv {
   return environment;
 }
 
-export function describeEnd(status: number | null, signal: NodeJS.Signals | null, output: string): string {
-  if (/heap out of memory|Allocation failed/.test(output)) return "ran out of memory";
+const OUT_OF_MEMORY = /heap out of memory|Allocation failed/;
+
+function describeEnd(status: number | null, signal: NodeJS.Signals | null, isOutOfMemory: boolean): string {
+  if (isOutOfMemory) return "ran out of memory";
   if (signal !== null) return `was ended by ${signal}`;
   return status === 0 ? "ended by itself" : `ended with status ${status}`;
 }
