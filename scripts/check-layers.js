@@ -14,11 +14,17 @@ const SRC = join(dirname(dirname(fileURLToPath(import.meta.url))), "src");
 const LAYERS = {
   base: { imports: [], types: [], node: [], packages: [] },
   http: { imports: ["base"], types: [], node: ["buffer"], packages: ["mime-types"] },
+  proxy: { imports: ["base"], types: [], node: ["buffer"], packages: [] },
   config: { imports: ["base"], types: [], node: ["path"], packages: ["ini", "yargs"], only: { fs: ["ini-file.ts"] } },
   tasks: { imports: ["base", "http"], types: [], node: ["fs", "crypto", "path"], packages: ["piscina"] },
   observe: { imports: ["base", "http"], types: [], node: ["fs"], packages: [] },
   site: { imports: ["base", "http"], types: ["config", "tasks"], node: ["fs"], packages: [] },
-  net: { imports: ["base", "http"], types: ["config", "observe"], node: ["events", "net", "fs", "util"], packages: [] },
+  net: {
+    imports: ["base", "http", "proxy"],
+    types: ["config", "observe"],
+    node: ["crypto", "events", "fs", "net", "tls", "util"],
+    packages: [],
+  },
   process: {
     imports: ["base", "http", "config", "tasks", "observe", "site", "net"],
     types: [],

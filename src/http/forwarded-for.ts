@@ -1,0 +1,45 @@
+/**
+ * Who a request really comes from, when proxies stand between: X-Forwarded-For, to whose end each proxy adds the address
+ * that it was asked from.
+ *
+ * Everything left of the first address that no trusted proxy has vouched for may be invented, so the list is read from its
+ * end. Forwarded (RFC 7239) is not read: which of the two a proxy sets, and which it only passes on, nobody can tell.
+ */
+import { formatIpAddress, parseIpAddress, parseIpv4, parseIpv6 } from "../base/ip-address.ts";
+import type { PeerAddress } from "./exchange.ts";
+import type { RequestFields } from "./field.ts";
+import { splitList } from "./field-list.ts";
+
+// An IPv4 address, or anything between brackets; a port behind it is skipped.
+const MAYBE_WITH_PORT = /^(?:([0-9.]+)|\[([^\]]*)\])(?::[0-9]{1,5})?$/;
+
+/**
+ * The last address in the chain from the peer back to the client that a trusted one has told.
+ *
+ * @param isTrusted  asked of the peer, then of each address from the end of the list, as long as it says yes
+ * @returns an IP address in canonical form (RFC 5952), an IPv4-mapped one as IPv4; or the peer's as it is, when that is none.
+ *          When all are trusted, the first of the list; what is no address ends the chain before it
+ */
+export function clientOf(peer: PeerAddress, fields: RequestFields, isTrusted: (address: string) => boolean): string {
+  let client = canonicalOf(peer.address);
+  const list = fields.get("x-forwarded-for");
+  if (list === undefined) return client;
+  const members = splitList(list).filter((member) => member !== "");
+  while (isTrusted(client)) {
+    const address = parseMember(members.pop() ?? "");
+    if (address === undefined) return client;
+    client = address;
+  }
+  return client;
+}
+
+function canonicalOf(address: string): string {
+  const octets = parseIpAddress(address);
+  return octets === undefined ? address : formatIpAddress(octets);
+}
+
+function parseMember(member: string): string | undefined {
+  const [, ipv4, bracketed] = MAYBE_WITH_PORT.exec(member) ?? [];
+  const octets = ipv4 === undefined ? parseIpv6(bracketed ?? member) : parseIpv4(ipv4);
+  return octets === undefined ? undefined : formatIpAddress(octets);
+}

@@ -1,0 +1,155 @@
+/**
+ * What a TLS terminator writes to its backend before the client's first byte: a PROXY protocol header of version 1 or 2
+ * (specification §2), or the client's address in stud's own form.
+ *
+ * Version 1 and 2 have one family for both addresses: where only one of them is IPv6, the other goes out IPv4-mapped.
+ * For a client or a server on a Unix socket the header says that the connection is the sender's own.
+ */
+import { Buffer } from "node:buffer";
+import { formatIpAddress, IPV4_OCTETS, mapIpv4, parseIpAddress, unmapIpv4 } from "../base/ip-address.ts";
+import type { ProxyTls, ProxyTlvs, SocketAddress } from "./header.ts";
+import {
+  ALPN,
+  AUTHORITY,
+  CLIENT_CERT_CONN,
+  CLIENT_CERT_SESS,
+  CLIENT_SSL,
+  MAX_UNIQUE_ID_OCTETS,
+  SSL,
+  SSL_CIPHER,
+  SSL_CN,
+  SSL_HEAD_OCTETS,
+  SSL_VERSION,
+  UNIQUE_ID,
+} from "./tlv-types.ts";
+import { LOCAL_COMMAND, PROXY_COMMAND, SIGNATURE, TCP_OVER_IPV4, TCP_OVER_IPV6, UNSPEC } from "./v2-layout.ts";
+
+/** The `address` of a socket that has a path and no IP address. */
+const UNIX = "unix";
+
+const AF_INET = 2;
+const AF_INET6_ON_LINUX = 10;
+
+/** Longer texts are left out, not cut: half a name may be another's. SNI, ALPN and most common names are shorter. */
+const MAX_TEXT_OCTETS = 255;
+
+// A certificate shown in the connection belongs to its session as well.
+const CERTIFICATE_FLAGS: Readonly<Record<ProxyTls["certificate"], number>> = {
+  "in-connection": CLIENT_CERT_CONN | CLIENT_CERT_SESS,
+  "in-session": CLIENT_CERT_SESS,
+  none: 0,
+};
+
+const NOTHING = new Uint8Array(0);
+
+/** Both ends in one family. */
+interface AddressPair {
+  readonly client: Uint8Array;
+  readonly server: Uint8Array;
+}
+
+/**
+ * One line (§2.1), 15 to 107 bytes; `PROXY UNKNOWN` when an address is `unix`.
+ *
+ * @throws when an address is neither `unix` nor an IP address; a zone behind one is dropped
+ */
+export function encodeV1(client: SocketAddress, server: SocketAddress): Uint8Array {
+  const pair = pairAddresses(client, server);
+  if (pair === undefined) return Buffer.from("PROXY UNKNOWN\r\n", "latin1");
+  const protocol = pair.client.length === IPV4_OCTETS ? "TCP4" : "TCP6";
+  const addresses = `${formatInFamily(pair.client)} ${formatInFamily(pair.server)}`;
+  return Buffer.from(`PROXY ${protocol} ${addresses} ${client.port} ${server.port}\r\n`, "latin1");
+}
+
+/**
+ * A binary header with the TLVs there are (§2.2); LOCAL and without any when an address is `unix`.
+ *
+ * @throws as `encodeV1`, and when the unique id is longer than 128 bytes
+ */
+export function encodeV2(client: SocketAddress, server: SocketAddress, tlvs: ProxyTlvs = {}): Uint8Array {
+  const pair = pairAddresses(client, server);
+  if (pair === undefined) return encodeFixedPart(LOCAL_COMMAND, UNSPEC, 0);
+
+  const rest = Buffer.concat([
+    pair.client,
+    pair.server,
+    uint16(client.port),
+    uint16(server.port),
+    encodeText(ALPN, tlvs.alpn),
+    encodeText(AUTHORITY, tlvs.authority),
+    encodeUniqueId(tlvs.uniqueId),
+    encodeTls(tlvs.tls),
+  ]);
+  const family = pair.client.length === IPV4_OCTETS ? TCP_OVER_IPV4 : TCP_OVER_IPV6;
+  return Buffer.concat([encodeFixedPart(PROXY_COMMAND, family, rest.length), rest]);
+}
+
+/**
+ * As stud's `--write-ip`: one octet with the platform's number of the address family, then the address in network
+ * order. An IPv4-mapped address goes out as IPv4.
+ *
+ * @param address  an IP address; a zone behind it is dropped
+ * @param inet6  the platform's AF_INET6, which differs between systems; AF_INET does not
+ * @throws when `address` is anything else
+ */
+export function encodeWriteIp(address: string, inet6: number = AF_INET6_ON_LINUX): Uint8Array {
+  const octets = octetsOf(address);
+  return Uint8Array.of(octets.length === IPV4_OCTETS ? AF_INET : inet6, ...octets);
+}
+
+function pairAddresses(client: SocketAddress, server: SocketAddress): AddressPair | undefined {
+  if (client.address === UNIX || server.address === UNIX) return undefined;
+  const pair = { client: octetsOf(client.address), server: octetsOf(server.address) };
+  if (pair.client.length === pair.server.length) return pair;
+  return { client: mapIpv4(pair.client), server: mapIpv4(pair.server) };
+}
+
+function octetsOf(address: string): Uint8Array {
+  // A link-local address comes with its interface (`fe80::1%eth0`), which means nothing on another machine.
+  const [withoutZone = ""] = address.split("%");
+  const octets = parseIpAddress(withoutZone);
+  if (octets === undefined) throw new Error(`not an IP address: ${JSON.stringify(address)}`);
+  return unmapIpv4(octets);
+}
+
+function formatInFamily(octets: Uint8Array): string {
+  const text = formatIpAddress(octets);
+  return octets.length === IPV4_OCTETS || text.includes(":") ? text : `::ffff:${text}`;
+}
+
+function encodeFixedPart(command: number, family: number, length: number): Uint8Array {
+  return Buffer.concat([SIGNATURE, Uint8Array.of(command, family), uint16(length)]);
+}
+
+function encodeTls(tls: ProxyTls | undefined): Uint8Array {
+  if (tls === undefined) return NOTHING;
+  const head = new DataView(new ArrayBuffer(SSL_HEAD_OCTETS));
+  head.setUint8(0, CLIENT_SSL | CERTIFICATE_FLAGS[tls.certificate]);
+  head.setUint32(1, tls.verify);
+  const inner = [
+    encodeText(SSL_VERSION, tls.version),
+    encodeText(SSL_CIPHER, tls.cipher),
+    encodeText(SSL_CN, tls.commonName),
+  ];
+  return encodeTlv(SSL, Buffer.concat([new Uint8Array(head.buffer), ...inner]));
+}
+
+function encodeUniqueId(id: Uint8Array | undefined): Uint8Array {
+  if (id === undefined) return NOTHING;
+  if (id.length > MAX_UNIQUE_ID_OCTETS) throw new Error(`a unique id of ${id.length} bytes`);
+  return encodeTlv(UNIQUE_ID, id);
+}
+
+function encodeText(type: number, text: string | undefined): Uint8Array {
+  if (text === undefined) return NOTHING;
+  const value = Buffer.from(text, "utf8");
+  return value.length > MAX_TEXT_OCTETS ? NOTHING : encodeTlv(type, value);
+}
+
+function encodeTlv(type: number, value: Uint8Array): Uint8Array {
+  return Buffer.concat([Uint8Array.of(type), uint16(value.length), value]);
+}
+
+function uint16(value: number): Uint8Array {
+  return Uint8Array.of(value >> 8, value & 0xff);
+}
