@@ -1,0 +1,223 @@
+/**
+ * The command line of `comanche tls`, as getopt_long(3) reads it, because that is how stud's users write it.
+ *
+ * Letters may stand together, and a value may follow its letter at once or be the next word. Every word that is no flag is
+ * a PEM file. All faults are found at once.
+ */
+import { type AbsolutePath, absolutePath } from "../base/absolute-path.ts";
+import { arrangeFaults, didYouMean, type Fault, flagFault, quote } from "./fault.ts";
+import { type Entry, entryFault, type Layer } from "./layer.ts";
+import { layerOfFlags } from "./load.ts";
+import { filePath, flag, type OptionKind } from "./option-kinds.ts";
+import { keyOf, type Option, type SettingsOf, type Situation } from "./options.ts";
+import { formatTerminatorHelp } from "./terminator-help.ts";
+import {
+  ANNOUNCEMENTS,
+  type Announcement,
+  FORMER_OPTIONS,
+  TERMINATOR_HEADINGS,
+  type TerminatorSettings,
+  terminatorOptions,
+  terminatorProcessOptions,
+} from "./terminator-options.ts";
+
+export type ParsedTerminatorArgv =
+  | {
+      readonly kind: "settings";
+      readonly settings: TerminatorSettings;
+      /** One line each, for the standard error: what was asked for and has no effect. */
+      readonly notices: readonly string[];
+    }
+  | { readonly kind: "faults"; readonly faults: readonly Fault[] }
+  /** For the standard output; the last line feed is still to be added. */
+  | { readonly kind: "help"; readonly text: string }
+  | { readonly kind: "version" };
+
+const PROGRAM = "comanche tls";
+const UNKNOWN = `unknown option: ${PROGRAM} --help lists them all`;
+const NO_PEM = "expected a PEM file with certificates and key, such as comanche tls server.pem";
+const TWICE_ANNOUNCED = "each tells the backend in its own way who the client is: expected one of them";
+const CHROOT_OF_ROOT = "expected user to be set too, and not to root, who can leave a chroot";
+
+/** No default of a terminator depends on it. */
+const ANY_SITUATION: Situation = { isRoot: false, htdocs: absolutePath("/") };
+
+/**
+ * @param argv  what follows `tls`
+ * @param folder  what a relative path is relative to
+ */
+export function parseTerminatorArgv(argv: readonly string[], folder: AbsolutePath): ParsedTerminatorArgv {
+  const { texts, words, faults: wordFaults } = splitWords(argv);
+  if (texts.has("help")) return { kind: "help", text: formatTerminatorHelp() };
+  if (texts.has("version")) return { kind: "version" };
+
+  const layer = layerOfFlags(new Map([...texts].map(([key, all]) => [key, all.at(-1) ?? ""])), folder);
+  const faults: Fault[] = [...wordFaults, ...findRepeated(texts)];
+  const options = {
+    ...readRows(terminatorOptions, layer, faults),
+    ...readRows(terminatorProcessOptions, layer, faults),
+  };
+  const settings: TerminatorSettings = {
+    ...options,
+    // Nobody sees what a daemon prints.
+    quiet: options.quiet || options.daemon,
+    syslog: options.syslog || options.daemon,
+    announcement: readAnnouncement(layer, faults),
+    pemFiles: readPemFiles(words, folder, faults),
+  };
+  const former = FORMER_OPTIONS.filter(({ keys }) => keys.some((key) => texts.has(key)));
+  for (const { keys, fate, sentence } of former) {
+    if (fate === "refused") faults.push(flagFault(`--${keys[0]}`, sentence));
+  }
+  faults.push(...findContradictions(settings, words, layer));
+  if (faults.length > 0) return { kind: "faults", faults: arrangeFaults(faults) };
+  return { kind: "settings", settings, notices: former.map(({ keys, sentence }) => `--${keys[0]}: ${sentence}`) };
+}
+
+/** What the command line may say. */
+interface Flag {
+  readonly key: string;
+  readonly short: string | undefined;
+  /** Undefined for a switch. */
+  readonly placeholder: string | undefined;
+  readonly mayRepeat: boolean;
+}
+
+const FLAGS: readonly Flag[] = [
+  ...TERMINATOR_HEADINGS.flatMap(([, rows]) =>
+    Object.entries(rows).map(([property, { short, kind }]) => {
+      const placeholder = kind.shape === "flag" ? undefined : kind.placeholder;
+      return { key: keyOf(property), short, placeholder, mayRepeat: false };
+    }),
+  ),
+  ...ANNOUNCEMENTS.map(({ key }) => ({ key, short: undefined, placeholder: undefined, mayRepeat: false })),
+  ...FORMER_OPTIONS.flatMap(({ keys, short, placeholder }) =>
+    keys.map((key, index) => ({ key, short: index === 0 ? short : undefined, placeholder, mayRepeat: true })),
+  ),
+  { key: "version", short: "V", placeholder: undefined, mayRepeat: true },
+  { key: "help", short: "h", placeholder: undefined, mayRepeat: true },
+];
+const FLAGS_BY_KEY: ReadonlyMap<string, Flag> = new Map(FLAGS.map((each) => [each.key, each]));
+const FLAGS_BY_LETTER: ReadonlyMap<string, Flag> = new Map(
+  FLAGS.flatMap((each) => (each.short === undefined ? [] : [[each.short, each] as const])),
+);
+
+interface SplitWords {
+  /** By long name: each text that the flag was given; `yes` for a switch. */
+  readonly texts: ReadonlyMap<string, readonly string[]>;
+  /** What is no flag. */
+  readonly words: readonly string[];
+  readonly faults: readonly Fault[];
+}
+
+function splitWords(argv: readonly string[]): SplitWords {
+  const texts = new Map<string, string[]>();
+  const words: string[] = [];
+  const faults: Fault[] = [];
+  let at = 0;
+
+  /** @param inline  what is joined to the flag, if anything is; otherwise the value is the next word */
+  const take = ({ key, placeholder }: Flag, inline: string | undefined): void => {
+    let text = inline;
+    if (text === undefined && placeholder === undefined) text = "yes";
+    const next = argv[at];
+    if (text === undefined && next !== undefined && !isFlag(next)) {
+      text = next;
+      at++;
+    }
+    if (text === undefined) faults.push(flagFault(`--${key}`, `expected a value: --${key} ${placeholder}`));
+    else texts.set(key, [...(texts.get(key) ?? []), text]);
+  };
+
+  while (at < argv.length) {
+    const word = argv[at++] ?? "";
+    if (word === "--") {
+      words.push(...argv.slice(at));
+      break;
+    }
+    if (word.startsWith("--")) {
+      const [, name = "", inline] = /^--([^=]*)(?:=(.*))?$/s.exec(word) ?? [];
+      const known = FLAGS_BY_KEY.get(name);
+      if (known === undefined) faults.push(unknownFlag(name));
+      else take(known, inline);
+    } else if (isFlag(word)) {
+      for (let letters = word.slice(1); letters !== ""; ) {
+        const [letter = ""] = letters;
+        const known = FLAGS_BY_LETTER.get(letter);
+        const rest = letters.slice(letter.length);
+        letters = known?.placeholder === undefined ? rest : "";
+        if (known === undefined) {
+          faults.push(flagFault(`-${quote(letter)}`, UNKNOWN));
+          break;
+        }
+        take(known, known.placeholder === undefined || rest === "" ? undefined : rest.replace(/^=/, ""));
+      }
+    } else words.push(word);
+  }
+  return { texts, words, faults };
+}
+
+/** A negative number is a value, to be refused as one; a lone dash is no flag. */
+function isFlag(word: string): boolean {
+  return /^-[^0-9]/.test(word);
+}
+
+function unknownFlag(name: string): Fault {
+  const suggestion = didYouMean(name, FLAGS_BY_KEY.keys(), (key) => `--${key}`);
+  return flagFault(`--${quote(name)}`, suggestion === "" ? UNKNOWN : `unknown option${suggestion}`);
+}
+
+function findRepeated(texts: SplitWords["texts"]): readonly Fault[] {
+  return [...texts].flatMap(([key, all]) => {
+    if (all.length === 1 || FLAGS_BY_KEY.get(key)?.mayRepeat) return [];
+    return [flagFault(`--${key}`, `given ${all.length} times: expected it once`)];
+  });
+}
+
+type Rows = Readonly<Record<string, Option<unknown>>>;
+
+/** A value that cannot be read is a fault, and the default stands in for it. */
+function readRows<Each extends Rows>(rows: Each, layer: Layer, faults: Fault[]): SettingsOf<Each> {
+  const values = Object.entries(rows).map(([property, { kind, defaultFor }]) => {
+    const entry = layer.get(keyOf(property));
+    const byDefault = defaultFor(ANY_SITUATION);
+    return [property, entry === undefined ? byDefault : read(kind, entry, byDefault, faults)];
+  });
+  return Object.fromEntries(values) as SettingsOf<Each>;
+}
+
+function read<Value>(kind: OptionKind<Value>, entry: Entry, byDefault: Value, faults: Fault[]): Value {
+  const parsed = kind.parse(entry.text, entry.folder);
+  if (parsed.kind === "value") return parsed.value;
+  faults.push(entryFault(entry, `expected ${parsed.expects}`));
+  return byDefault;
+}
+
+function readAnnouncement(layer: Layer, faults: Fault[]): Announcement {
+  const wanted = ANNOUNCEMENTS.filter(({ key }) => {
+    const entry = layer.get(key);
+    return entry !== undefined && read(flag, entry, false, faults);
+  });
+  if (wanted.length > 1) faults.push(flagFault(wanted.map(({ key }) => `--${key}`).join(", "), TWICE_ANNOUNCED));
+  return wanted[0]?.announces ?? "nothing";
+}
+
+function readPemFiles(words: readonly string[], folder: AbsolutePath, faults: Fault[]): readonly AbsolutePath[] {
+  return words.flatMap((word) => {
+    const parsed = filePath.parse(word, folder);
+    if (parsed.kind === "value" && word !== "-") return [parsed.value];
+    faults.push(flagFault(word === "" ? '""' : quote(word), "expected the path of a PEM file"));
+    return [];
+  });
+}
+
+/** @param layer  whose values may be faults already, so that nothing can be said of what they contradict */
+function findContradictions(settings: TerminatorSettings, words: readonly string[], layer: Layer): readonly Fault[] {
+  const { chroot, user, client } = settings;
+  const faults: Fault[] = [];
+  if (words.length === 0 && !client) faults.push(flagFault(PROGRAM, NO_PEM));
+  const staysRoot = user === undefined ? !layer.has("user") : user === "root" || /^0+$/.test(user);
+  const entry = layer.get("chroot");
+  if (chroot !== undefined && staysRoot && entry !== undefined) faults.push(entryFault(entry, CHROOT_OF_ROOT));
+  return faults;
+}
