@@ -5,7 +5,7 @@ import { didYouMean, type Fault } from "./fault.ts";
 import { type Entry, entryFault, type Layer } from "./layer.ts";
 import { formatListenAddress, type ListenAddress } from "./listen-address.ts";
 import { formatSize } from "./option-kinds.ts";
-import { type Situation, serverOptions } from "./options.ts";
+import { optionsByKey, type Situation, serverOptions } from "./options.ts";
 import type { ServerSettings, Settings } from "./settings.ts";
 
 interface Contradiction {
@@ -29,6 +29,8 @@ export function findContradictions({ settings, layer, situation, unreadable }: C
     checkDefaultHost(settings),
     checkCache(settings),
     checkAddresses(server.address),
+    ...checkTls(server, layer),
+    checkProxies(server),
     checkChroot(server),
     checkProcesses(server),
     checkSyslogFacility(server, situation),
@@ -72,6 +74,78 @@ function checkAddresses(addresses: readonly ListenAddress[]): Contradiction | un
   const hasEvery = onTcp.some((address) => address.kind === "every");
   if (!hasEvery || onTcp.length === 1) return undefined;
   return { keys, problem: "* is every address: expected no other beside it but unix:/path" };
+}
+
+const TLS_KEYS = [
+  "tls-cert",
+  "tls-key",
+  "tls-dir",
+  "tls-sni-strict",
+  "tls-min-version",
+  "tls-ciphers",
+  "tls-suites",
+  "tls-curves",
+  "tls-ticket-keys",
+  "tls-client-ca",
+  "tls-client-verify",
+  "tls-handshake-timeout",
+  "tls-handshakes",
+  "tls-redirect",
+  "hsts",
+] as const;
+
+/** A setting that has no effect misleads; but one that says what is so anyway misleads nobody. */
+function checkTls(server: ServerSettings, layer: Layer): readonly (Contradiction | undefined)[] {
+  const { tlsPort, tlsCert, tlsKey, tlsDir, tlsClientCa, tlsClientVerify, tlsRedirect, hsts, address, port } = server;
+  if (tlsPort === undefined) {
+    const idle = TLS_KEYS.filter((key) => layer.has(key) && !isDefault(key, layer));
+    return idle.map((key) => ({ keys: [key, "tls-port"], problem: "has no effect without tls-port" }));
+  }
+  const isOnTcp = address.some(({ kind }) => kind !== "unix");
+  return [
+    tlsCert.length === 0 && tlsDir === undefined
+      ? { keys: ["tls-port", "tls-cert"], problem: "needs a certificate: expected tls-cert or tls-dir" }
+      : undefined,
+    tlsKey !== undefined && (tlsCert.length !== 1 || tlsDir !== undefined)
+      ? {
+          keys: ["tls-key"],
+          problem: "expected just one file in tls-cert and no tls-dir: the others have their keys with them",
+        }
+      : undefined,
+    !isOnTcp
+      ? { keys: ["tls-port", "address"], problem: "has no effect without an address that is no Unix socket" }
+      : undefined,
+    tlsPort === port && tlsPort !== 0
+      ? { keys: ["tls-port", "port"], problem: "is the same as port: expected another" }
+      : undefined,
+    tlsClientCa === undefined && tlsClientVerify !== "require"
+      ? { keys: ["tls-client-verify"], problem: "has no effect without tls-client-ca" }
+      : undefined,
+    hsts > 0 && !tlsRedirect
+      ? {
+          keys: ["hsts", "tls-redirect"],
+          problem: "expected tls-redirect = yes: over plain HTTP it would mean nothing",
+        }
+      : undefined,
+  ];
+}
+
+function checkProxies({ proxyProtocol, trustedProxies }: ServerSettings): Contradiction | undefined {
+  if (!proxyProtocol || trustedProxies.length > 0) return undefined;
+  return {
+    keys: ["proxy-protocol"],
+    problem: "would cut every connection: expected trusted-proxies to name who is believed",
+  };
+}
+
+/** Whether an entry only says what holds without it. */
+function isDefault(key: string, layer: Layer): boolean {
+  const entry = layer.get(key);
+  const option = optionsByKey.get(key)?.option;
+  if (entry === undefined || option === undefined) return true;
+  const parsed = option.kind.parse(entry.text, entry.folder);
+  const byDefault = option.defaultFor({ isRoot: false, htdocs: entry.folder });
+  return parsed.kind === "value" && option.kind.format(parsed.value) === option.kind.format(byDefault);
 }
 
 /** Whoever stays root can leave a chroot again, so it would hold nobody. */

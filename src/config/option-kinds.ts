@@ -6,6 +6,7 @@
  */
 import { resolve } from "node:path";
 import { type AbsolutePath, absolutePath } from "../base/absolute-path.ts";
+import { type IpRange, parseIpRange } from "../base/ip-range.ts";
 import { nearestName } from "../base/nearest-name.ts";
 import { type Bytes, bytes, type Milliseconds, milliseconds } from "../base/units.ts";
 import { parseHostName } from "./host-name.ts";
@@ -246,6 +247,30 @@ export const charsetName: OptionKind<string> = single("NAME", (text) =>
   /^[A-Za-z0-9][\w!#$%&'+^`{}~.-]{0,39}$/.test(text)
     ? found(text)
     : fault("the name of a character encoding, such as utf-8"),
+);
+
+/** Names as OpenSSL writes them, colons between: ciphers, suites or groups. Whether it knows them shows when they are used. */
+export const opensslNames: OptionKind<string> = single("NAMES", (text) =>
+  /^[A-Za-z0-9!+@=_.-]+(:[A-Za-z0-9!+@=_.-]+)*$/.test(text)
+    ? found(text)
+    : fault("names as OpenSSL has them, with colons between"),
+);
+
+/** `text` is kept beside what it means, to be written down again. */
+export interface NamedRange {
+  readonly text: string;
+  readonly range: IpRange;
+}
+
+export const ipRange: OptionKind<NamedRange> = single(
+  "RANGE",
+  (text) => {
+    const range = parseIpRange(text);
+    return range === undefined
+      ? fault("an IP address, a range such as 192.0.2.0/24 whose address has no bits behind the prefix, or unix")
+      : found({ text, range });
+  },
+  ({ text }) => text,
 );
 
 export const hostName: OptionKind<string> = single("NAME", (text) => {

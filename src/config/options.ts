@@ -21,12 +21,14 @@ import {
   flag,
   fullListOf,
   hostName,
+  ipRange,
   type LogTarget,
   listenAddress,
   listOf,
   logTarget,
   numberChoice,
   type OptionKind,
+  opensslNames,
   optional,
   orAuto,
   orEmpty,
@@ -113,6 +115,87 @@ const listening = {
   },
   backlog: option(wholeNumber(1, 65535), 511, "connections that may wait to be accepted (listen(2))", { short: "B" }),
   socketMode: option(fileMode, 0o666, "permissions of a Unix socket: who may write to it may connect"),
+};
+
+const tls = {
+  tlsPort: option(
+    optional(tcpPort),
+    undefined,
+    "TCP port for HTTPS, on the addresses above; 0 takes a free one and prints it",
+    { defaultInWords: "none" },
+  ),
+  tlsCert: option(
+    listOf(filePath),
+    [],
+    "PEM files, each with a certificate, those that certify it, and its key; clients choose by name, and get the first where none is for it",
+    { defaultInWords: "none" },
+  ),
+  tlsKey: option(optional(filePath), undefined, "PEM file with the key of the only file of tls-cert", {
+    defaultInWords: "in the same file",
+  }),
+  tlsDir: option(
+    optional(filePath),
+    undefined,
+    "folder whose *.pem files are used like those of tls-cert, after them",
+    {
+      defaultInWords: "none",
+    },
+  ),
+  tlsSniStrict: option(flag, false, "send a client away that asks for a name which no certificate is for"),
+  tlsMinVersion: option(choice("1.2", "1.3"), "1.2", "oldest version of TLS that is spoken"),
+  tlsCiphers: option(optional(opensslNames), undefined, "ciphers of TLS 1.2, the best first", {
+    defaultInWords: "those with forward secrecy and authenticated encryption",
+  }),
+  tlsSuites: option(optional(opensslNames), undefined, "cipher suites of TLS 1.3, the best first", {
+    defaultInWords: "all",
+  }),
+  tlsCurves: option(optional(opensslNames), undefined, "groups for the key exchange, the best first", {
+    defaultInWords: "OpenSSL's",
+  }),
+  tlsTicketKeys: option(
+    optional(filePath),
+    undefined,
+    "file of 48 random bytes that seal session tickets: servers that share it resume each other's sessions",
+    { defaultInWords: "made at the start, shared by all processes, new twice a day" },
+  ),
+  tlsClientCa: option(optional(filePath), undefined, "PEM file with the authorities that certify clients", {
+    defaultInWords: "clients need no certificate",
+  }),
+  tlsClientVerify: option(
+    choice("require", "optional"),
+    "require",
+    "with tls-client-ca: send a client away that shows no valid certificate, or only note who did",
+  ),
+  tlsHandshakeTimeout: option(
+    duration(1, DAY),
+    milliseconds(10 * SECOND),
+    "time within which a handshake must be complete",
+  ),
+  tlsHandshakes: option(
+    wholeNumber(1, 1_000_000),
+    1000,
+    "most handshakes under way at a time, in each process; one more is sent away",
+  ),
+  tlsRedirect: option(flag, false, "send who comes without TLS to the same address with it"),
+  hsts: option(
+    duration(0, 10 * 366 * DAY),
+    milliseconds(0),
+    "how long browsers are to ask for this host with TLS alone (Strict-Transport-Security), in whole seconds; 0: not said",
+  ),
+};
+
+const proxies = {
+  proxyProtocol: option(
+    flag,
+    false,
+    "each connection begins with a PROXY header, version 1 or 2, that names the client; without one, and from others than trusted-proxies, it is cut",
+  ),
+  trustedProxies: option(
+    listOf(ipRange),
+    [],
+    "addresses and ranges of proxies that are believed when they say who the client is, by PROXY header or X-Forwarded-For; unix: those on a Unix socket",
+    { defaultInWords: "none" },
+  ),
 };
 
 const life = {
@@ -335,6 +418,8 @@ function errorPageOption(status: ErrorPageStatus): Option<string | undefined> {
 /** Options of the whole server. */
 export const serverOptions = {
   ...listening,
+  ...tls,
+  ...proxies,
   ...life,
   ...privileges,
   ...logs,
@@ -376,6 +461,8 @@ const errorPages: Rows = Object.fromEntries(
 /** Every option, in the order of the manual. */
 export const allOptions: readonly NamedOption[] = [
   ...nameRows("Where it listens", "server", listening),
+  ...nameRows("HTTPS", "server", tls),
+  ...nameRows("Behind a proxy", "server", proxies),
   ...nameRows("Start and stop", "server", life),
   ...nameRows("Rights", "server", privileges),
   ...nameRows("Logs", "server", logs),

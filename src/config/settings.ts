@@ -178,7 +178,8 @@ function describeOrigins(layer: Layer): ReadonlyMap<string, string> {
 }
 
 function freeze<Value>(value: Value): Value {
-  if (typeof value !== "object" || value === null) return value;
+  // The elements of an array of octets cannot be frozen.
+  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return value;
   if (value instanceof Map) for (const each of value.values()) freeze(each);
   else for (const each of Object.values(value)) freeze(each);
   return Object.freeze(value);

@@ -53,7 +53,8 @@ type CreateHandle = (
 /** UV_TCP_IPV6ONLY: `::` must not take IPv4's place silently. */
 const IPV6_ONLY = 1;
 
-function bindTcp({ host, port }: Extract<Endpoint, { kind: "tcp" }>): BoundSocket {
+function bindTcp(wanted: Extract<Endpoint, { kind: "tcp" }>): BoundSocket {
+  const { host, port } = wanted;
   const isIpv6 = host.includes(":");
   const handle = createHandle(host, port, isIpv6 ? 6 : 4, undefined, isIpv6 ? IPV6_ONLY : 0);
   const name: { address?: string; port?: number } = {};
@@ -63,7 +64,7 @@ function bindTcp({ host, port }: Extract<Endpoint, { kind: "tcp" }>): BoundSocke
     handle.close();
     throw systemError("EADDRINUSE");
   }
-  const endpoint: Endpoint = { kind: "tcp", host: name.address ?? host, port: name.port };
+  const endpoint: Endpoint = { ...wanted, host: name.address ?? host, port: name.port };
   return { endpoint, descriptor: handle.fd, close: () => handle.close() };
 }
 

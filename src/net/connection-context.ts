@@ -33,6 +33,8 @@ export interface ConnectionContext {
   readonly fieldBlocks: FieldBlocks;
   readonly clock: Clock;
   readonly buffers: BufferPool;
+  /** Whose X-Forwarded-For is believed; undefined where nobody's is. */
+  readonly isTrustedProxy?: ((address: string) => boolean) | undefined;
   phase(): ServingPhase;
   /** A fault of our own: logged with its stack. */
   onFault(fault: unknown): void;

@@ -7,7 +7,8 @@
  */
 import { type Milliseconds, milliseconds, toUnixSeconds } from "../base/units.ts";
 import { decideExpectation, decideFraming } from "../http/body-framing.ts";
-import type { Refusal, SendOutcome } from "../http/exchange.ts";
+import type { PeerAddress, Refusal, SendOutcome } from "../http/exchange.ts";
+import { clientOf } from "../http/forwarded-for.ts";
 import { connectionField, decidePersistence } from "../http/persistence.ts";
 import type { RequestHead } from "../http/request-head.ts";
 import { RequestParser } from "../http/request-parser.ts";
@@ -221,7 +222,7 @@ export class Connection implements TransportEvents {
     const expectation = decideExpectation(head, framing);
     if (expectation.kind === "reject") return this.#refuse(expectation.refusal, head.requestLine, head);
     if (framing.kind === "none") {
-      this.#answer(new Exchange(this, head, this.#transport.peer, undefined, this.#context.clock));
+      this.#answer(new Exchange(this, head, this.#peerOf(head), undefined, this.#context.clock));
       return false;
     }
     if (framing.kind === "length" && framing.length > limits.maxBody) {
@@ -231,8 +232,17 @@ export class Connection implements TransportEvents {
     this.#unreadBytes = 0;
     const isExpecting = expectation.kind === "continue";
     const body = this.#openBody(framing, isExpecting);
-    this.#answer(new Exchange(this, head, this.#transport.peer, body, this.#context.clock, isExpecting));
+    this.#answer(new Exchange(this, head, this.#peerOf(head), body, this.#context.clock, isExpecting));
     return true;
+  }
+
+  /** Who asks: who has connected, or whom a proxy has asked for. */
+  #peerOf(head: RequestHead): PeerAddress {
+    const { peer } = this.#transport;
+    const { isTrustedProxy } = this.#context;
+    if (isTrustedProxy === undefined) return peer;
+    const address = clientOf(peer, head.fields, isTrustedProxy);
+    return address === peer.address ? peer : { ...peer, address, port: 0 };
   }
 
   #openBody(framing: PresentFraming, isExpecting: boolean): RequestBody {
@@ -412,7 +422,7 @@ export class Connection implements TransportEvents {
     // A page of some hundred bytes; if even that must wait for the client, lingering waits with it.
     void this.#sender.send(plan, "close", toUnixSeconds(receivedAt));
     service.record({
-      peer: this.#transport.peer,
+      peer: head === undefined ? this.#transport.peer : this.#peerOf(head),
       requestLine,
       head,
       status: plan.status,

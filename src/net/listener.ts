@@ -1,7 +1,7 @@
 /**
  * Listening sockets: each process accepts on descriptors that it was given, and several may share one.
  */
-import { createServer, type Server } from "node:net";
+import { createServer, type Server, type Socket } from "node:net";
 import { errorCode, StartupError } from "../base/errors.ts";
 import { type Endpoint, explainListenFault, formatEndpoint } from "./endpoint.ts";
 import { SOCKET_HIGH_WATER_MARK } from "./socket-transport.ts";
@@ -13,6 +13,13 @@ export interface ListenSocket {
   readonly descriptor: number;
   /** Undefined for one that a service manager has bound. */
   readonly endpoint: Endpoint | undefined;
+}
+
+/** What comes is the caller's to start or to destroy. */
+export interface ListenerHooks {
+  readonly onPlain: (transport: AcceptedTransport) => void;
+  /** For a listener whose endpoint says so; no byte has been read. */
+  readonly onTls: (socket: Socket) => void;
 }
 
 export class Listener {
@@ -28,16 +35,16 @@ export class Listener {
   /**
    * Listens and accepts. The descriptor is the listener's from now on.
    *
-   * @param onAccepted  called for each accepted connection, which is then the caller's to start or to destroy
    * @throws StartupError that names the endpoint and what would help
    */
   static async open(
     { endpoint, descriptor }: ListenSocket,
     backlog: number,
     choice: TransportChoice,
-    onAccepted: (transport: AcceptedTransport) => void,
+    { onPlain, onTls }: ListenerHooks,
   ): Promise<Listener> {
     const server = createServer({ allowHalfOpen: true, highWaterMark: SOCKET_HIGH_WATER_MARK });
+    const isTls = endpoint?.kind === "tcp" && endpoint.isTls === true;
     try {
       await listening(server, descriptor, backlog);
     } catch (cause) {
@@ -48,7 +55,8 @@ export class Listener {
       const why = explainListenFault(errorCode(cause), endpoint);
       throw new StartupError(`cannot listen on ${formatEndpoint(endpoint)}: ${why}`, { cause });
     }
-    takeTransports(server, choice, onAccepted);
+    if (isTls) server.on("connection", (socket) => onTls(socket.setNoDelay()));
+    else takeTransports(server, choice, onPlain);
     // Faults of accept(2), such as running out of descriptors: libuv goes on accepting when there are some again.
     server.on("error", () => undefined);
     return new Listener(server, boundEndpoint(server, endpoint));
@@ -73,6 +81,9 @@ function listening(server: Server, descriptor: number, backlog: number): Promise
 /** Node does not know the path of a Unix socket that it was given the descriptor of. */
 function boundEndpoint(server: Server, wanted: Endpoint | undefined): Endpoint {
   const bound = server.address();
-  if (bound !== null && typeof bound === "object") return { kind: "tcp", host: bound.address, port: bound.port };
+  if (bound !== null && typeof bound === "object") {
+    const isTls = wanted?.kind === "tcp" && wanted.isTls === true;
+    return { kind: "tcp", host: bound.address, port: bound.port, ...(isTls ? { isTls } : {}) };
+  }
   return wanted ?? { kind: "unix", path: "as the service manager has named it" };
 }

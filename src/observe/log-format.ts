@@ -6,7 +6,8 @@
  *     vhost     %v, a blank, then the line of combined; %v is the host asked for, without port
  *     json      one object a line; what is not known is null
  *
- * `%t` is when the head was complete, in local time. `%l` and `%u` are always `-`. `%b` is `-` when no byte of a body
+ * `%t` is when the head was complete, in local time. `%l` is always `-`; `%u` is the subject of the client's certificate where
+ * it has shown one, its blanks written as `\x20`; json has it as `certificate` then. `%b` is `-` when no byte of a body
  * was sent: HEAD, 304. Every line is printable ASCII, without a line feed at its end.
  */
 import type { UnixMilliseconds } from "../base/units.ts";
@@ -31,12 +32,18 @@ export function chooseLineFormat(
   const formatCommon: FormatLine = (record) => {
     const { peer, requestLine, status, bodyBytes } = record;
     const request = requestLine === "" ? "-" : escapeText(requestLine);
-    return `${peer.address} - - [${time(record.receivedAt)}] "${request}" ${status} ${bodyBytes === 0 ? "-" : bodyBytes}`;
+    return `${peer.address} - ${userOf(record)} [${time(record.receivedAt)}] "${request}" ${status} ${bodyBytes === 0 ? "-" : bodyBytes}`;
   };
   const formatCombined: FormatLine = (record) =>
     `${formatCommon(record)} "${quotedField(record.head, "referer")}" "${quotedField(record.head, "user-agent")}"`;
   const formatVhost: FormatLine = (record) => `${escapeText(record.head?.host?.name ?? "-")} ${formatCombined(record)}`;
   return { common: formatCommon, combined: formatCombined, vhost: formatVhost }[format];
+}
+
+/** A field without blanks, so that a line still has as many. */
+function userOf({ peer }: ExchangeRecord): string {
+  const subject = peer.tls?.subject;
+  return subject === undefined ? "-" : escapeText(subject).replaceAll(" ", "\\x20");
 }
 
 function quotedField(head: RequestHead | undefined, name: string): string {
@@ -48,6 +55,7 @@ function formatJson(record: ExchangeRecord): string {
   return (
     `{"time":"${new Date(record.receivedAt).toISOString()}"` +
     `,"client":${orNull(record.peer.address)}` +
+    (record.peer.tls?.subject === undefined ? "" : `,"certificate":${orNull(record.peer.tls.subject)}`) +
     requestMembers(record) +
     `,"host":${orNull(head?.host?.name)}` +
     `,"status":${record.status}` +

@@ -12,6 +12,8 @@ import { preparePrivileges } from "./privileges.ts";
 import { prepareSandbox } from "./sandbox.ts";
 import { decideProcesses } from "./shares.ts";
 import type { Sockets } from "./sockets.ts";
+import type { TicketKeys } from "./ticket-keys.ts";
+import { type LoadedTls, loadTls } from "./tls-files.ts";
 import { prepareUploadDirectories } from "./upload-directories.ts";
 import { type Interfaces, urlsFor } from "./urls.ts";
 import type { UserFacts } from "./user-directories.ts";
@@ -23,6 +25,8 @@ export interface EpochAround {
   readonly isDaemon: boolean;
   readonly cores: number;
   readonly native: NativeResult;
+  /** Seal session tickets where the settings name no file for them. */
+  readonly tickets: TicketKeys;
 }
 
 export interface EpochWatcher {
@@ -36,6 +40,8 @@ export interface Epoch {
   readonly logs: LogBook;
   readonly generation: Generation;
   readonly processes: number;
+  /** Undefined where TLS is not spoken. */
+  readonly tls: LoadedTls | undefined;
   /** What it can be reached by. */
   readonly urls: readonly string[];
   /** What the operator should know, and what should be changed. */
@@ -60,6 +66,7 @@ export async function openEpoch(
   try {
     const choice = await around.sockets.choose(settings.server);
     try {
+      const tls = loadTls(settings.server, around.tickets.current, Date.now());
       const { privileges, warning } = await preparePrivileges(settings.server);
       const uploadNotices = prepareUploadDirectories(settings, privileges);
       const sandbox = await prepareSandbox(settings, privileges);
@@ -76,6 +83,7 @@ export async function openEpoch(
         settings,
         processes,
         sockets: choice.sockets,
+        tls: tls?.material,
         privileges,
         confinement: sandbox.confinement,
         logs,
@@ -89,9 +97,10 @@ export async function openEpoch(
         logs,
         generation,
         processes,
+        tls,
         urls: urlsFor(endpoints, lookAtInterfaces()),
         notices: [...choice.notices, ...uploadNotices, sandbox.notice],
-        warnings: [warning, shortage].filter((text) => text !== undefined),
+        warnings: [warning, shortage, ...(tls?.warnings ?? [])].filter((text) => text !== undefined),
       };
     } catch (error) {
       choice.giveUp();

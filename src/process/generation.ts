@@ -8,6 +8,7 @@ import type { Milliseconds } from "../base/units.ts";
 import type { Settings } from "../config/settings.ts";
 import type { Endpoint } from "../net/endpoint.ts";
 import type { ListenSocket } from "../net/listener.ts";
+import type { TlsMaterial } from "../net/tls-identity.ts";
 import type { Events } from "../observe/log.ts";
 import type { LogBook } from "./log-book.ts";
 import type { PrivilegePlan } from "./privileges.ts";
@@ -24,6 +25,7 @@ export interface GenerationOptions {
   readonly settings: Settings;
   readonly processes: number;
   readonly sockets: readonly ListenSocket[];
+  readonly tls: TlsMaterial | undefined;
   readonly privileges: PrivilegePlan;
   readonly confinement: Confinement | undefined;
   readonly logs: LogBook;
@@ -57,6 +59,8 @@ export class Generation {
   readonly #started = new AbortController();
   #leave: { readonly mode: DrainMode; readonly grace: Milliseconds | undefined } | undefined;
   #cut = 0;
+  /** The newest. */
+  #tls: TlsMaterial | undefined;
   #onEmpty: () => void = () => undefined;
 
   constructor(options: GenerationOptions) {
@@ -64,6 +68,7 @@ export class Generation {
     this.logs = options.logs;
     this.#options = options;
     this.#events = options.logs.events;
+    this.#tls = options.tls;
     this.#places = Array.from({ length: options.processes }, (_, index) => ({
       index,
       shortLives: 0,
@@ -127,6 +132,12 @@ export class Generation {
     return this.#cut;
   }
 
+  /** Handshakes use these from now on, in every process. */
+  renew(tls: TlsMaterial): void {
+    this.#tls = tls;
+    for (const worker of this.#workers) worker.renew(tls);
+  }
+
   /** Ends a `drain` that is under way, at once. */
   cut(): void {
     for (const worker of this.#workers) worker.cut();
@@ -160,6 +171,7 @@ export class Generation {
       order: {
         settings: settingsForWorker(settings, place.index, processes),
         sockets,
+        tls: this.#tls,
         privileges,
         title: `comanche: worker ${place.index + 1}`,
       },

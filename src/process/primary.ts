@@ -29,6 +29,8 @@ import { Sockets } from "./sockets.ts";
 import { describeStart } from "./start-lines.ts";
 import { type Phase, type ReloadState, StateFile } from "./state-file.ts";
 import { describeReports, StatusLines, sumPools } from "./status-lines.ts";
+import { TicketKeys } from "./ticket-keys.ts";
+import { TlsWatch } from "./tls-watch.ts";
 import type { UserFacts } from "./user-directories.ts";
 
 export interface PrimaryOptions {
@@ -66,6 +68,7 @@ export async function runPrimary(options: PrimaryOptions): Promise<ServeStatus> 
     isDaemon: options.lifeline.isDaemon,
     cores: availableParallelism(),
     native,
+    tickets: new TicketKeys(() => performance.now()),
   });
   report = (text) => primary.warn(text);
   return primary.run();
@@ -80,6 +83,7 @@ class Primary {
   readonly #status = new StatusLines();
   /** What serves now. */
   #epoch: Epoch | undefined;
+  #tlsWatch: TlsWatch | undefined;
   /** Every generation of which a process may live. */
   readonly #generations = new Set<Generation>();
   #pidFile: PidFile | undefined;
@@ -107,12 +111,14 @@ class Primary {
       this.#takePidFile(settings, lifeline.isDaemon, user);
       const epoch = await Promise.race([this.#open(settings, 1), this.#giveUpStart()]);
       this.#epoch = epoch;
+      this.#watchTls(epoch);
       watchForFaults(epoch.logs);
       // For ps(1), where several servers can be told apart.
       process.title = `comanche: primary on ${epoch.urls[0]}`;
       await this.#announce(epoch);
       return await this.#serve();
     } finally {
+      this.#tlsWatch?.close();
       this.#status.close();
       this.#notifier.close();
       await this.#epoch?.logs.close();
@@ -175,6 +181,20 @@ class Primary {
     });
   }
 
+  #watchTls({ settings, tls, logs, generation }: Epoch): void {
+    this.#tlsWatch?.close();
+    this.#tlsWatch = undefined;
+    if (tls === undefined) return;
+    const { tickets } = this.#around;
+    this.#tlsWatch = new TlsWatch({
+      server: settings.server,
+      loaded: tls,
+      tickets,
+      events: logs.events,
+      onRenewed: (material) => generation.renew(material),
+    });
+  }
+
   /** Tells everybody who wants to know that it serves. */
   async #announce(epoch: Epoch): Promise<void> {
     const { lifeline, version, foregroundReason } = this.#options;
@@ -222,6 +242,7 @@ class Primary {
       }
       const epoch = await this.#open(settings, old.generation.number + 1);
       this.#epoch = epoch;
+      this.#watchTls(epoch);
       this.#status.events = epoch.logs.events;
       if (!this.#isStopping()) void this.#retire(old);
       const configuration = settings.configFile ?? "no configuration file";

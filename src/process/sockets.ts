@@ -12,6 +12,7 @@ import type { ListenSocket } from "../net/listener.ts";
 export interface SocketWish {
   readonly address: readonly ListenAddress[];
   readonly port: number;
+  readonly tlsPort: number | undefined;
   readonly socketMode: number;
 }
 
@@ -31,18 +32,22 @@ export class Sockets {
    * @returns a choice: `take` makes it the server's sockets and closes all others, `giveUp` closes what is new in it
    * @throws StartupError when one cannot be bound; nothing has changed then
    */
-  async choose({ address: addresses, port, socketMode }: SocketWish): Promise<SocketChoice> {
+  async choose({ address: addresses, port, tlsPort, socketMode }: SocketWish): Promise<SocketChoice> {
     if (this.#activated.length > 0) return chooseActivated(this.#activated);
+    const wishes: readonly PortWish[] = [
+      { port, isTls: false },
+      ...(tlsPort === undefined ? [] : [{ port: tlsPort, isTls: true }]),
+    ];
     const chosen = new Map<string, BoundSocket>();
     const fresh: BoundSocket[] = [];
     const giveUp = (): void => {
       for (const socket of fresh) socket.close();
     };
-    let freePort = 0;
-    try {
+    const chooseFor = async (wish: PortWish): Promise<void> => {
+      let freePort = 0;
       for (const address of addresses) {
-        for (const asked of await endpointsOf(address, port)) {
-          const key = formatEndpoint(asked);
+        for (const asked of await endpointsOf(address, wish)) {
+          const key = `${formatEndpoint(asked)}${wish.isTls ? " with TLS" : ""}`;
           let socket = this.#bound.get(key) ?? chosen.get(key);
           if (socket === undefined) {
             // The free port may have been found since the list was made.
@@ -52,9 +57,12 @@ export class Sockets {
             fresh.push(socket);
           }
           chosen.set(key, socket);
-          if (port === 0 && socket.endpoint.kind === "tcp") freePort = socket.endpoint.port;
+          if (wish.port === 0 && socket.endpoint.kind === "tcp") freePort = socket.endpoint.port;
         }
       }
+    };
+    try {
+      for (const wish of wishes) await chooseFor(wish);
     } catch (error) {
       giveUp();
       throw error;
@@ -85,8 +93,14 @@ function chooseActivated(sockets: readonly ListenSocket[]): SocketChoice {
   return { sockets, notices: [notice], take: () => undefined, giveUp: () => undefined };
 }
 
+interface PortWish {
+  readonly port: number;
+  readonly isTls: boolean;
+}
+
 /** A host name stands for all its addresses. @throws StartupError for a name that is not known */
-async function endpointsOf(address: ListenAddress, port: number): Promise<readonly Endpoint[]> {
+async function endpointsOf(address: ListenAddress, { port, isTls }: PortWish): Promise<readonly Endpoint[]> {
+  if (isTls) return (await endpointsOf(address, { port, isTls: false })).flatMap(withTls);
   if (address.kind !== "name") return endpointsFor(address, port);
   try {
     const found = await lookup(address.name, { all: true });
@@ -114,6 +128,11 @@ async function bindIfPossible(
     if (isMissing && isOneOfSeveral) return undefined;
     throw error;
   }
+}
+
+/** A Unix socket stays plain: who gets to it is on this machine. */
+function withTls(endpoint: Endpoint): readonly Endpoint[] {
+  return endpoint.kind === "unix" ? [] : [{ ...endpoint, isTls: true }];
 }
 
 function isIpv6(endpoint: Endpoint): boolean {

@@ -11,7 +11,7 @@ export function urlsFor(endpoints: readonly Endpoint[], interfaces: Interfaces):
   const urls = endpoints.flatMap((endpoint) =>
     endpoint.kind === "unix"
       ? [formatEndpoint(endpoint)]
-      : hostsFor(endpoint.host, interfaces).map((host) => formatUrl(host, endpoint.port)),
+      : hostsFor(endpoint.host, interfaces).map((host) => formatUrl(host, endpoint)),
   );
   return [...new Set(urls)];
 }
@@ -30,7 +30,8 @@ function addressesOf(family: "IPv4" | "IPv6", interfaces: Interfaces): readonly 
     .map(({ address }) => address);
 }
 
-function formatUrl(host: string, port: number): string {
+function formatUrl(host: string, { port, isTls = false }: { readonly port: number; readonly isTls?: boolean }): string {
   const name = host.includes(":") ? `[${host}]` : host;
-  return port === 80 ? `http://${name}/` : `http://${name}:${port}/`;
+  const [scheme, usualPort] = isTls ? ["https", 443] : ["http", 80];
+  return port === usualPort ? `${scheme}://${name}/` : `${scheme}://${name}:${port}/`;
 }

@@ -63,6 +63,9 @@ class WorkerLife {
       case "report":
         if (this.#worker !== undefined) void tell({ kind: "report", report: this.#worker.report() });
         return;
+      case "renew":
+        this.#worker?.renew(message.tls);
+        return;
       case "stored":
         this.#uploads.heard(message.upload);
         return;
@@ -105,6 +108,7 @@ class WorkerLife {
         settings: held,
         logs: { access, events },
         sockets,
+        tls: order.tls,
         pool,
         uploads: this.#uploads,
         native: native && {

@@ -7,13 +7,15 @@
  *                                    <-   loaded: waits for its orders
  *     start                          ->
  *                                    <-   ready, or failed; from then on events, log batches, reports
- *     drain, cut                     ->
+ *     drain, cut, renew              ->
  *                                    <-   drained; then it ends
  */
 import type { Milliseconds } from "../base/units.ts";
 import type { Settings } from "../config/settings.ts";
 import type { Endpoint } from "../net/endpoint.ts";
 import type { ListenSocket } from "../net/listener.ts";
+import type { TlsCounts } from "../net/tls-acceptor.ts";
+import type { TlsMaterial } from "../net/tls-identity.ts";
 import type { EventLevel } from "../observe/log.ts";
 import type { StoredUpload } from "../site/upload-ledger.ts";
 import type { PoolState } from "../tasks/pool-status.ts";
@@ -25,6 +27,8 @@ export interface StartOrder {
   /** With this worker's share of what is limited for the whole server. */
   readonly settings: Settings;
   readonly sockets: readonly ListenSocket[];
+  /** Undefined where TLS is not spoken. */
+  readonly tls: TlsMaterial | undefined;
   readonly privileges: PrivilegePlan;
   /** For the name under which the system shows the process. */
   readonly title: string;
@@ -43,6 +47,8 @@ export type PrimaryMessage =
   | { readonly kind: "drain"; readonly mode: DrainMode; readonly grace: Milliseconds | undefined }
   | { readonly kind: "cut" }
   | { readonly kind: "report" }
+  /** Certificates have changed, or the keys of tickets. */
+  | { readonly kind: "renew"; readonly tls: TlsMaterial }
   /** Another worker has stored it. */
   | { readonly kind: "stored"; readonly upload: StoredUpload };
 
@@ -63,4 +69,6 @@ export type WorkerMessage =
 export interface WorkerReport {
   readonly pool: PoolState;
   readonly connections: number;
+  /** Undefined where TLS is not spoken. */
+  readonly tls: TlsCounts | undefined;
 }

@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { StartupError } from "../base/errors.ts";
 import { type Milliseconds, milliseconds, type UnixMilliseconds, unixMilliseconds } from "../base/units.ts";
 import type { Endpoint } from "../net/endpoint.ts";
+import type { TlsMaterial } from "../net/tls-identity.ts";
 import type { EventLevel } from "../observe/log.ts";
 import type { StoredUpload } from "../site/upload-ledger.ts";
 import type { LifeSpan } from "./respawn-delay.ts";
@@ -53,6 +54,8 @@ export class WorkerProcess {
   readonly ended: Promise<WorkerEnd>;
   readonly #child: ChildProcess;
   readonly #options: WorkerProcessOptions;
+  /** What came before it had its orders. */
+  #renewal: TlsMaterial | undefined;
   #output = "";
   #isOutOfMemory = false;
   #isStarted = false;
@@ -90,6 +93,12 @@ export class WorkerProcess {
   drain(mode: DrainMode, grace: Milliseconds | undefined): void {
     if (this.#isStarted) this.#send({ kind: "drain", mode, grace });
     else this.kill();
+  }
+
+  /** One that has no orders yet gets it with them. */
+  renew(tls: TlsMaterial): void {
+    this.#renewal = tls;
+    if (this.#isStarted) this.#send({ kind: "renew", tls });
   }
 
   /** Ends a `drain` that is under way. */
@@ -159,7 +168,7 @@ export class WorkerProcess {
       endpoint,
       descriptor: FIRST_SOCKET_DESCRIPTOR + index,
     }));
-    return { ...order, sockets };
+    return { ...order, sockets, tls: this.#renewal ?? order.tls };
   }
 
   #send(message: PrimaryMessage): void {

@@ -4,7 +4,8 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { type Clock, systemClock } from "../base/clock.ts";
+import { systemClock } from "../base/clock.ts";
+import { isInRanges } from "../base/ip-range.ts";
 import { EventLoopTurn, type Turn } from "../base/turn.ts";
 import { type Milliseconds, seconds } from "../base/units.ts";
 import type { Settings } from "../config/settings.ts";
@@ -13,8 +14,12 @@ import { BufferPool } from "../net/buffer-pool.ts";
 import type { ConnectionContext, ConnectionLimits, ServingPhase } from "../net/connection-context.ts";
 import { Connections } from "../net/connections.ts";
 import type { Endpoint } from "../net/endpoint.ts";
-import { Listener, type ListenSocket } from "../net/listener.ts";
+import { Listener, type ListenerHooks, type ListenSocket } from "../net/listener.ts";
 import { probeHandleTransport } from "../net/probe-handle-transport.ts";
+import { openProxied } from "../net/proxied-transport.ts";
+import { TlsAcceptor } from "../net/tls-acceptor.ts";
+import type { TlsMaterial } from "../net/tls-identity.ts";
+import type { AcceptedTransport } from "../net/transport.ts";
 import { describeTransport, type TransportChoice } from "../net/transport-choice.ts";
 import type { AccessLog } from "../observe/access-log.ts";
 import type { Events } from "../observe/log.ts";
@@ -25,10 +30,12 @@ import type { LocateContext } from "../site/locate.ts";
 import { PageBudget } from "../site/page-budget.ts";
 import { RefusalReport } from "../site/refusal-report.ts";
 import { createService } from "../site/serve.ts";
+import type { TlsPresence } from "../site/tls-presence.ts";
 import { prepareUploads } from "../site/upload.ts";
 import type { UploadLedger } from "../site/upload-ledger.ts";
 import { ThreadPool } from "../tasks/task-pool.ts";
 import { buildSites, type NativeFiles } from "./build-sites.ts";
+import { tlsRules } from "./tls-files.ts";
 import type { DrainMode, WorkerReport } from "./worker-message.ts";
 
 export interface WorkerLogs {
@@ -49,6 +56,8 @@ export interface Worker {
    * it may be told to stop; every call resolves with the same.
    */
   drain(mode: DrainMode, grace: Milliseconds | undefined): Promise<DrainOutcome>;
+  /** Handshakes use these from now on. */
+  renew(tls: TlsMaterial): void;
   /** Ends a `drain` that is under way, at once. */
   cut(): void;
 }
@@ -86,6 +95,8 @@ export interface WorkerParts {
   readonly settings: Settings;
   readonly logs: WorkerLogs;
   readonly sockets: readonly ListenSocket[];
+  /** Undefined where TLS is not spoken. */
+  readonly tls: TlsMaterial | undefined;
   /** The worker's from now on. */
   readonly pool: ThreadPool;
   readonly uploads: UploadLedger;
@@ -99,20 +110,27 @@ export interface WorkerParts {
  * @throws StartupError when a document root cannot be served or a socket not be listened on; nothing is left open then
  */
 export async function startWorker(parts: WorkerParts): Promise<Worker> {
-  const { settings, logs, sockets, pool, uploads } = parts;
+  const { settings, logs, pool, uploads } = parts;
   let phase: ServingPhase = "serving";
   const turn = new EventLoopTurn();
   const sites = buildSites(settings, turn, parts.native);
   await prepareUploads(sites, (text) => logs.events.warn(text), uploads);
-  const connections = new Connections({ ...connectionParts(parts, sites, turn), phase: () => phase }, settings.server);
+  const refusals = new RefusalReport(systemClock, (text) => logs.events.info(text));
+  const connections = new Connections(
+    { ...connectionParts(parts, sites, turn, refusals), phase: () => phase },
+    settings.server,
+  );
+  const tls = openTls(parts, refusals, connections);
   const transports = await probeHandleTransport();
   if (transports.kind === "socket") logs.events.warn(describeTransport(transports));
-  const listeners = await openListeners(sockets, settings.server.backlog, transports, connections).catch(
-    (error: unknown) => {
-      connections.close();
-      throw error;
-    },
-  );
+  const hooks: ListenerHooks = {
+    onPlain: acceptPlain(parts, refusals, connections),
+    onTls: (socket) => (tls === undefined ? socket.destroy() : tls.accept(socket)),
+  };
+  const listeners = await openListeners(parts, transports, hooks).catch((error: unknown) => {
+    connections.close();
+    throw error;
+  });
   const patience = new AbortController();
   let outcome: Promise<DrainOutcome> | undefined;
 
@@ -128,13 +146,21 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
 
   return {
     endpoints: listeners.map(({ endpoint }) => endpoint),
-    report: () => ({ pool: pool.state, connections: connections.count }),
+    report: () => ({ pool: pool.state, connections: connections.count, tls: tls?.counts }),
+    renew(material) {
+      try {
+        tls?.renew(material);
+      } catch (fault) {
+        logs.events.error("the new certificates are not taken up, the old ones stay in force", fault);
+      }
+    },
     cut: () => patience.abort(),
     drain(mode, grace) {
       if (phase === "serving") for (const listener of listeners) listener.close();
       if (phase !== "stopping") phase = mode;
       if (grace !== undefined) void setTimeout(grace, undefined, { ref: false }).then(() => patience.abort());
-      const ended = connections.drain();
+      // Who shakes hands now is accepted when that is done.
+      const ended = (tls?.settled() ?? Promise.resolve()).then(() => connections.drain());
       outcome ??= finish(ended);
       return outcome;
     },
@@ -148,21 +174,72 @@ function aborted(signal: AbortSignal): Promise<void> {
   });
 }
 
-function connectionParts(parts: WorkerParts, sites: Sites, turn: Turn): Omit<ConnectionContext, "phase"> {
+function openTls(
+  { settings, tls: material }: WorkerParts,
+  refusals: RefusalReport,
+  connections: Connections,
+): TlsAcceptor | undefined {
+  if (material === undefined) return undefined;
+  return new TlsAcceptor({
+    material,
+    rules: tlsRules(settings.server),
+    maxHandshakes: settings.server.tlsHandshakes,
+    isTrustedProxy: settings.server.proxyProtocol ? trustIn(settings) : undefined,
+    onAccepted: (transport) => connections.accept(transport),
+    onFailed: (why, peer) => refusals.add(`TLS handshake with ${peer.address} failed: ${why}`),
+  });
+}
+
+/** For plain connections: those that a proxy passes on are accepted when it has said for whom. */
+function acceptPlain(
+  { settings, logs }: WorkerParts,
+  refusals: RefusalReport,
+  connections: Connections,
+): (transport: AcceptedTransport) => void {
+  if (!settings.server.proxyProtocol) return (transport) => connections.accept(transport);
+  const isTrusted = trustIn(settings);
+  return (transport) =>
+    openProxied(transport, {
+      isTrusted,
+      patience: settings.server.headerTimeout,
+      onOpen: (proxied) => connections.accept(proxied),
+      onRefused: (why) => refusals.add(`connection of ${transport.peer.address} cut: ${why}`),
+      onFault: (fault) => logs.events.error("a connection failed through a fault of the server", fault),
+    });
+}
+
+function trustIn({ server }: Settings): (address: string) => boolean {
+  const ranges = server.trustedProxies.map(({ range }) => range);
+  return (address) => isInRanges(address, ranges);
+}
+
+function connectionParts(
+  parts: WorkerParts,
+  sites: Sites,
+  turn: Turn,
+  refusals: RefusalReport,
+): Omit<ConnectionContext, "phase"> {
   const { settings, logs } = parts;
   const clock = systemClock;
   return {
-    service: buildService(parts, sites, turn, clock),
+    service: buildService(parts, sites, turn, refusals),
     limits: connectionLimits(settings),
     fieldBlocks: new FieldBlocks(),
     clock,
     buffers: new BufferPool(),
+    isTrustedProxy: settings.server.trustedProxies.length === 0 ? undefined : trustIn(settings),
     trace: traceFor(settings, logs.events),
     onFault: (fault) => logs.events.error("a request failed through a fault of the server", fault),
   };
 }
 
-function buildService({ settings, logs, pool, uploads }: WorkerParts, sites: Sites, turn: Turn, clock: Clock) {
+function buildService(
+  { settings, sockets, logs, pool, uploads }: WorkerParts,
+  sites: Sites,
+  turn: Turn,
+  refusals: RefusalReport,
+) {
+  const clock = systemClock;
   const { access, events } = logs;
   const formatLine = chooseLineFormat(settings.server.logformat);
   const { cacheSize, cacheFile, cacheValid } = settings.server;
@@ -180,12 +257,20 @@ function buildService({ settings, logs, pool, uploads }: WorkerParts, sites: Sit
     clock,
     server: settings.server.server,
     boundaryNonce: randomBytes(12).toString("base64url"),
-    refusals: new RefusalReport(clock, (text) => events.info(text)),
+    refusals,
+    tls: describeTls(settings, sockets),
     // What goes there is not even put into words.
     record:
       settings.server.logfile === "/dev/null" ? () => undefined : (exchange) => access.record(formatLine(exchange)),
     trace: traceFor(settings, events),
   });
+}
+
+function describeTls({ server }: Settings, sockets: readonly ListenSocket[]): TlsPresence | undefined {
+  if (server.tlsPort === undefined) return undefined;
+  const bound = sockets.find(({ endpoint }) => endpoint?.kind === "tcp" && endpoint.isTls === true)?.endpoint;
+  const port = bound?.kind === "tcp" ? bound.port : server.tlsPort;
+  return { port, redirects: server.tlsRedirect, hsts: seconds(Math.floor(server.hsts / 1000)) };
 }
 
 /** Undefined where nobody would see it, so that nothing is put into words in vain. */
@@ -208,15 +293,14 @@ function connectionLimits({ server }: Settings): ConnectionLimits {
 }
 
 async function openListeners(
-  sockets: readonly ListenSocket[],
-  backlog: number,
+  { sockets, settings: { server } }: WorkerParts,
   transports: TransportChoice,
-  connections: Connections,
+  hooks: ListenerHooks,
 ): Promise<readonly Listener[]> {
   const listeners: Listener[] = [];
   try {
     for (const socket of sockets) {
-      listeners.push(await Listener.open(socket, backlog, transports, (accepted) => connections.accept(accepted)));
+      listeners.push(await Listener.open(socket, server.backlog, transports, hooks));
     }
   } catch (error) {
     for (const listener of listeners) listener.close();

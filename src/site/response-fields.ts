@@ -1,6 +1,7 @@
 /**
  * What a server does to every response, whatever it is about: its name, and the site's own page for an error.
  */
+import type { Field } from "../http/field.ts";
 import type { ResponsePlan } from "../http/response-plan.ts";
 import { pageFields } from "./content-fields.ts";
 import type { RenderedPage } from "./resource.ts";
@@ -9,6 +10,10 @@ import type { RenderedPage } from "./resource.ts";
 export function withServerField(plan: ResponsePlan, server: string): ResponsePlan {
   if (server === "") return plan;
   return { ...plan, fields: [{ name: "Server", value: server }, ...plan.fields] };
+}
+
+export function withField(plan: ResponsePlan, field: Field): ResponsePlan {
+  return { ...plan, fields: [...plan.fields, field] };
 }
 
 /** The same error with another page; the fields that are not about the page, such as Allow, stay. */

@@ -15,8 +15,9 @@ import { type LocateContext, loadErrorPage, locate, release } from "./locate.ts"
 import { planRefusal, planResponse } from "./plan-response.ts";
 import type { RefusalReport } from "./refusal-report.ts";
 import type { Refused, Resource } from "./resource.ts";
-import { withErrorPage, withServerField } from "./response-fields.ts";
+import { withErrorPage, withField, withServerField } from "./response-fields.ts";
 import type { Site } from "./site.ts";
+import { hstsField, redirectToTls, type TlsPresence } from "./tls-presence.ts";
 import { ACCEPT_POST, acceptUpload, takesUploads } from "./upload.ts";
 
 export interface ServeOptions {
@@ -29,6 +30,8 @@ export interface ServeOptions {
   readonly boundaryNonce: string;
   readonly refusals: RefusalReport;
   record(exchange: ExchangeRecord): void;
+  /** Undefined where TLS is not spoken. */
+  readonly tls?: TlsPresence | undefined;
   /** Told of each host check; undefined while nobody wants to know. */
   readonly trace?: ((text: string) => void) | undefined;
 }
@@ -39,10 +42,13 @@ const ALLOW_WITH_UPLOADS = "GET, HEAD, POST, OPTIONS";
 const CONDITIONS = ["range", "if-none-match", "if-modified-since", "if-match", "if-unmodified-since"] as const;
 
 export function createService(options: ServeOptions): Service {
-  const { sites, locating, clock } = options;
+  const { sites, locating, clock, tls } = options;
 
   function answer(request: IncomingRequest, writer: ResponseWriter): void | Promise<void> {
     const { head } = request;
+    if (tls?.redirects === true && isPlain(request)) {
+      return settled(writer.send(plan(head, redirectToTls(head, tls), undefined)));
+    }
     const choice = chooseSite(sites, head.host);
     options.trace?.(formatHostCheck(choice, head.host));
     if (choice.kind === "refused") return answerUnknownHost(choice, request, writer);
@@ -107,7 +113,8 @@ export function createService(options: ServeOptions): Service {
   /** @param site  undefined where there is none, or none that is sure */
   function plan(head: RequestHead, resource: Resource, site: Site | undefined): ResponsePlan {
     const context = { now: now(), boundaryNonce: options.boundaryNonce, chunked: site?.rules.chunked ?? false };
-    return complete(planResponse(head, resource, context), site);
+    const planned = complete(planResponse(head, resource, context), site);
+    return tls === undefined || tls.hsts === 0 || site === undefined ? planned : withField(planned, hstsField(tls));
   }
 
   function planRefusedRequest(refusal: Refusal, head: RequestHead | undefined): ResponsePlan {
@@ -203,6 +210,11 @@ function isCommonGet({ method, fields, version }: RequestHead, { rules }: Site):
 function isRevalidation({ method, fields }: RequestHead, { facts }: CachedFile): boolean {
   if (method !== "GET" || fields.get("if-none-match") !== formatEntityTag(facts.tag)) return false;
   return !fields.has("if-match") && !fields.has("if-unmodified-since");
+}
+
+/** Without TLS, over a network: whoever comes on a Unix socket is a program of this machine that has its reasons. */
+function isPlain({ peer }: IncomingRequest): boolean {
+  return peer.tls === undefined && peer.address !== "unix";
 }
 
 function settled(sending: ReturnType<ResponseWriter["send"]>): void | Promise<void> {

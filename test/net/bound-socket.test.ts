@@ -95,7 +95,10 @@ test("bindSocket: a port that is bound and not listened on yet is told when some
   const second = await bindSocket(first.endpoint, 0);
   t.after(() => first.close());
   await open(t, first.endpoint).catch(() => undefined);
-  await assert.rejects(Listener.open(second, 16, { kind: "socket", why: "" }, ignore), /the port is in use/);
+  await assert.rejects(
+    Listener.open(second, 16, { kind: "socket", why: "" }, { onPlain: ignore, onTls: () => undefined }),
+    /the port is in use/,
+  );
 });
 
 test("bindSocket: a Unix socket that its server left behind is replaced", async (t) => {

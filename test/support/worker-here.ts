@@ -11,7 +11,14 @@ export async function startWorkerHere(settings: Settings, logs: WorkerLogs): Pro
   const choice = await new Sockets().choose(settings.server);
   try {
     const pool = await openTaskThreads(settings, logs.events);
-    return await startWorker({ settings, logs, sockets: choice.sockets, pool, uploads: new UploadLedger() });
+    return await startWorker({
+      settings,
+      logs,
+      sockets: choice.sockets,
+      tls: undefined,
+      pool,
+      uploads: new UploadLedger(),
+    });
   } catch (error) {
     choice.giveUp();
     throw error;

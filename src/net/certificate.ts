@@ -1,0 +1,97 @@
+/**
+ * What a PEM file holds becomes an identity, or a sentence that says what is wrong with it.
+ */
+import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
+import { splitPem } from "./pem.ts";
+import type { TlsIdentity } from "./tls-identity.ts";
+
+export interface PemFile {
+  /** For messages. */
+  readonly name: string;
+  readonly text: string;
+}
+
+export interface IdentityFiles {
+  /** Certificate, chain, and unless there is a file for it the key. */
+  readonly certificate: PemFile;
+  readonly key: PemFile | undefined;
+  readonly ocsp: Uint8Array | undefined;
+}
+
+export type IdentityResult =
+  /** `warning`: it works, but not for long, or not yet. */
+  | { readonly kind: "identity"; readonly identity: TlsIdentity; readonly warning: string | undefined }
+  | { readonly kind: "fault"; readonly fault: string };
+
+const DAY_MS = 24 * 3600 * 1000;
+/** From then on the operator is told. */
+const WARN_DAYS = 7;
+
+/** @param now  milliseconds since 1970 */
+export function readIdentity({ certificate, key: keyFile, ocsp }: IdentityFiles, now: number): IdentityResult {
+  const { certificates, keys, dhParameters } = splitPem(certificate.text);
+  const fault = (text: string): IdentityResult => ({ kind: "fault", fault: text });
+  const [own] = certificates;
+  if (own === undefined)
+    return fault(`${certificate.name}: there is no certificate in it (-----BEGIN CERTIFICATE-----)`);
+  const inFile = keyFile ?? certificate;
+  const [keyText, secondKey] = keyFile === undefined ? keys : splitPem(keyFile.text).keys;
+  if (keyText === undefined) {
+    return fault(
+      `${inFile.name}: there is no key in it (-----BEGIN PRIVATE KEY-----); a key in another file is named with tls-key`,
+    );
+  }
+  if (secondKey !== undefined) return fault(`${inFile.name}: there are several keys in it: expected one`);
+
+  const leaf = parseCertificate(own);
+  if (leaf === undefined) return fault(`${certificate.name}: its first certificate cannot be read`);
+  const key = parseKey(keyText);
+  if (typeof key === "string") return fault(`${inFile.name}: ${key}`);
+  if (!leaf.checkPrivateKey(key)) return fault(`${inFile.name}: the key does not belong to the certificate`);
+  const names = namesOf(leaf);
+  const identity: TlsIdentity = {
+    file: certificate.name,
+    certificates: certificates.join(""),
+    key: keyText,
+    keyType: key.asymmetricKeyType ?? "unknown",
+    dhParameters: dhParameters[0],
+    ocsp,
+    names,
+  };
+  return { kind: "identity", identity, warning: describeValidity(certificate.name, leaf, now) };
+}
+
+function parseCertificate(text: string): X509Certificate | undefined {
+  try {
+    return new X509Certificate(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** @returns the key, or what is wrong with it */
+function parseKey(text: string): KeyObject | string {
+  if (/ENCRYPTED/.test(text)) return "the key is encrypted: expected one without a passphrase";
+  try {
+    return createPrivateKey(text);
+  } catch {
+    return "the key cannot be read";
+  }
+}
+
+/** The DNS names and addresses it is for; where there are none, the common name, as it was before RFC 6125. */
+function namesOf(leaf: X509Certificate): readonly string[] {
+  const alternatives = (leaf.subjectAltName ?? "").split(", ");
+  const names = alternatives.flatMap((each) => (each.startsWith("DNS:") ? [each.slice("DNS:".length)] : []));
+  const [, commonName = ""] = /^CN=(.*)$/m.exec(leaf.subject) ?? [];
+  const all = leaf.subjectAltName === undefined && commonName !== "" ? [commonName] : names;
+  return all.map((name) => name.toLowerCase());
+}
+
+function describeValidity(name: string, { validFrom, validTo }: X509Certificate, now: number): string | undefined {
+  const [from, to] = [Date.parse(validFrom), Date.parse(validTo)];
+  if (now < from) return `${name}: the certificate is not valid before ${validFrom}: clients will refuse it`;
+  if (now > to) return `${name}: the certificate has expired on ${validTo}: clients refuse it`;
+  const days = Math.floor((to - now) / DAY_MS);
+  return days < WARN_DAYS ? `${name}: the certificate expires on ${validTo}, in ${days} days` : undefined;
+}

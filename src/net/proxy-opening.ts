@@ -1,0 +1,36 @@
+/**
+ * The PROXY protocol header in front of a TLS handshake (HAProxy's proxy-protocol.txt §2): it comes in plain, and what is
+ * sealed begins behind it.
+ *
+ * Whether the sender may be believed has been decided before.
+ */
+import type { PeerAddress } from "../http/exchange.ts";
+import { decodeProxyHeader } from "../proxy/decode.ts";
+import type { ProxyHeader } from "../proxy/header.ts";
+import type { OpeningDecision } from "./socket-opening.ts";
+import { decideTlsOpening } from "./tls-opening.ts";
+
+/** @param bytes  all that came so far */
+export function decideProxiedTls(bytes: Uint8Array): OpeningDecision {
+  const decoding = decodeProxyHeader(bytes);
+  switch (decoding.kind) {
+    case "need-more":
+      return decoding;
+    case "reject":
+      return { kind: "refused", why: decoding.why, answer: "" };
+    case "header": {
+      const behind = bytes.subarray(decoding.consumed);
+      if (behind.length === 0) return { kind: "need-more" };
+      const opening = decideTlsOpening(behind);
+      if (opening.kind !== "open") return opening;
+      return { kind: "open", consumed: decoding.consumed + opening.consumed, peer: claimedPeer(decoding.header) };
+    }
+  }
+}
+
+/** Who the proxy says is there; undefined where the connection is the proxy's own. */
+export function claimedPeer(header: ProxyHeader): PeerAddress | undefined {
+  if (header.source === "local") return undefined;
+  const { address, port } = header.client;
+  return { address, port };
+}

@@ -1,0 +1,68 @@
+/**
+ * What comes first on an accepted socket, before whoever serves it reads: looked at until it is clear how to go on, and
+ * given back but for what was meant for us.
+ */
+import type { Socket } from "node:net";
+import type { Milliseconds } from "../base/units.ts";
+import type { PeerAddress } from "../http/exchange.ts";
+
+export type OpeningDecision =
+  | { readonly kind: "need-more" }
+  /** The first `consumed` bytes were for us. `peer`: who is really there, where they say so. */
+  | { readonly kind: "open"; readonly consumed: number; readonly peer: PeerAddress | undefined }
+  /** `answer`: what the client is told before the end; empty: nothing. */
+  | { readonly kind: "refused"; readonly why: string; readonly answer: string };
+
+export interface OpeningHooks {
+  /** The socket is paused, and has what is left to read. */
+  readonly onOpen: (peer: PeerAddress | undefined) => void;
+  /** The socket is closed, or being closed. Also told of one that says nothing in time, or goes. */
+  readonly onRefused: (why: string) => void;
+}
+
+/** @param decide  asked with all bytes so far, at least one */
+export function openSocket(
+  socket: Socket,
+  decide: (bytes: Buffer) => OpeningDecision,
+  patience: Milliseconds,
+  { onOpen, onRefused }: OpeningHooks,
+): void {
+  let received: Buffer = Buffer.alloc(0);
+  const leave = (): void => {
+    clearTimeout(timer);
+    socket.off("data", take);
+    socket.off("close", onClose);
+    socket.off("end", onEnd);
+  };
+  const refuse = (why: string, answer = ""): void => {
+    leave();
+    // What the client has sent and nobody reads would make the kernel reset the connection, answer and all.
+    if (answer === "") socket.destroy();
+    else socket.resume().end(answer, () => socket.destroySoon());
+    onRefused(why);
+  };
+  const take = (chunk: Buffer): void => {
+    received = received.length === 0 ? chunk : Buffer.concat([received, chunk]);
+    const decision = decide(received);
+    switch (decision.kind) {
+      case "need-more":
+        return;
+      case "refused":
+        refuse(decision.why, decision.answer);
+        return;
+      case "open":
+        leave();
+        socket.pause();
+        if (decision.consumed < received.length) socket.unshift(received.subarray(decision.consumed));
+        onOpen(decision.peer);
+    }
+  };
+  const onClose = (): void => refuse("the client has gone");
+  const onEnd = (): void => refuse("the client has gone");
+  const timer = setTimeout(() => refuse("the client says nothing"), patience);
+  socket.on("data", take);
+  socket.on("close", onClose);
+  socket.on("end", onEnd);
+  // A broken connection is an ordinary end; `close` follows each error.
+  socket.on("error", () => undefined);
+}

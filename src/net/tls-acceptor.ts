@@ -1,0 +1,157 @@
+/**
+ * Accepted sockets become TLS transports, or are sent away: how many handshakes may be under way, and how they end.
+ */
+import type { Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
+import type { Milliseconds } from "../base/units.ts";
+import type { PeerAddress } from "../http/exchange.ts";
+import { decideProxiedTls } from "./proxy-opening.ts";
+import { openSocket } from "./socket-opening.ts";
+import { describeHandshakeFailure } from "./tls-failure.ts";
+import type { TlsMaterial } from "./tls-identity.ts";
+import { decideTlsOpening } from "./tls-opening.ts";
+import { type TlsRules, TlsServer } from "./tls-server.ts";
+import { TlsTransport } from "./tls-transport.ts";
+import type { AcceptedTransport } from "./transport.ts";
+
+export interface TlsCounts {
+  /** By protocol version, such as `TLSv1.3`. */
+  readonly completed: Readonly<Record<string, number>>;
+  readonly resumed: number;
+  /** By why. */
+  readonly failed: Readonly<Record<string, number>>;
+  readonly underWay: number;
+}
+
+export interface TlsAcceptorOptions {
+  readonly material: TlsMaterial;
+  readonly rules: TlsRules;
+  /** Handshakes under way; one more is sent away. */
+  readonly maxHandshakes: number;
+  /** Whether whoever connects is a proxy that tells who its client is (PROXY protocol); undefined where nobody does. */
+  readonly isTrustedProxy: ((address: string) => boolean) | undefined;
+  readonly onAccepted: (transport: AcceptedTransport) => void;
+  /** Told why a handshake came to nothing. */
+  readonly onFailed: (why: string, peer: PeerAddress) => void;
+}
+
+export class TlsAcceptor {
+  readonly #options: TlsAcceptorOptions;
+  readonly #server: TlsServer;
+  readonly #patience: Milliseconds;
+  /** Who is in a handshake, by its two ends: Node makes a socket of its own of each, which has the same ends. */
+  readonly #arriving = new Map<string, PeerAddress>();
+  readonly #completed: Record<string, number> = {};
+  readonly #failed: Record<string, number> = {};
+  #resumed = 0;
+  #onSettled: (() => void) | undefined;
+
+  /** @throws what OpenSSL says of the material or the rules */
+  constructor(options: TlsAcceptorOptions) {
+    this.#options = options;
+    this.#patience = options.rules.handshakeTimeout;
+    this.#server = new TlsServer(options.material, options.rules, {
+      onSecure: (socket) => this.#welcome(socket),
+      onFailed: (error, socket) => this.#sendAway(socket, error),
+    });
+  }
+
+  get counts(): TlsCounts {
+    return {
+      completed: { ...this.#completed },
+      resumed: this.#resumed,
+      failed: { ...this.#failed },
+      underWay: this.#arriving.size,
+    };
+  }
+
+  /** @param socket  just accepted, with half-open ends allowed; the acceptor's from now on */
+  accept(socket: Socket): void {
+    const peer = { address: socket.remoteAddress ?? "unknown", port: socket.remotePort ?? 0 };
+    if (this.#arriving.size >= this.#options.maxHandshakes) {
+      socket.destroy();
+      this.#fail("too many handshakes at a time", peer);
+      return;
+    }
+    const { isTrustedProxy } = this.#options;
+    if (isTrustedProxy?.(peer.address) === false) {
+      socket.destroy();
+      this.#fail("not a trusted proxy", peer);
+      return;
+    }
+    const ends = endsOf(socket);
+    this.#arriving.set(ends, peer);
+    openSocket(socket, isTrustedProxy === undefined ? decideTlsOpening : decideProxiedTls, this.#patience, {
+      onOpen: (claimed) => {
+        if (claimed !== undefined) this.#arriving.set(ends, claimed);
+        socket.once("close", () => this.#forget(ends, "the client has gone"));
+        this.#server.accept(socket);
+      },
+      onRefused: (why) => this.#forget(ends, why),
+    });
+  }
+
+  /** @throws what OpenSSL says; then everything stays as it was */
+  renew(material: TlsMaterial): void {
+    this.#server.renew(material);
+  }
+
+  /** Resolves when no handshake is under way. */
+  settled(): Promise<void> {
+    if (this.#arriving.size === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#onSettled = resolve;
+    });
+  }
+
+  #welcome(secure: TLSSocket): void {
+    const ends = endsOf(secure);
+    const peer = this.#arriving.get(ends);
+    // It has gone in this very moment.
+    if (peer === undefined) {
+      secure.destroy();
+      return;
+    }
+    const version = secure.getProtocol() ?? "unknown";
+    this.#completed[version] = (this.#completed[version] ?? 0) + 1;
+    if (secure.isSessionReused()) this.#resumed += 1;
+    this.#leave(ends);
+    this.#options.onAccepted(new TlsTransport(secure, withCertificate(peer, secure)));
+  }
+
+  #sendAway(secure: TLSSocket, error: Error): void {
+    const ends = endsOf(secure);
+    secure.destroy();
+    this.#forget(ends, describeHandshakeFailure(error));
+  }
+
+  /** Does nothing for one that is forgotten already. */
+  #forget(ends: string, why: string): void {
+    const peer = this.#arriving.get(ends);
+    if (peer === undefined) return;
+    this.#fail(why, peer);
+    this.#leave(ends);
+  }
+
+  #fail(why: string, peer: PeerAddress): void {
+    this.#failed[why] = (this.#failed[why] ?? 0) + 1;
+    this.#options.onFailed(why, peer);
+  }
+
+  #leave(ends: string): void {
+    this.#arriving.delete(ends);
+    if (this.#arriving.size === 0) this.#onSettled?.();
+  }
+}
+
+/** Of a socket, or of the one that Node has made of it: the same text. */
+function endsOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
+  return `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`;
+}
+
+/** The subject of a certificate that was verified, as people write it (RFC 4514). */
+function withCertificate(peer: PeerAddress, secure: TLSSocket): PeerAddress {
+  if (!secure.authorized) return { ...peer, tls: {} };
+  const { subject } = secure.getPeerX509Certificate() ?? {};
+  return { ...peer, tls: subject === undefined ? {} : { subject: subject.split("\n").reverse().join(",") } };
+}

@@ -1,0 +1,31 @@
+/**
+ * Why a handshake came to nothing, in words that fit a log and a counter: OpenSSL's have addresses and places in its source.
+ */
+import { errorCode } from "../base/errors.ts";
+
+const WORDS: Readonly<Record<string, string>> = {
+  ERR_TLS_HANDSHAKE_TIMEOUT: "it took too long",
+  ECONNRESET: "the client has gone",
+  EPIPE: "the client has gone",
+  ERR_SSL_UNSUPPORTED_PROTOCOL: "no protocol version in common",
+  ERR_SSL_WRONG_VERSION_NUMBER: "no TLS",
+  ERR_SSL_NO_SHARED_CIPHER: "no cipher in common",
+  ERR_SSL_NO_APPLICATION_PROTOCOL: "no application protocol in common",
+  ERR_SSL_NO_SUITABLE_KEY_SHARE: "no group in common",
+  ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE: "the client showed no certificate",
+  ERR_SSL_CERTIFICATE_VERIFY_FAILED: "the client's certificate is not accepted",
+  ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: "the client does not accept the certificate",
+  ERR_SSL_SSLV3_ALERT_CERTIFICATE_UNKNOWN: "the client does not accept the certificate",
+  ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE: "the client does not accept the certificate",
+  ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED: "the client does not accept the certificate",
+};
+
+export function describeHandshakeFailure(error: Error): string {
+  const code = errorCode(error) ?? "";
+  const known = WORDS[code];
+  if (known !== undefined) return known;
+  if (error.message.startsWith("no certificate for ")) return "no certificate for the name asked for";
+  // Such as ERR_SSL_BAD_RECORD_TYPE, in lower case and without underscores.
+  if (code.startsWith("ERR_SSL_")) return code.slice("ERR_SSL_".length).toLowerCase().replaceAll("_", " ");
+  return code === "" ? "a fault of the handshake" : code;
+}

@@ -1,0 +1,29 @@
+/**
+ * Whether the first bytes on a TLS port begin a handshake (RFC 8446 §5.1). People type http:// for https://, and deserve a
+ * sentence instead of a riddle.
+ */
+import type { OpeningDecision } from "./socket-opening.ts";
+
+/** The content type of a handshake record, with which every ClientHello begins. */
+const HANDSHAKE = 0x16;
+const UPPER_A = 0x41;
+const UPPER_Z = 0x5a;
+
+const TEXT = "This port speaks HTTPS: ask with https:// instead of http://.\n";
+const ANSWER = [
+  "HTTP/1.1 400 Bad Request",
+  "Content-Type: text/plain; charset=utf-8",
+  `Content-Length: ${TEXT.length}`,
+  "Connection: close",
+  "",
+  TEXT,
+].join("\r\n");
+
+/** @param bytes  at least one */
+export function decideTlsOpening(bytes: Uint8Array): OpeningDecision {
+  const first = bytes[0] as number;
+  if (first === HANDSHAKE) return { kind: "open", consumed: 0, peer: undefined };
+  // Every method begins with a capital letter.
+  if (first >= UPPER_A && first <= UPPER_Z) return { kind: "refused", why: "plain HTTP on a TLS port", answer: ANSWER };
+  return { kind: "refused", why: "no TLS handshake", answer: "" };
+}

@@ -1,0 +1,163 @@
+/**
+ * TLS on accepted sockets: handshakes by Node's own server, which listens nowhere, with the identity that the client asks
+ * for by name.
+ *
+ * Session tickets (RFC 5077, RFC 8446 §4.6.1) are sealed with keys that all processes of a server share, so that any of
+ * them resumes what another began. Nothing of a session is kept here.
+ */
+import { constants, X509Certificate } from "node:crypto";
+import type { Socket } from "node:net";
+import {
+  createSecureContext,
+  createServer,
+  type SecureContext,
+  type SecureContextOptions,
+  type Server,
+  type TLSSocket,
+} from "node:tls";
+import type { Milliseconds } from "../base/units.ts";
+import { companionsOf, findByName, type TlsIdentity, type TlsMaterial } from "./tls-identity.ts";
+
+export interface TlsRules {
+  readonly minVersion: "TLSv1.2" | "TLSv1.3";
+  /** Of TLS 1.2, in OpenSSL's words; undefined for ours. */
+  readonly ciphers: string | undefined;
+  /** Of TLS 1.3; undefined for all. */
+  readonly suites: string | undefined;
+  /** Groups for the key exchange, colons between; undefined for OpenSSL's. */
+  readonly curves: string | undefined;
+  /** Whether a client that names a server we are not is sent away; else it gets the first identity. */
+  readonly sniStrict: boolean;
+  /** Whether a client must show a certificate, where there are authorities for them. */
+  readonly clientVerify: "require" | "optional";
+  readonly handshakeTimeout: Milliseconds;
+  /** Protocols to agree on (RFC 7301); a client that offers others alone is sent away. */
+  readonly alpn: readonly string[];
+}
+
+/** Forward secrecy and authenticated encryption, nothing else. Those with DHE need parameters in the PEM file. */
+const CIPHERS = [
+  "ECDHE-ECDSA-AES128-GCM-SHA256",
+  "ECDHE-RSA-AES128-GCM-SHA256",
+  "ECDHE-ECDSA-AES256-GCM-SHA384",
+  "ECDHE-RSA-AES256-GCM-SHA384",
+  "ECDHE-ECDSA-CHACHA20-POLY1305",
+  "ECDHE-RSA-CHACHA20-POLY1305",
+  "DHE-RSA-AES128-GCM-SHA256",
+  "DHE-RSA-AES256-GCM-SHA384",
+].join(":");
+const SUITES = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
+/** Sessions are resumed where this is equal: in every process of ours. */
+const SESSION_CONTEXT = "comanche";
+
+export interface TlsServerHooks {
+  readonly onSecure: (socket: TLSSocket) => void;
+  /** `socket` is closed already. `error` is OpenSSL's, or Node's. */
+  readonly onFailed: (error: Error, socket: TLSSocket) => void;
+}
+
+export class TlsServer {
+  readonly #rules: TlsRules;
+  readonly #server: Server;
+  #material: TlsMaterial;
+  #contexts: readonly SecureContext[];
+  /** By what the certificate is: its DER in base64. */
+  #staples: ReadonlyMap<string, Uint8Array>;
+
+  /** @throws what OpenSSL says of an identity, a cipher or a group that it does not take; nothing is to be released then */
+  constructor(material: TlsMaterial, rules: TlsRules, hooks: TlsServerHooks) {
+    this.#rules = rules;
+    this.#material = material;
+    this.#contexts = makeContexts(material, rules);
+    this.#staples = collectStaples(material);
+    this.#server = createServer({
+      ...contextOptions(material.identities[0], material, rules),
+      SNICallback: (name, callback) => this.#choose(name, callback),
+      ALPNProtocols: [...rules.alpn],
+      requestCert: material.clientAuthorities !== undefined,
+      rejectUnauthorized: rules.clientVerify === "require",
+      handshakeTimeout: rules.handshakeTimeout,
+      allowHalfOpen: true,
+    });
+    this.#server.on("secureConnection", hooks.onSecure);
+    this.#server.on("tlsClientError", hooks.onFailed);
+    this.#server.on("OCSPRequest", (certificate, _issuer, callback) => {
+      callback(null, Buffer.from(this.#staples.get(Buffer.from(certificate).toString("base64")) ?? []));
+    });
+  }
+
+  /** Begins the handshake. What was read from the socket already and given back to it (`unshift`) is part of it. */
+  accept(socket: Socket): void {
+    this.#server.emit("connection", socket);
+  }
+
+  /**
+   * From now on handshakes use these; connections that exist go on.
+   *
+   * @throws what OpenSSL says; then everything stays as it was
+   */
+  renew(material: TlsMaterial): void {
+    const contexts = makeContexts(material, this.#rules);
+    this.#server.setSecureContext(contextOptions(material.identities[0], material, this.#rules));
+    this.#contexts = contexts;
+    this.#staples = collectStaples(material);
+    this.#material = material;
+  }
+
+  #choose(name: string, callback: (error: Error | null, context?: SecureContext) => void): void {
+    const place = findByName(this.#material.identities, name);
+    if (place === -1 && this.#rules.sniStrict) callback(new Error(`no certificate for ${name}`));
+    else callback(null, this.#contexts[Math.max(0, place)]);
+  }
+}
+
+/**
+ * Whether OpenSSL takes all of it. To be asked by whoever reads the files, so that a fault is told before anything changes.
+ *
+ * @throws what OpenSSL says
+ */
+export function checkMaterial(material: TlsMaterial, rules: TlsRules): void {
+  makeContexts(material, rules);
+}
+
+function makeContexts(material: TlsMaterial, rules: TlsRules): readonly SecureContext[] {
+  return material.identities.map((identity) => {
+    try {
+      return createSecureContext(contextOptions(identity, material, rules));
+    } catch (cause) {
+      throw new Error(`${identity.file}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    }
+  });
+}
+
+function contextOptions(identity: TlsIdentity, material: TlsMaterial, rules: TlsRules) {
+  const all = companionsOf(identity, material.identities);
+  const dhParameters = all.map((each) => each.dhParameters).find((each) => each !== undefined);
+  const { clientAuthorities, ticketKeys } = material;
+  return {
+    cert: all.map(({ certificates }) => certificates),
+    key: all.map(({ key }) => key),
+    ...(dhParameters === undefined ? {} : { dhparam: dhParameters }),
+    ...(clientAuthorities === undefined ? {} : { ca: clientAuthorities }),
+    ...(rules.curves === undefined ? {} : { ecdhCurve: rules.curves }),
+    ciphers: `${rules.suites ?? SUITES}:${rules.ciphers ?? CIPHERS}`,
+    minVersion: rules.minVersion,
+    maxVersion: "TLSv1.3",
+    honorCipherOrder: true,
+    // A client cannot begin another handshake on a connection (CVE-2011-1473).
+    secureOptions: constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_PRIORITIZE_CHACHA,
+    sessionIdContext: SESSION_CONTEXT,
+    ticketKeys: Buffer.from(ticketKeys),
+  } satisfies SecureContextOptions;
+}
+
+/** Only where there is one certificate to choose: Node does not tell which of two the client will see. */
+function collectStaples({ identities }: TlsMaterial): ReadonlyMap<string, Uint8Array> {
+  return new Map(
+    identities.flatMap((identity) => {
+      const { certificates, ocsp } = identity;
+      if (ocsp === undefined || companionsOf(identity, identities).length > 1) return [];
+      return [[new X509Certificate(certificates).raw.toString("base64"), ocsp] as const];
+    }),
+  );
+}

@@ -1,0 +1,72 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import type { PeerAddress } from "../../src/http/exchange.ts";
+import { claimedPeer, decideProxiedTls } from "../../src/net/proxy-opening.ts";
+import type { OpeningDecision } from "../../src/net/socket-opening.ts";
+import { decideTlsOpening } from "../../src/net/tls-opening.ts";
+import { encodeV1, encodeV2 } from "../../src/proxy/encode.ts";
+
+const client = { address: "192.0.2.1", port: 56324 };
+const client6 = { address: "2001:db8::1", port: 56324 };
+const server = { address: "198.51.100.7", port: 443 };
+const unix = { address: "unix", port: 0 };
+const HELLO = Uint8Array.of(0x16, 0x03, 0x01, 0x00);
+
+const headers: [name: string, header: Uint8Array, peer: PeerAddress | undefined][] = [
+  ["version 1", encodeV1(client, server), client],
+  ["version 1 with IPv6", encodeV1(client6, server), client6],
+  ["version 1, the proxy's own connection", encodeV1(unix, server), undefined],
+  ["version 2", encodeV2(client, server), client],
+  ["version 2 with IPv6 and TLVs", encodeV2(client6, server, { alpn: "http/1.1", authority: "a" }), client6],
+  ["version 2, the proxy's own connection", encodeV2(unix, server), undefined],
+];
+for (const [name, header, peer] of headers) {
+  test(`decideProxiedTls: ${name}: nothing is clear before the first byte behind it`, () => {
+    for (let end = 0; end <= header.length; end++) {
+      assert.deepEqual(decideProxiedTls(header.subarray(0, end)), { kind: "need-more" }, `after ${end} bytes`);
+    }
+    for (let end = 1; end <= HELLO.length; end++) {
+      const bytes = Buffer.concat([header, HELLO.subarray(0, end)]);
+      assert.deepEqual(decideProxiedTls(bytes), { kind: "open", consumed: header.length, peer });
+    }
+  });
+}
+
+const refusals: [name: string, text: string, want: OpeningDecision][] = [
+  ["a handshake without a header", "\x16\x03\x01", { kind: "refused", why: "not a PROXY header", answer: "" }],
+  ["plain HTTP without a header", "GET / HTTP/1.1\r\n", { kind: "refused", why: "not a PROXY header", answer: "" }],
+  ["a malformed header", "PROXY TCP4 localhost", { kind: "refused", why: "malformed v1 client address", answer: "" }],
+  ["garbage behind the header", "PROXY UNKNOWN\r\n\0", { kind: "refused", why: "no TLS handshake", answer: "" }],
+  ["a second header", "PROXY UNKNOWN\r\nPROXY UNKNOWN\r\n", decideTlsOpening(Buffer.from("P"))],
+  ["plain HTTP behind the header", "PROXY UNKNOWN\r\nGET / HTTP/1.1\r\n", decideTlsOpening(Buffer.from("G"))],
+];
+for (const [name, text, want] of refusals) {
+  test(`decideProxiedTls refuses ${name}`, () => {
+    assert.equal(want.kind, "refused");
+    assert.deepEqual(decideProxiedTls(Buffer.from(text, "latin1")), want);
+  });
+}
+
+test("decideProxiedTls: no bytes throw, and what is decided stays decided", () => {
+  const piece = fc.oneof(
+    fc.constantFrom(...headers.map(([, header]) => header)),
+    fc.constantFrom("PROXY ", "UNKNOWN\r\n", "\x16", "GET ").map((text) => Buffer.from(text, "latin1")),
+    fc.uint8Array({ maxLength: 20 }),
+  );
+  const input = fc.array(piece, { maxLength: 4 }).map((pieces) => Buffer.concat(pieces));
+  fc.assert(
+    fc.property(input, (bytes) => {
+      let decision = decideProxiedTls(new Uint8Array(0));
+      for (let end = 1; end <= bytes.length && decision.kind === "need-more"; end++) {
+        decision = decideProxiedTls(bytes.subarray(0, end));
+      }
+      assert.deepEqual(decideProxiedTls(bytes), decision);
+    }),
+  );
+});
+
+test("claimedPeer: the client, without what else the header says", () => {
+  assert.deepEqual(claimedPeer({ source: "proxied", client, server, tlvs: { alpn: "h2" } }), client);
+  assert.equal(claimedPeer({ source: "local" }), undefined);
+});
