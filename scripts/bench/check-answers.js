@@ -3,7 +3,8 @@
  * documents.js says. A server that answers quickly but wrongly is not in the race.
  */
 import { createHash } from "node:crypto";
-import { Agent, get } from "node:http";
+import * as http from "node:http";
+import * as https from "node:https";
 import { checksumOf } from "./documents.js";
 import { HOST } from "./server-process.js";
 
@@ -14,7 +15,9 @@ const CHECKED_AT_ONCE = 16;
  * @returns `{ kind: "right", fields }`, the fields completed by what only the server knows, or `{ kind: "wrong", why }`
  */
 export async function checkAnswers(port, load) {
-  const agent = new Agent({ keepAlive: true, maxSockets: CHECKED_AT_ONCE });
+  const options = { keepAlive: true, maxSockets: CHECKED_AT_ONCE };
+  // Whoever has the files has the certificate too: only what they serve is in question.
+  const agent = load.isTls ? new https.Agent({ ...options, rejectUnauthorized: false }) : new http.Agent(options);
   try {
     const left = [...load.documents];
     const faults = [];
@@ -54,6 +57,7 @@ function faultOf({ status, size, checksum, length }, document) {
 
 function ask(agent, port, path, fields = []) {
   return new Promise((resolve, reject) => {
+    const { get } = agent instanceof https.Agent ? https : http;
     const request = get({ host: HOST, port, path, agent, headers: Object.fromEntries(fields) }, (response) => {
       const hash = createHash("sha256");
       let size = 0;

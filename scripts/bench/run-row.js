@@ -7,6 +7,7 @@
 import { randomInt } from "node:crypto";
 import { truncateSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { orderOf } from "./contenders.js";
 import { DOCUMENTS } from "./documents.js";
 import { descriptorLimit } from "./machine.js";
@@ -25,7 +26,11 @@ const IDLE_SECONDS = 3600;
  */
 export async function runRow(row, entries, bench) {
   const measurement = MEASUREMENTS[row.measure];
-  const load = { ...row.load, documents: row.load.documents.flatMap((name) => DOCUMENTS[name]) };
+  const load = {
+    ...row.load,
+    isTls: row.tls !== undefined,
+    documents: row.load.documents.flatMap((name) => DOCUMENTS[name]),
+  };
   const contestants = entries.map((entry, index) => makeContestant(row, entry, bench, index));
   const rounds = Math.min(bench.rounds, row.mostRounds ?? bench.rounds);
   const context = { measurement, load, bench, rounds };
@@ -40,7 +45,8 @@ function makeContestant(row, entry, bench, index) {
   const folder = join(bench.folder, `${row.name}-${index}`);
   const port = bench.port + index;
   const log = row.hasLog ? join(folder, "access.log") : undefined;
-  const surroundings = { program: found.path, folder, docs: bench.docs, port, log };
+  const certificate = row.tls && fileURLToPath(new URL(`../../test/keys/${row.tls}.pem`, import.meta.url));
+  const surroundings = { program: found.path, folder, docs: bench.docs, port, log, certificate };
   const { connections } = row.load;
   const limits = { connections, descriptors: descriptorLimit(), idleSeconds: IDLE_SECONDS };
   const plan = contender.plan({ ...surroundings, ...limits, ...orderOf(row, entry) });

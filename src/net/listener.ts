@@ -13,6 +13,8 @@ export interface ListenSocket {
   readonly descriptor: number;
   /** Undefined for one that a service manager has bound. */
   readonly endpoint: Endpoint | undefined;
+  /** Present where a service manager has bound it for TLS; else the endpoint says so. */
+  readonly isTls?: true;
 }
 
 /** What comes is the caller's to start or to destroy. */
@@ -38,13 +40,13 @@ export class Listener {
    * @throws StartupError that names the endpoint and what would help
    */
   static async open(
-    { endpoint, descriptor }: ListenSocket,
+    { endpoint, descriptor, isTls: isNamedTls }: ListenSocket,
     backlog: number,
     choice: TransportChoice,
     { onPlain, onTls }: ListenerHooks,
   ): Promise<Listener> {
     const server = createServer({ allowHalfOpen: true, highWaterMark: SOCKET_HIGH_WATER_MARK });
-    const isTls = endpoint?.kind === "tcp" && endpoint.isTls === true;
+    const isTls = isNamedTls === true || (endpoint?.kind === "tcp" && endpoint.isTls === true);
     try {
       await listening(server, descriptor, backlog);
     } catch (cause) {
@@ -59,7 +61,7 @@ export class Listener {
     else takeTransports(server, choice, onPlain);
     // Faults of accept(2), such as running out of descriptors: libuv goes on accepting when there are some again.
     server.on("error", () => undefined);
-    return new Listener(server, boundEndpoint(server, endpoint));
+    return new Listener(server, boundEndpoint(server, endpoint, isTls));
   }
 
   /** Stops accepting. Connections that exist go on, and other processes go on accepting. */
@@ -79,10 +81,9 @@ function listening(server: Server, descriptor: number, backlog: number): Promise
 }
 
 /** Node does not know the path of a Unix socket that it was given the descriptor of. */
-function boundEndpoint(server: Server, wanted: Endpoint | undefined): Endpoint {
+function boundEndpoint(server: Server, wanted: Endpoint | undefined, isTls: boolean): Endpoint {
   const bound = server.address();
   if (bound !== null && typeof bound === "object") {
-    const isTls = wanted?.kind === "tcp" && wanted.isTls === true;
     return { kind: "tcp", host: bound.address, port: bound.port, ...(isTls ? { isTls } : {}) };
   }
   return wanted ?? { kind: "unix", path: "as the service manager has named it" };

@@ -30,6 +30,7 @@ import { describeStart } from "./start-lines.ts";
 import { type Phase, type ReloadState, StateFile } from "./state-file.ts";
 import { describeReports, StatusLines, sumPools } from "./status-lines.ts";
 import { TicketKeys } from "./ticket-keys.ts";
+import { formatTlsStatus, sumTls } from "./tls-status.ts";
 import { TlsWatch } from "./tls-watch.ts";
 import type { UserFacts } from "./user-directories.ts";
 
@@ -306,6 +307,8 @@ class Primary {
     const reports = (await generation?.reports()) ?? [];
     events.info(formatPoolStatus(sumPools(reports)));
     events.info(describeReports(reports, generation?.number ?? 0, this.#startedAt));
+    const tls = sumTls(reports.map((report) => report.tls));
+    if (tls !== undefined) events.info(formatTlsStatus(tls));
   }
 
   #noteState(): void {

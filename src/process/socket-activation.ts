@@ -5,8 +5,8 @@
  *     LISTEN_FDS      how many: they are the descriptors from 3 on
  *     LISTEN_FDNAMES  their names, with colons between: FileDescriptorName= of the socket unit
  *
- * A name tells what is spoken on a socket: `http`, and so does a socket that nobody named, for which systemd puts in
- * the name of its unit or `unknown`. A name that we do not know is refused: whoever wrote it means something else.
+ * A name tells what is spoken on a socket: `https` or `http`, the latter also on a socket that nobody named, for which
+ * systemd puts in the name of its unit or `unknown`. A name that we do not know is refused: whoever wrote it means something else.
  *
  * Node can tell whether a descriptor is a socket, and no more. That it is a stream and listens shows when it is
  * listened on: a datagram socket and one that is connected (Accept=yes) fail there with EINVAL. A count that is too high
@@ -71,9 +71,9 @@ function parseCount(variable: string, text: string, most: number): number {
 }
 
 function parseName(name: string): string {
-  if (name === "http" || name === "" || name === UNNAMED || name.endsWith(".socket")) return name;
+  if (name === "http" || name === "https" || name === "" || name === UNNAMED || name.endsWith(".socket")) return name;
   throw new StartupError(
-    `the service manager passes a socket with the name ${disarmControls(name)}: expected http (FileDescriptorName=http in the socket unit)`,
+    `the service manager passes a socket with the name ${disarmControls(name)}: expected http or https (FileDescriptorName= in the socket unit)`,
   );
 }
 

@@ -7,6 +7,7 @@ import type { ListenAddress } from "../config/listen-address.ts";
 import { type BoundSocket, bindSocket } from "../net/bound-socket.ts";
 import { type Endpoint, endpointsFor, formatEndpoint } from "../net/endpoint.ts";
 import type { ListenSocket } from "../net/listener.ts";
+import type { ActivatedSocket } from "./socket-activation.ts";
 
 /** The part of the settings that says where to listen. */
 export interface SocketWish {
@@ -22,8 +23,12 @@ export class Sockets {
   /** By what was asked for, so that port 0 keeps the port it got. */
   #bound = new Map<string, BoundSocket>();
 
-  constructor(activated: readonly { readonly descriptor: number }[] = []) {
-    this.#activated = activated.map(({ descriptor }) => ({ descriptor, endpoint: undefined }));
+  constructor(activated: readonly Pick<ActivatedSocket, "descriptor" | "name">[] = []) {
+    this.#activated = activated.map(({ descriptor, name }) => ({
+      descriptor,
+      endpoint: undefined,
+      ...(name === "https" ? { isTls: true } : {}),
+    }));
   }
 
   /**
@@ -33,7 +38,7 @@ export class Sockets {
    * @throws StartupError when one cannot be bound; nothing has changed then
    */
   async choose({ address: addresses, port, tlsPort, socketMode }: SocketWish): Promise<SocketChoice> {
-    if (this.#activated.length > 0) return chooseActivated(this.#activated);
+    if (this.#activated.length > 0) return chooseActivated(this.#activated, tlsPort !== undefined);
     const wishes: readonly PortWish[] = [
       { port, isTls: false },
       ...(tlsPort === undefined ? [] : [{ port: tlsPort, isTls: true }]),
@@ -88,7 +93,19 @@ export interface SocketChoice {
   readonly giveUp: () => void;
 }
 
-function chooseActivated(sockets: readonly ListenSocket[]): SocketChoice {
+/** @throws StartupError when they and the settings do not agree on TLS */
+function chooseActivated(sockets: readonly ListenSocket[], wantsTls: boolean): SocketChoice {
+  const hasTls = sockets.some(({ isTls }) => isTls === true);
+  if (wantsTls && !hasTls) {
+    throw new StartupError(
+      "tls-port is set, and the service manager passes no socket with the name https (FileDescriptorName=https in a socket unit)",
+    );
+  }
+  if (hasTls && !wantsTls) {
+    throw new StartupError(
+      "the service manager passes a socket with the name https: expected tls-port and tls-cert too",
+    );
+  }
   const notice = `listens on the sockets of the service manager (${sockets.length}); address and port are not used`;
   return { sockets, notices: [notice], take: () => undefined, giveUp: () => undefined };
 }

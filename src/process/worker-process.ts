@@ -164,8 +164,9 @@ export class WorkerProcess {
   /** The sockets have other numbers there than here. */
   #inheritedOrder(): StartOrder {
     const { order } = this.#options;
-    const sockets = order.sockets.map(({ endpoint }, index) => ({
+    const sockets = order.sockets.map(({ endpoint, isTls }, index) => ({
       endpoint,
+      ...(isTls === undefined ? {} : { isTls }),
       descriptor: FIRST_SOCKET_DESCRIPTOR + index,
     }));
     return { ...order, sockets, tls: this.#renewal ?? order.tls };

@@ -9,6 +9,7 @@ import {
   parseActivation,
   takeActivatedSockets,
 } from "../../src/process/socket-activation.ts";
+import { Sockets } from "../../src/process/sockets.ts";
 import { scriptPath } from "../support/child-script.ts";
 import { openServiceSocket, startService } from "../support/notify-service.ts";
 import { RawClient } from "../support/raw-client.ts";
@@ -54,13 +55,13 @@ const faults: [name: string, variables: Record<string, string>, message: string]
   ],
   [
     "a name that we do not know",
-    ours("1", "https"),
-    "the service manager passes a socket with the name https: expected http (FileDescriptorName=http in the socket unit)",
+    ours("1", "ftp"),
+    "the service manager passes a socket with the name ftp: expected http or https (FileDescriptorName= in the socket unit)",
   ],
   [
     "a name that would drive a terminal",
     ours("1", "\x1b[2J"),
-    "the service manager passes a socket with the name \\x1b[2J: expected http (FileDescriptorName=http in the socket unit)",
+    "the service manager passes a socket with the name \\x1b[2J: expected http or https (FileDescriptorName= in the socket unit)",
   ],
 ];
 for (const [name, variables, message] of faults) {
@@ -143,4 +144,26 @@ test("a service is started with two sockets, tells its manager of its life, and 
   assert.equal((await service.waitFor("STOPPING")).variables.STATUS, "SIGTERM");
   assert.deepEqual(await service.waitForEnd(), { status: 0, signal: null });
   assert.ok(service.messages.every(({ pid }) => pid === service.pid));
+});
+
+// ---- what becomes of them
+
+const WISH = { address: [], port: 80, socketMode: 0o666 };
+const HTTP = { descriptor: 3, name: "http" };
+const HTTPS = { descriptor: 4, name: "https" };
+
+test("Sockets: one of the name https is for TLS", async () => {
+  const { sockets } = await new Sockets([HTTP, HTTPS]).choose({ ...WISH, tlsPort: 443 });
+  assert.deepEqual(sockets, [
+    { descriptor: 3, endpoint: undefined },
+    { descriptor: 4, endpoint: undefined, isTls: true },
+  ]);
+});
+
+test("Sockets: https without tls-port, and tls-port without https, are refused", async () => {
+  await assert.rejects(
+    new Sockets([HTTPS]).choose({ ...WISH, tlsPort: undefined }),
+    /expected tls-port and tls-cert too/,
+  );
+  await assert.rejects(new Sockets([HTTP]).choose({ ...WISH, tlsPort: 443 }), /passes no socket with the name https/);
 });

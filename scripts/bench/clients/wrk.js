@@ -31,7 +31,7 @@ export function planWrk({ port, load, threads, seconds }) {
     `-d${seconds}s`,
     ...["-s", script],
     ...(load.fields ?? []).flatMap(([name, value]) => ["-H", `${name}: ${value}`]),
-    `http://${HOST}:${port}${load.path ?? "/"}`,
+    `${load.isTls ? "https" : "http"}://${HOST}:${port}${load.path ?? "/"}`,
   ];
 }
 

@@ -24,14 +24,14 @@ export function comanche(name, dist, root) {
       if (processes > 1 && !help.includes("--processes")) return "this build has no --processes";
       return undefined;
     },
-    plan({ program, folder, docs, port, processes, log, variant, connections, idleSeconds }) {
+    plan({ program, folder, docs, port, processes, log, certificate, variant, connections, idleSeconds }) {
       const flags = [
         // A file that somebody has at home must not take part.
         ["-c", `${folder}/comanche.conf`],
         ["-d"],
         ["-q"],
         ["-a", "127.0.0.1"],
-        ["-p", port],
+        ...portFlags(port, certificate),
         ["-b", docs],
         ...logFlags(log),
         ["-t", `${idleSeconds}s`],
@@ -47,6 +47,16 @@ export function comanche(name, dist, root) {
       };
     },
   };
+}
+
+/** There is always a plain port too. */
+function portFlags(port, certificate) {
+  if (certificate === undefined) return [["-p", port]];
+  return [
+    ["-p", 0],
+    ["--tls-port", port],
+    ["--tls-cert", certificate],
+  ];
 }
 
 /** There is no option to write no log; the null device is nearest. */

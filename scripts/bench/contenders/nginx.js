@@ -9,7 +9,7 @@ import { findVersion } from "./program.js";
 export const nginx = {
   name: "nginx",
   find: () => findVersion("nginx", ["-v"], /nginx\/(\S+)/),
-  plan({ program, folder, docs, port, processes, log, variant, connections, descriptors, idleSeconds }) {
+  plan({ program, folder, docs, port, processes, log, certificate, variant, connections, descriptors, idleSeconds }) {
     const { tcpNopush = true, fileCache = false } = variant;
     const lines = [
       "daemon off;",
@@ -31,7 +31,13 @@ export const nginx = {
       "  types { text/plain txt; }",
       // Its own folders belong to the system, which matters to whoever is not root.
       ...["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((name) => `  ${name}_temp_path ${folder}/${name};`),
-      `  server { listen 127.0.0.1:${port} backlog=4096; root ${docs}; }`,
+      ...(certificate === undefined
+        ? []
+        : [
+            `  ssl_certificate ${certificate}; ssl_certificate_key ${certificate};`,
+            "  ssl_protocols TLSv1.2 TLSv1.3;",
+          ]),
+      `  server { listen 127.0.0.1:${port} ${certificate === undefined ? "" : "ssl "}backlog=4096; root ${docs}; }`,
       "}",
     ];
     return {
