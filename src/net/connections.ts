@@ -127,6 +127,8 @@ export class Connections {
       if (others > 0) this.#clients.set(client, others);
       else this.#clients.delete(client);
     }
-    if (this.#open.size === 0) this.#onEmpty?.();
+    if (this.#open.size > 0) return;
+    this.#onEmpty?.();
+    this.#emptied = undefined;
   }
 }

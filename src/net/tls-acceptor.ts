@@ -44,6 +44,7 @@ export class TlsAcceptor {
   readonly #completed: Record<string, number> = {};
   readonly #failed: Record<string, number> = {};
   #resumed = 0;
+  #settled: Promise<void> | undefined;
   #onSettled: (() => void) | undefined;
 
   /** @throws what OpenSSL says of the material or the rules */
@@ -99,9 +100,10 @@ export class TlsAcceptor {
   /** Resolves when no handshake is under way. */
   settled(): Promise<void> {
     if (this.#arriving.size === 0) return Promise.resolve();
-    return new Promise((resolve) => {
+    this.#settled ??= new Promise((resolve) => {
       this.#onSettled = resolve;
     });
+    return this.#settled;
   }
 
   #welcome(secure: TLSSocket): void {
@@ -140,7 +142,9 @@ export class TlsAcceptor {
 
   #leave(ends: string): void {
     this.#arriving.delete(ends);
-    if (this.#arriving.size === 0) this.#onSettled?.();
+    if (this.#arriving.size > 0) return;
+    this.#onSettled?.();
+    this.#settled = undefined;
   }
 }
 

@@ -160,7 +160,7 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
       if (phase !== "stopping") phase = mode;
       if (grace !== undefined) void setTimeout(grace, undefined, { ref: false }).then(() => patience.abort());
       // Who shakes hands now is accepted when that is done.
-      const ended = (tls?.settled() ?? Promise.resolve()).then(() => connections.drain());
+      const ended = Promise.all([tls?.settled(), connections.drain()]).then(() => connections.drain());
       outcome ??= finish(ended);
       return outcome;
     },

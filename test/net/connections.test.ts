@@ -320,6 +320,25 @@ onEach("Connections: drain of nothing is done", async (t, choice) => {
   await server.connections.drain();
 });
 
+onEach("Connections: who is accepted after a drain is waited for by the next", async (t, choice) => {
+  const server = await serve(t, choice, echoPath);
+  for (const path of ["/1", "/2"]) {
+    const client = await open(server.port);
+    await until("a connection", () => server.connections.count === 1);
+    let isDrained = false;
+    const drained = server.connections.drain().then(() => {
+      isDrained = true;
+    });
+    server.phase = "handing-over";
+    await turn();
+    assert.equal(isDrained, false);
+    client.end(get(path));
+    await drained;
+    assert.equal(server.connections.count, 0);
+    server.phase = "serving";
+  }
+});
+
 onEach("Connections: when all are cut, drain resolves after the last record", async (t, choice) => {
   const body = Buffer.alloc(20_000_000);
   const server = await serve(t, choice, async (_, writer) => {
