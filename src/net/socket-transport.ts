@@ -90,7 +90,7 @@ export class SocketTransport implements AcceptedTransport {
  * What libuv still has to write. `writableLength` counts a buffer whole until its last byte is gone, which makes a
  * slow reader of a large buffer look like one that does not read at all; Node's own socket time-out looks here too.
  */
-function writeQueueSize(socket: Socket): number | undefined {
+export function writeQueueSize(socket: Socket): number | undefined {
   const handle: unknown = "_handle" in socket ? socket._handle : undefined;
   if (typeof handle !== "object" || handle === null || !("writeQueueSize" in handle)) return undefined;
   return typeof handle.writeQueueSize === "number" ? handle.writeQueueSize : undefined;

@@ -4,9 +4,11 @@
  * OpenSSL seals what it is given at once, into memory of its own, so a chunk may be re-used as soon as it was written,
  * unless an earlier one waits still: then the chunk waits behind it, in our memory.
  */
+import { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { type Bytes, bytes } from "../base/units.ts";
 import type { PeerAddress } from "../http/exchange.ts";
+import { writeQueueSize } from "./socket-transport.ts";
 import type { AcceptedTransport, TransportEvents } from "./transport.ts";
 
 /** What may be sealed and not sent before a writer has to wait: a response that is written in one piece is not held up. */
@@ -43,7 +45,10 @@ export class TlsTransport implements AcceptedTransport {
   }
 
   get unsent(): Bytes {
-    return bytes(this.#socket.writableLength);
+    const { writableLength } = this.#socket;
+    if (writableLength === 0) return bytes(0);
+    // That counts a chunk whole until its last byte is gone; what TCP has of it moves while the client reads.
+    return bytes(Math.max(1, sealedBytes(this.#socket) ?? writableLength));
   }
 
   write(chunk: Uint8Array, second?: Uint8Array): boolean {
@@ -92,4 +97,10 @@ export class TlsTransport implements AcceptedTransport {
       this.#onFault(fault);
     }
   }
+}
+
+/** What the TCP socket below still has to send: Node keeps it at a place that it does not document. */
+function sealedBytes(socket: TLSSocket): number | undefined {
+  const below: unknown = "_parent" in socket ? socket._parent : undefined;
+  return below instanceof Socket ? writeQueueSize(below) : undefined;
 }

@@ -52,8 +52,9 @@ export class Sockets {
       let freePort = 0;
       for (const address of addresses) {
         for (const asked of await endpointsOf(address, wish)) {
-          const key = `${formatEndpoint(asked)}${wish.isTls ? " with TLS" : ""}`;
-          let socket = this.#bound.get(key) ?? chosen.get(key);
+          // Of two free ports each is its own; any other port is the same whatever is spoken on it.
+          const key = `${formatEndpoint(asked)}${wish.isTls && wish.port === 0 ? " with TLS" : ""}`;
+          let socket = markFor(wish, this.#bound.get(key) ?? chosen.get(key));
           if (socket === undefined) {
             // The free port may have been found since the list was made.
             const wanted = asked.kind === "tcp" && asked.port === 0 ? { ...asked, port: freePort } : asked;
@@ -73,7 +74,7 @@ export class Sockets {
       throw error;
     }
     const take = (): void => {
-      for (const [key, socket] of this.#bound) if (chosen.get(key) !== socket) socket.close();
+      for (const [key, { descriptor, close }] of this.#bound) if (chosen.get(key)?.descriptor !== descriptor) close();
       this.#bound = chosen;
     };
     return { sockets: [...chosen.values()], notices: [], take, giveUp };
@@ -145,6 +146,14 @@ async function bindIfPossible(
     if (isMissing && isOneOfSeveral) return undefined;
     throw error;
   }
+}
+
+/** A socket that is bound already, for what is to be spoken on it from now on. */
+function markFor({ isTls }: PortWish, socket: BoundSocket | undefined): BoundSocket | undefined {
+  if (socket === undefined || socket.endpoint.kind === "unix") return socket;
+  const { host, port, isTls: wasTls = false } = socket.endpoint;
+  if (isTls === wasTls) return socket;
+  return { ...socket, endpoint: { kind: "tcp", host, port, ...(isTls ? { isTls } : {}) } };
 }
 
 /** A Unix socket stays plain: who gets to it is on this machine. */

@@ -93,8 +93,12 @@ export function describeTlsFiles(server: ServerSettings): string {
 }
 
 function describeFile(path: AbsolutePath): string {
-  const stats = statSync(path, { throwIfNoEntry: false, bigint: true });
-  return stats === undefined ? "missing" : `${stats.ino} ${stats.size} ${stats.mtimeNs} ${stats.ctimeNs}`;
+  try {
+    const { ino, size, mtimeNs, ctimeNs } = statSync(path, { bigint: true });
+    return `${ino} ${size} ${mtimeNs} ${ctimeNs}`;
+  } catch (fault) {
+    return errorCode(fault) ?? "unreadable";
+  }
 }
 
 function certificateFiles({ tlsCert, tlsDir }: ServerSettings): readonly AbsolutePath[] {
@@ -127,7 +131,7 @@ function readTicketKeys(path: AbsolutePath): Uint8Array {
 }
 
 function readIfThere(path: AbsolutePath): Uint8Array | undefined {
-  return statSync(path, { throwIfNoEntry: false }) === undefined ? undefined : readWhole(path);
+  return describeFile(path) === "ENOENT" ? undefined : readWhole(path);
 }
 
 function readWhole(path: AbsolutePath): Uint8Array {

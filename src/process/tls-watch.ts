@@ -26,13 +26,14 @@ export class TlsWatch {
   /** Of the files as they were read last, good or bad. */
   #readState: string;
   #seenState: string;
-  #ticketKeys: Uint8Array;
+  /** In force. */
+  #material: TlsMaterial;
 
   constructor(parts: TlsWatchParts) {
     this.#parts = parts;
     this.#readState = parts.loaded.state;
     this.#seenState = parts.loaded.state;
-    this.#ticketKeys = parts.loaded.material.ticketKeys;
+    this.#material = parts.loaded.material;
     this.#timer = setInterval(() => this.look(), LOOK_MS).unref();
   }
 
@@ -42,29 +43,33 @@ export class TlsWatch {
     const state = describeTlsFiles(server);
     const isResting = state === this.#seenState;
     this.#seenState = state;
-    const hasChanged = isResting && state !== this.#readState;
-    const areTicketsOld = server.tlsTicketKeys === undefined && tickets.current !== this.#ticketKeys;
-    if (hasChanged || areTicketsOld) this.#renew(state, hasChanged);
+    if (isResting && state !== this.#readState) this.#read(state);
+    if (server.tlsTicketKeys === undefined && tickets.current !== this.#material.ticketKeys) {
+      this.#renew({ ...this.#material, ticketKeys: tickets.current });
+    }
   }
 
   close(): void {
     clearInterval(this.#timer);
   }
 
-  #renew(state: string, hasChanged: boolean): void {
-    const { server, tickets, events, onRenewed } = this.#parts;
+  #read(state: string): void {
+    const { server, tickets, events } = this.#parts;
     this.#readState = state;
     try {
       const loaded = loadTls(server, tickets.current, Date.now());
       if (loaded === undefined) return;
-      this.#ticketKeys = loaded.material.ticketKeys;
-      onRenewed(loaded.material);
-      if (hasChanged)
-        events.info(`certificates taken up: ${loaded.material.identities.map(({ file }) => file).join(", ")}`);
+      this.#renew(loaded.material);
+      events.info(`certificates taken up: ${loaded.material.identities.map(({ file }) => file).join(", ")}`);
       for (const warning of loaded.warnings) events.warn(warning);
     } catch (error) {
       const why = error instanceof StartupError ? error.message : describeThrown(error);
       events.error(`changed certificates are not taken up, the old ones stay in force: ${why}`);
     }
+  }
+
+  #renew(material: TlsMaterial): void {
+    this.#material = material;
+    this.#parts.onRenewed(material);
   }
 }

@@ -159,6 +159,7 @@ test("media types: extensions in lower case and without dot, the same for every 
 });
 
 const NEEDS_USER = "expected user to be set too, and not to root, who can leave a chroot";
+const ONE_CERTIFICATE = "expected just one file in tls-cert and no tls-dir: the others have their keys with them";
 const faultCases: [name: string, text: string, want: string[]][] = [
   [
     "an unknown key",
@@ -343,6 +344,77 @@ const faultCases: [name: string, text: string, want: string[]][] = [
     "[main]\ncache-file = 2m\ncache-size = one",
     ["test.conf:3: [main] cache-size = one: expected a size such as 512, 64k or 10m"],
   ],
+  ...[
+    "tls-cert = a.pem",
+    "tls-key = a.key",
+    "tls-dir = certificates",
+    "tls-sni-strict = yes",
+    "tls-min-version = 1.3",
+    "tls-ciphers = ECDHE-RSA-AES128-GCM-SHA256",
+    "tls-suites = TLS_AES_128_GCM_SHA256",
+    "tls-curves = X25519",
+    "tls-ticket-keys = ticket.key",
+    "tls-client-ca = ca.pem",
+    "tls-client-verify = optional",
+    "tls-handshake-timeout = 3s",
+    "tls-handshakes = 7",
+    "tls-redirect = yes",
+    "hsts = 8760h",
+  ].map((line): [string, string, string[]] => [
+    `without TLS ${line} does nothing`,
+    `[main]\n${line}`,
+    [`test.conf:2: [main] ${line}: has no effect without tls-port`],
+  ]),
+  [
+    "TLS without a certificate",
+    "[main]\ntls-port = 8443",
+    ["test.conf:2: [main] tls-port = 8443: needs a certificate: expected tls-cert or tls-dir"],
+  ],
+  [
+    "a key for several certificates",
+    "[main]\ntls-port = 8443\ntls-cert = a.pem, b.pem\ntls-key = a.key",
+    [`test.conf:4: [main] tls-key = a.key: ${ONE_CERTIFICATE}`],
+  ],
+  [
+    "a key for a folder of certificates",
+    "[main]\ntls-port = 8443\ntls-dir = certificates\ntls-key = a.key",
+    [`test.conf:4: [main] tls-key = a.key: ${ONE_CERTIFICATE}`],
+  ],
+  [
+    "a key for a certificate and a folder",
+    "[main]\ntls-port = 8443\ntls-cert = a.pem\ntls-dir = certificates\ntls-key = a.key",
+    [`test.conf:5: [main] tls-key = a.key: ${ONE_CERTIFICATE}`],
+  ],
+  [
+    "TLS on Unix sockets alone",
+    "[main]\naddress = unix:/run/x\ntls-port = 8443\ntls-cert = a.pem",
+    ["test.conf:3: [main] tls-port = 8443: has no effect without an address that is no Unix socket"],
+  ],
+  [
+    "one port for both",
+    "[main]\nport = 8443\ntls-port = 8443\ntls-cert = a.pem",
+    ["test.conf:3: [main] tls-port = 8443: is the same as port: expected another"],
+  ],
+  [
+    "the port that is the default for both",
+    "[main]\ntls-port = 8080\ntls-cert = a.pem",
+    ["test.conf:2: [main] tls-port = 8080: is the same as port: expected another"],
+  ],
+  [
+    "clients are asked for a certificate, and nobody says who certifies them",
+    "[main]\ntls-port = 8443\ntls-cert = a.pem\ntls-client-verify = optional",
+    ["test.conf:4: [main] tls-client-verify = optional: has no effect without tls-client-ca"],
+  ],
+  [
+    "HSTS without a redirect",
+    "[main]\ntls-port = 8443\ntls-cert = a.pem\nhsts = 8760h",
+    ["test.conf:4: [main] hsts = 8760h: expected tls-redirect = yes: over plain HTTP it would mean nothing"],
+  ],
+  [
+    "no contradiction is told of a TLS port that is a fault",
+    "[main]\ntls-port = x\ntls-cert = a.pem",
+    ["test.conf:2: [main] tls-port = x: expected a whole number from 0 to 65535, or nothing"],
+  ],
   [
     "a limit of nothing",
     "[main]\nmax-header = 0",
@@ -367,6 +439,21 @@ const sound: [name: string, text: string][] = [
   ["the default facility written down", "[main]\nsyslog-facility = daemon"],
   ["a mode for a Unix socket", "[main]\nsocket-mode = 660\naddress = ::1, unix:/run/x"],
   ["the default mode written down", "[main]\nsocket-mode = 0666"],
+  ["TLS with a certificate", "[main]\ntls-port = 8443\ntls-cert = a.pem"],
+  ["TLS with several", "[main]\ntls-port = 8443\ntls-cert = a.pem, b.pem"],
+  ["TLS with a key in a file of its own", "[main]\ntls-port = 8443\ntls-cert = a.pem\ntls-key = a.key"],
+  ["TLS with a folder of certificates", "[main]\ntls-port = 8443\ntls-dir = certificates"],
+  ["two free ports", "[main]\nport = 0\ntls-port = 0\ntls-cert = a.pem"],
+  ["TLS and a Unix socket", "[main]\naddress = *, unix:/run/x\ntls-port = 8443\ntls-cert = a.pem"],
+  ["HSTS with a redirect", "[main]\ntls-port = 8443\ntls-cert = a.pem\nhsts = 8760h\ntls-redirect = yes"],
+  [
+    "clients may show a certificate",
+    "[main]\ntls-port = 8443\ntls-cert = a.pem\ntls-client-ca = ca.pem\ntls-client-verify = optional",
+  ],
+  [
+    "without TLS its defaults written down",
+    "[main]\ntls-min-version = 1.2\ntls-client-verify = require\ntls-redirect = no\ntls-handshakes = 1000\nhsts = 0",
+  ],
 ];
 for (const [name, text] of sound) test(`no contradiction: ${name}`, () => assert.deepEqual(faults(text), []));
 

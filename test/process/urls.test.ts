@@ -17,6 +17,8 @@ const machine: Interfaces = {
 
 const tcp = (host: string, port = 8080): Endpoint => ({ kind: "tcp", host, port });
 
+const tls = (host: string, port = 8443): Endpoint => ({ kind: "tcp", host, port, isTls: true });
+
 const cases: [name: string, endpoints: readonly Endpoint[], want: string[]][] = [
   ["one address", [tcp("127.0.0.1")], ["http://127.0.0.1:8080/"]],
   ["port 80 is not said", [tcp("127.0.0.1", 80)], ["http://127.0.0.1/"]],
@@ -34,6 +36,17 @@ const cases: [name: string, endpoints: readonly Endpoint[], want: string[]][] = 
     "several, each once",
     [tcp("0.0.0.0"), tcp("127.0.0.1"), tcp("192.0.2.7", 81)],
     ["http://127.0.0.1:8080/", "http://192.0.2.7:8080/", "http://198.51.100.3:8080/", "http://192.0.2.7:81/"],
+  ],
+  ["TLS", [tls("127.0.0.1")], ["https://127.0.0.1:8443/"]],
+  ["port 443 is not said with TLS", [tls("127.0.0.1", 443)], ["https://127.0.0.1/"]],
+  ["but without it", [tcp("127.0.0.1", 443)], ["http://127.0.0.1:443/"]],
+  ["port 80 is said with TLS", [tls("127.0.0.1", 80)], ["https://127.0.0.1:80/"]],
+  ["an IPv6 address with TLS", [tls("::1")], ["https://[::1]:8443/"]],
+  ["one address without TLS and with it", [tcp("::1"), tls("::1")], ["http://[::1]:8080/", "https://[::1]:8443/"]],
+  [
+    "every IPv4 address with TLS",
+    [tls("0.0.0.0")],
+    ["https://127.0.0.1:8443/", "https://192.0.2.7:8443/", "https://198.51.100.3:8443/"],
   ],
   ["nothing", [], []],
 ];

@@ -1,10 +1,23 @@
 /**
  * Every way in which a server may serve its connections, for tests that hold for all of them; and the simplest listener.
  */
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
+import { milliseconds } from "../../src/base/units.ts";
+import type { PeerAddress } from "../../src/http/exchange.ts";
+import { bindSocket } from "../../src/net/bound-socket.ts";
+import { readIdentity } from "../../src/net/certificate.ts";
+import type { Endpoint } from "../../src/net/endpoint.ts";
+import { Listener } from "../../src/net/listener.ts";
 import { probeHandleTransport } from "../../src/net/probe-handle-transport.ts";
 import { findStreamInternals } from "../../src/net/stream-internals.ts";
+import { TlsAcceptor } from "../../src/net/tls-acceptor.ts";
+import type { TlsMaterial } from "../../src/net/tls-identity.ts";
 import type { AcceptedTransport, TransportEvents } from "../../src/net/transport.ts";
 import type { TransportChoice } from "../../src/net/transport-choice.ts";
+import { listenHere } from "./listen-here.ts";
+import { readKey } from "./tls-client.ts";
 
 export interface NamedTransport {
   readonly kind: TransportChoice["kind"];
@@ -26,6 +39,109 @@ async function requireHandles(): Promise<TransportChoice> {
   const choice = await probeHandleTransport();
   if (choice.kind === "socket") throw new Error(choice.why);
   return choice;
+}
+
+/** Two ends of one connection, both ready: what a client has of it, and what the server has. */
+export interface TransportPair {
+  readonly client: Socket;
+  readonly transport: AcceptedTransport;
+}
+
+/** A transport and what carries its bytes. */
+export interface Carrier {
+  readonly kind: NamedTransport["kind"] | "TLS socket";
+  readonly families: readonly Endpoint["kind"][];
+  /** What is known of a peer besides its address. */
+  readonly peerFacts: Pick<PeerAddress, "tls">;
+  /** Why it does not tell how many bytes the kernel has; undefined where it does. */
+  readonly cannotCount: string | undefined;
+  /** Why its client cannot break the connection (RST); undefined where it can. */
+  readonly cannotReset: string | undefined;
+  /** The caller destroys both ends. */
+  readonly openPair: (endpoint: Endpoint) => Promise<TransportPair>;
+}
+
+/** Those that serve plain connections, and the one over TLS, which is for TCP alone. */
+export function eachCarrier(): readonly Carrier[] {
+  const plain = eachTransport().map(({ kind, choice }): Carrier => {
+    const openPair = async (endpoint: Endpoint): Promise<TransportPair> => openPlainPair(endpoint, await choice);
+    return { kind, families: ["tcp", "unix"], peerFacts: {}, cannotCount: undefined, cannotReset: undefined, openPair };
+  });
+  const tls: Carrier = {
+    kind: "TLS socket",
+    families: ["tcp"],
+    peerFacts: { tls: {} },
+    cannotCount: "a chunk is sealed whole, and counts until Node has told that the last of it is gone",
+    cannotReset: "Node resets no socket that is under TLS",
+    openPair: openTlsPair,
+  };
+  return [...plain, tls];
+}
+
+async function openPlainPair(endpoint: Endpoint, choice: TransportChoice): Promise<TransportPair> {
+  const { promise: accepted, resolve: accept } = promised<AcceptedTransport>();
+  const listener = await listenHere(endpoint, 16, accept, choice);
+  const { endpoint: bound } = listener;
+  const target = bound.kind === "tcp" ? { host: bound.host, port: bound.port } : { path: bound.path };
+  const client = connect({ ...target, allowHalfOpen: true });
+  client.on("error", () => undefined);
+  const transport = await accepted;
+  listener.close();
+  return { client, transport };
+}
+
+/** Both ends have done their part of the handshake. */
+async function openTlsPair(wanted: Endpoint): Promise<TransportPair> {
+  const { promise: accepted, resolve: accept, reject } = promised<AcceptedTransport>();
+  const acceptor = new TlsAcceptor({
+    material: testMaterial(),
+    rules: {
+      minVersion: "TLSv1.3",
+      ciphers: undefined,
+      suites: undefined,
+      curves: undefined,
+      sniStrict: false,
+      clientVerify: "require",
+      handshakeTimeout: milliseconds(10_000),
+      alpn: ["http/1.1"],
+    },
+    maxHandshakes: 1,
+    isTrustedProxy: undefined,
+    onAccepted: accept,
+    onFailed: (why) => reject(new Error(why)),
+  });
+  const bound = await bindSocket(wanted.kind === "tcp" ? { ...wanted, isTls: true } : wanted, 0o600);
+  const listener = await Listener.open(bound, 16, await socket.choice, {
+    onPlain: (transport) => transport.destroy(),
+    onTls: (incoming) => acceptor.accept(incoming),
+  });
+  const { endpoint } = listener;
+  if (endpoint.kind === "unix") throw new Error("TLS is for TCP");
+  const below = connect({ host: endpoint.host, port: endpoint.port, allowHalfOpen: true });
+  const client = connectTls({ socket: below, servername: "localhost", ca: readKey("ca.pem") });
+  client.on("error", () => undefined);
+  const secure = once(client, "secureConnect");
+  const transport = await accepted;
+  await secure;
+  listener.close();
+  return { client, transport };
+}
+
+function testMaterial(): TlsMaterial {
+  const certificate = { name: "p256.pem", text: readKey("p256.pem") };
+  const result = readIdentity({ certificate, key: undefined, ocsp: undefined }, Date.now());
+  if (result.kind === "fault") throw new Error(result.fault);
+  return { identities: [result.identity], ticketKeys: Buffer.alloc(48), clientAuthorities: undefined };
+}
+
+function promised<Value>() {
+  let resolve: (value: Value) => void = () => undefined;
+  let reject: (error: Error) => void = () => undefined;
+  const promise = new Promise<Value>((keep, fail) => {
+    resolve = keep;
+    reject = fail;
+  });
+  return { promise, resolve, reject };
 }
 
 export function sayHello(transport: AcceptedTransport): void {

@@ -1,0 +1,46 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { decideTlsOpening } from "../../src/net/tls-opening.ts";
+
+const open = { kind: "open", consumed: 0, peer: undefined } as const;
+const TEXT = "This port speaks HTTPS: ask with https:// instead of http://.\n";
+const plain = {
+  kind: "refused",
+  why: "plain HTTP on a TLS port",
+  answer:
+    "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n" +
+    `Content-Length: 62\r\nConnection: close\r\n\r\n${TEXT}`,
+} as const;
+const garbage = { kind: "refused", why: "no TLS handshake", answer: "" } as const;
+
+const cases: [name: string, bytes: string, want: ReturnType<typeof decideTlsOpening>][] = [
+  ["a handshake record", "\x16\x03\x01\x00\x05", open],
+  ["its first byte", "\x16", open],
+  ["GET", "GET / HTTP/1.1\r\n\r\n", plain],
+  ["the first letter of a method", "O", plain],
+  ["the last letter that begins one", "Z", plain],
+  ["a method in small letters is none", "get /", garbage],
+  ["a PROXY header that nobody has asked for", "PROXY TCP4 ", plain],
+  ["version 2 of that", "\r\n\r\n\0", garbage],
+  ["an alert record", "\x15\x03\x01\x00\x02\x02\x28", garbage],
+  ["application data", "\x17\x03\x03", garbage],
+  ["a ClientHello of SSL 2.0", "\x80\x2e\x01\x00\x02", garbage],
+  ["an empty line", "\r\n", garbage],
+  ["before A", "@", garbage],
+  ["behind Z", "[", garbage],
+  ["NUL", "\0", garbage],
+];
+for (const [name, bytes, want] of cases) {
+  test(`decideTlsOpening: ${name}`, () => assert.deepEqual(decideTlsOpening(Buffer.from(bytes, "latin1")), want));
+}
+
+test("decideTlsOpening: the length it announces is that of the text", () => assert.equal(TEXT.length, 62));
+
+test("decideTlsOpening: the first byte decides", () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ minLength: 1 }), (bytes) => {
+      assert.deepEqual(decideTlsOpening(bytes), decideTlsOpening(bytes.subarray(0, 1)));
+    }),
+  );
+});
