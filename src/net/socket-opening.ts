@@ -20,6 +20,9 @@ export interface OpeningHooks {
   readonly onRefused: (why: string) => void;
 }
 
+/** For a client that is sending still when it is refused. */
+const LINGER_MS = 2000;
+
 /** @param decide  asked with all bytes so far, at least one */
 export function openSocket(
   socket: Socket,
@@ -37,8 +40,13 @@ export function openSocket(
   const refuse = (why: string, answer = ""): void => {
     leave();
     // What the client has sent and nobody reads would make the kernel reset the connection, answer and all.
-    if (answer === "") socket.destroy();
-    else socket.resume().end(answer, () => socket.destroySoon());
+    if (answer === "") {
+      socket.destroy();
+    } else {
+      socket.resume().end(answer);
+      const linger = setTimeout(() => socket.destroy(), LINGER_MS);
+      socket.once("close", () => clearTimeout(linger));
+    }
     onRefused(why);
   };
   const take = (chunk: Buffer): void => {

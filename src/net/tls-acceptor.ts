@@ -41,6 +41,8 @@ export class TlsAcceptor {
   readonly #patience: Milliseconds;
   /** Who is in a handshake, by its two ends: Node makes a socket of its own of each, which has the same ends. */
   readonly #arriving = new Map<string, PeerAddress>();
+  /** The ends of a socket, which it forgets when it is closed. */
+  readonly #ends = new WeakMap<object, string>();
   readonly #completed: Record<string, number> = {};
   readonly #failed: Record<string, number> = {};
   #resumed = 0;
@@ -81,11 +83,13 @@ export class TlsAcceptor {
       return;
     }
     const ends = endsOf(socket);
+    this.#ends.set(socket, ends);
     this.#arriving.set(ends, peer);
     openSocket(socket, isTrustedProxy === undefined ? decideTlsOpening : decideProxiedTls, this.#patience, {
       onOpen: (claimed) => {
         if (claimed !== undefined) this.#arriving.set(ends, claimed);
-        socket.once("close", () => this.#forget(ends, "the client has gone"));
+        // Whoever knows better why speaks in the same turn.
+        socket.once("close", () => setImmediate(() => this.#forget(ends, "the client has gone")));
         this.#server.accept(socket);
       },
       onRefused: (why) => this.#forget(ends, why),
@@ -107,7 +111,7 @@ export class TlsAcceptor {
   }
 
   #welcome(secure: TLSSocket): void {
-    const ends = endsOf(secure);
+    const ends = this.#endsOf(secure);
     const peer = this.#arriving.get(ends);
     // It has gone in this very moment.
     if (peer === undefined) {
@@ -122,9 +126,17 @@ export class TlsAcceptor {
   }
 
   #sendAway(secure: TLSSocket, error: Error): void {
-    const ends = endsOf(secure);
+    const ends = this.#endsOf(secure);
+    const isRefused = Boolean(secure.authorizationError);
     secure.destroy();
-    this.#forget(ends, describeHandshakeFailure(error));
+    this.#forget(ends, isRefused ? "the client's certificate is not accepted" : describeHandshakeFailure(error));
+  }
+
+  /** Of the socket that Node has made of one of ours. */
+  #endsOf(secure: TLSSocket): string {
+    const below: unknown = "_parent" in secure ? secure._parent : undefined;
+    const known = typeof below === "object" && below !== null ? this.#ends.get(below) : undefined;
+    return known ?? endsOf(secure);
   }
 
   /** Does nothing for one that is forgotten already. */

@@ -10,6 +10,7 @@ import type { Socket } from "node:net";
 import {
   createSecureContext,
   createServer,
+  getCiphers,
   type SecureContext,
   type SecureContextOptions,
   type Server,
@@ -118,6 +119,18 @@ export class TlsServer {
  */
 export function checkMaterial(material: TlsMaterial, rules: TlsRules): void {
   makeContexts(material, rules);
+  checkNames(rules);
+}
+
+/** OpenSSL passes over names that it does not know, as long as one is left. Words for groups of ciphers are its own business. */
+function checkNames({ ciphers = "", suites = "" }: TlsRules): void {
+  const known = new Set(getCiphers());
+  const names = [
+    ...ciphers.split(":").filter((word) => /^[A-Z0-9]+-[A-Z0-9-]+$/i.test(word)),
+    ...suites.split(":").filter((word) => word !== ""),
+  ];
+  const unknown = names.find((name) => !known.has(name.toLowerCase()));
+  if (unknown !== undefined) throw new Error(`OpenSSL knows no ${unknown}`);
 }
 
 function makeContexts(material: TlsMaterial, rules: TlsRules): readonly SecureContext[] {
