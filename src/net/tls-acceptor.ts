@@ -87,9 +87,14 @@ export class TlsAcceptor {
     this.#arriving.set(ends, peer);
     openSocket(socket, isTrustedProxy === undefined ? decideTlsOpening : decideProxiedTls, this.#patience, {
       onOpen: (claimed) => {
-        if (claimed !== undefined) this.#arriving.set(ends, claimed);
+        const client = claimed ?? peer;
+        this.#arriving.set(ends, client);
+        const forgetIfStillThere = (): void => {
+          // The same ends may be those of the next connection already.
+          if (this.#arriving.get(ends) === client) this.#forget(ends, "the client has gone");
+        };
         // Whoever knows better why speaks in the same turn.
-        socket.once("close", () => setImmediate(() => this.#forget(ends, "the client has gone")));
+        socket.once("close", () => setImmediate(forgetIfStillThere));
         this.#server.accept(socket);
       },
       onRefused: (why) => this.#forget(ends, why),
