@@ -10,11 +10,14 @@ import { type Command, parseArgv } from "./config/argv.ts";
 import { type Fault, formatFault } from "./config/fault.ts";
 import { loadSettings } from "./config/load.ts";
 import { isBuiltIn, type Settings, type SettingsResult } from "./config/settings.ts";
+import { parseTerminatorArgv } from "./config/terminator-argv.ts";
+import { settingsOfTerminator } from "./config/terminator-server.ts";
 import { runCommand } from "./process/command.ts";
 import { decideMode, readSurroundings } from "./process/environment.ts";
 import { launch } from "./process/launch.ts";
 import { openLifeline } from "./process/lifeline.ts";
 import { runPrimary } from "./process/primary.ts";
+import { trySettings } from "./process/try-settings.ts";
 import { readUserFacts } from "./process/user-directories.ts";
 
 const lifeline = openLifeline(() => process.exit(1));
@@ -23,6 +26,7 @@ const args = process.argv.slice(2);
 process.exit(await run());
 
 async function run(): Promise<number> {
+  if (args[0] === "tls") return runTerminator(args.slice(1));
   const user = readUserFacts();
   const parsed = parseArgv(args, readVersion());
   if (parsed.kind === "print") return print(parsed.text);
@@ -47,7 +51,24 @@ async function run(): Promise<number> {
   }
 }
 
-async function serve(settings: Settings, load: () => SettingsResult): Promise<number> {
+/** As stud did, it ends with 1 whatever is wrong. */
+async function runTerminator(argv: readonly string[]): Promise<number> {
+  const folder = absolutePath(process.cwd());
+  const parsed = parseTerminatorArgv(argv, folder);
+  if (parsed.kind === "help") return print(parsed.text);
+  if (parsed.kind === "version") return print(readVersion());
+  if (parsed.kind === "faults") return fail(describeFaults(parsed.faults), 1);
+  const settings = settingsOfTerminator(parsed.terminator, parsed.process);
+  try {
+    if (parsed.process.test) return print([...parsed.notices, ...(await trySettings(settings))].join("\n"));
+    return await serve(settings, () => ({ kind: "settings", settings }), parsed.notices);
+  } catch (error) {
+    if (!(error instanceof StartupError)) throw error;
+    return fail(`comanche: ${error.message}`, 1);
+  }
+}
+
+async function serve(settings: Settings, load: () => SettingsResult, notices: readonly string[] = []): Promise<number> {
   const wish = { daemon: settings.server.daemon, isSet: !isBuiltIn(settings, "daemon") };
   const mode = decideMode(wish, readSurroundings());
   if (mode.kind === "daemon" && !lifeline.isDaemon) {
@@ -58,8 +79,15 @@ async function serve(settings: Settings, load: () => SettingsResult): Promise<nu
       standardError: (text) => void process.stderr.write(text),
     });
   }
-  const foregroundReason = mode.kind === "foreground" ? mode.reason : undefined;
-  return runPrimary({ settings, load, user: readUserFacts(), version: readVersion(), lifeline, foregroundReason });
+  const reason = mode.kind === "foreground" && mode.reason !== undefined ? [mode.reason] : [];
+  return runPrimary({
+    settings,
+    load,
+    user: readUserFacts(),
+    version: readVersion(),
+    lifeline,
+    notices: [...reason, ...notices],
+  });
 }
 
 async function command(name: Exclude<Command, "serve">, settings: Settings, faults: readonly Fault[]): Promise<number> {

@@ -29,7 +29,7 @@ export type ParsedArgv =
 
 const PROGRAM = "comanche";
 const RUN_COMMANDS = ["serve", "stop", "reload", "status"] as const;
-const COMMANDS = [...RUN_COMMANDS, "completion"] as const;
+const COMMANDS = [...RUN_COMMANDS, "tls", "completion"] as const;
 const UNKNOWN = `unknown option: ${PROGRAM} --help lists them all`;
 /** What the completion script asks with. */
 const COMPLETIONS = "--get-yargs-completions";
@@ -85,6 +85,7 @@ function askYargs(argv: readonly string[]): YargsAnswer {
     .command("stop", "stop the server that the PID file names")
     .command("reload", "let it take up a changed configuration")
     .command("status", "tell whether it runs, and how")
+    .command("tls", "end TLS for another server")
     .completion("completion", "print a completion script for the shell")
     .help(false)
     .version(false)
@@ -124,8 +125,12 @@ function checkWords([command, ...rest]: readonly string[]): readonly Fault[] {
   if (command === undefined) return [];
   if (!COMMANDS.some((each) => each === command)) {
     const help = didYouMean(command, COMMANDS) || "; a folder to serve is given with -b";
-    return [flagFault(quote(command), `unknown command: expected serve, stop, reload, status or completion${help}`)];
+    return [
+      flagFault(quote(command), `unknown command: expected serve, stop, reload, status, tls or completion${help}`),
+    ];
   }
+  // Its command line is read by other rules, so it must be known from the first word.
+  if (command === "tls") return [flagFault("tls", "expected it before every flag: comanche tls [options] PEM...")];
   return rest.map((word) => flagFault(quote(word), `expected nothing but flags after ${command}`));
 }
 

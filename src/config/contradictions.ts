@@ -8,7 +8,7 @@ import { formatSize } from "./option-kinds.ts";
 import { optionsByKey, type Situation, serverOptions } from "./options.ts";
 import type { ServerSettings, Settings } from "./settings.ts";
 
-interface Contradiction {
+export interface Contradiction {
   /** The options that disagree. The fault is laid at the first of them that somebody has set. */
   readonly keys: readonly string[];
   readonly problem: string;
@@ -29,6 +29,7 @@ export function findContradictions({ settings, layer, situation, unreadable }: C
     checkDefaultHost(settings),
     checkCache(settings),
     checkAddresses(server.address),
+    checkPurpose(settings),
     ...checkTls(server, layer),
     checkProxies(server),
     checkChroot(server),
@@ -36,6 +37,19 @@ export function findContradictions({ settings, layer, situation, unreadable }: C
     checkSyslogFacility(server, situation),
     checkSocketMode(server, situation),
   ];
+  return layFaults(found, layer, unreadable);
+}
+
+/**
+ * Where the faults of contradictions lie. What nobody has set contradicts nothing.
+ *
+ * @param unreadable  keys whose values are faults already
+ */
+export function layFaults(
+  found: readonly (Contradiction | undefined)[],
+  layer: Layer,
+  unreadable: ReadonlySet<string>,
+): readonly Fault[] {
   return found.flatMap((contradiction) => {
     if (contradiction === undefined || contradiction.keys.some((key) => unreadable.has(key))) return [];
     const entry = contradiction.keys.map((key) => layer.get(key)).find((each): each is Entry => each !== undefined);
@@ -74,6 +88,14 @@ function checkAddresses(addresses: readonly ListenAddress[]): Contradiction | un
   const hasEvery = onTcp.some((address) => address.kind === "every");
   if (!hasEvery || onTcp.length === 1) return undefined;
   return { keys, problem: "* is every address: expected no other beside it but unix:/path" };
+}
+
+function checkPurpose({ server, terminators }: Settings): Contradiction | undefined {
+  if (server.address.length > 0 || terminators.size > 0) return undefined;
+  return {
+    keys: ["address"],
+    problem: "leaves nothing to do: expected a section [TLS terminator NAME], or an address",
+  };
 }
 
 const TLS_KEYS = [

@@ -1,5 +1,6 @@
 /**
- * What the sections of a configuration file say: the main server, each virtual host, and the media types.
+ * What the sections of a configuration file say: the main server, each virtual host, each TLS terminator, and the media
+ * types.
  *
  * A section inherits the keys of [DEFAULT] as far as they are options it can have. A key of [DEFAULT] that is no option
  * is a variable for `%(key)s`; one that nothing refers to is a slip and a fault. Section names are matched in any case.
@@ -11,11 +12,15 @@ import type { IniDocument, IniPair, IniSection } from "./ini-file.ts";
 import { findReferences, interpolateAll } from "./interpolate.ts";
 import { type Entry, entryFault, type Layer, mergeLayers } from "./layer.ts";
 import { type NamedOption, optionsByKey } from "./options.ts";
+import { TERMINATOR_KEYS } from "./terminator-options.ts";
+import type { TerminatorSection } from "./terminator-settings.ts";
 
 export interface FileContent {
   readonly main: Layer;
   /** By host name in lower case. */
   readonly virtualHosts: ReadonlyMap<string, Layer>;
+  /** By name in lower case. */
+  readonly terminators: ReadonlyMap<string, TerminatorSection>;
   /** By extension, in lower case and without dot. */
   readonly mimeTypes: ReadonlyMap<string, string>;
   readonly faults: readonly Fault[];
@@ -27,19 +32,26 @@ export interface FilePlace {
   readonly folder: AbsolutePath;
 }
 
-export const NO_FILE: FileContent = { main: new Map(), virtualHosts: new Map(), mimeTypes: new Map(), faults: [] };
+export const NO_FILE: FileContent = {
+  main: new Map(),
+  virtualHosts: new Map(),
+  terminators: new Map(),
+  mimeTypes: new Map(),
+  faults: [],
+};
 
 type SectionKind =
   | { readonly kind: "main" }
   | { readonly kind: "types" }
   | { readonly kind: "virtual host"; readonly name: string }
+  | { readonly kind: "terminator"; readonly name: string }
   | { readonly kind: "default" }
   | { readonly kind: "fault"; readonly problem: string };
 
-type Scope = NamedOption["scope"];
+type Scope = NamedOption["scope"] | "terminator";
 
 /** Whose options each kind of section can have. */
-const SCOPES = { main: ["server", "site"], "virtual host": ["site"], types: [] } as const;
+const SCOPES = { main: ["server", "site"], "virtual host": ["site"], terminator: ["terminator"], types: [] } as const;
 
 const DEFAULT = "DEFAULT";
 const MAIN = "Main server configuration";
@@ -50,6 +62,7 @@ const MEDIA_TYPE = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+(?:; ?[\w-]+=(?:[\w.+-]+|"[\w .
 export function readSections(document: IniDocument, file: FilePlace): FileContent {
   const faults: Fault[] = [];
   const virtualHosts = new Map<string, Layer>();
+  const terminators = new Map<string, TerminatorSection>();
   const defaults = document.sections.find((section) => section.name === DEFAULT) ?? emptySection(DEFAULT);
   const seen = new Map<string, IniSection>();
   let main: Layer | undefined;
@@ -62,7 +75,7 @@ export function readSections(document: IniDocument, file: FilePlace): FileConten
       faults.push(fileFault(where, `[${quote(section.name)}]: ${kind.problem}`));
       continue;
     }
-    const sameAs = kind.kind === "virtual host" ? `${kind.kind} ${kind.name}` : kind.kind;
+    const sameAs = "name" in kind ? `${kind.kind} ${kind.name}` : kind.kind;
     const first = seen.get(sameAs);
     if (first !== undefined) {
       const problem = `is the same section as [${quote(first.name)}] at line ${first.line}: expected it once`;
@@ -76,11 +89,15 @@ export function readSections(document: IniDocument, file: FilePlace): FileConten
     if (kind.kind === "types") mimeTypes = readMimeTypes(values, faults);
     if (kind.kind === "main") main = mergeLayers(readOptions(values, scopes, faults), main ?? new Map());
     if (kind.kind === "virtual host") virtualHosts.set(kind.name, readOptions(values, scopes, faults));
+    if (kind.kind === "terminator") {
+      const layer = readOptions(values, scopes, faults);
+      terminators.set(kind.name, { layer, title: section.name, place: where });
+    }
   }
   // Without a section of its own the main server still inherits what [DEFAULT] says.
   main ??= readOptions(readPairs(emptySection(MAIN), defaults, SCOPES.main, file, faults), SCOPES.main, faults);
   faults.push(...findUnusedVariables(document, defaults, file));
-  return { main, virtualHosts, mimeTypes, faults };
+  return { main, virtualHosts, terminators, mimeTypes, faults };
 }
 
 function classifySection(name: string): SectionKind {
@@ -94,20 +111,22 @@ function classifySection(name: string): SectionKind {
       ? { kind: "fault", problem: "expected a host name after Virtual host, without port" }
       : { kind: "virtual host", name: parsed };
   }
-  const known = [
-    MAIN,
-    "main",
-    MIME_TYPES,
-    DEFAULT,
+  if (/^tls terminator( |$)/.test(words)) {
+    const [, terminator] = /^tls terminator ([\w.-]+)$/.exec(words) ?? [];
+    return terminator === undefined
+      ? { kind: "fault", problem: "expected a name of letters, digits, dots and dashes after TLS terminator" }
+      : { kind: "terminator", name: terminator };
+  }
+  const ending = (title: string): string =>
     name
       .trim()
-      .replace(/^.*?(\S*)$/, "Virtual host $1")
-      .trim(),
-  ];
+      .replace(/^.*?(\S*)$/, `${title} $1`)
+      .trim();
+  const known = [MAIN, "main", MIME_TYPES, DEFAULT, ending("Virtual host"), ending("TLS terminator")];
   const suggestion = didYouMean(name, known, (each) => `[${each}]`);
   return {
     kind: "fault",
-    problem: `unknown section: expected [main], [MIME types] or [Virtual host NAME]${suggestion}`,
+    problem: `unknown section: expected [main], [MIME types], [Virtual host NAME] or [TLS terminator NAME]${suggestion}`,
   };
 }
 
@@ -153,20 +172,30 @@ function readOptions(values: readonly Value[], scopes: readonly Scope[], faults:
   const layer = new Map<string, Entry>();
   for (const { entry, isOwn } of values) {
     if (isOption(entry.key, scopes)) layer.set(entry.key, entry);
-    else if (isOwn && optionsByKey.has(entry.key)) {
-      faults.push(entryFault(entry, "is an option of the whole server: expected it in [main]"));
-    } else if (isOwn) faults.push(unknownOption(entry));
+    else if (isOwn) faults.push(misplacedOption(entry, scopes));
   }
   return layer;
 }
 
 function isOption(key: string, scopes: readonly Scope[]): boolean {
   const known = optionsByKey.get(key);
-  return known !== undefined && scopes.includes(known.scope);
+  const isKnown = known !== undefined && scopes.includes(known.scope);
+  return isKnown || (scopes.includes("terminator") && TERMINATOR_KEYS.has(key));
 }
 
-function unknownOption(entry: Entry): Fault {
-  return entryFault(entry, `unknown option${didYouMean(entry.key, optionsByKey.keys())}`);
+function misplacedOption(entry: Entry, scopes: readonly Scope[]): Fault {
+  const isOfTerminator = scopes.includes("terminator");
+  if (optionsByKey.get(entry.key)?.scope === "server") {
+    return entryFault(entry, "is an option of the whole server: expected it in [main]");
+  }
+  if (!isOfTerminator && TERMINATOR_KEYS.has(entry.key)) {
+    return entryFault(entry, "is an option of a terminator: expected it in [TLS terminator NAME]");
+  }
+  return unknownOption(entry, isOfTerminator ? TERMINATOR_KEYS : optionsByKey.keys());
+}
+
+function unknownOption(entry: Entry, known: Iterable<string>): Fault {
+  return entryFault(entry, `unknown option${didYouMean(entry.key, known)}`);
 }
 
 function readMimeTypes(values: readonly Value[], faults: Fault[]): ReadonlyMap<string, string> {
@@ -187,6 +216,6 @@ function findUnusedVariables(document: IniDocument, defaults: IniSection, file: 
   const pairs = document.sections.flatMap((section) => [...section.pairs.values()]);
   const used = new Set(pairs.flatMap((pair) => findReferences(pair.value)));
   return [...defaults.pairs.values()]
-    .filter((pair) => !optionsByKey.has(pair.key) && !used.has(pair.key))
-    .map((pair) => unknownOption(toEntry(pair, defaults, file)));
+    .filter(({ key }) => !optionsByKey.has(key) && !TERMINATOR_KEYS.has(key) && !used.has(key))
+    .map((pair) => unknownOption(toEntry(pair, defaults, file), optionsByKey.keys()));
 }

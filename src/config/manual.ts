@@ -30,6 +30,7 @@ export function formatHelp(): string {
     "  comanche stop [options]      stop the server that the PID file names",
     "  comanche reload [options]    let it take up a changed configuration",
     "  comanche status [options]    tell whether it runs, and how",
+    "  comanche tls [options] PEM... end TLS for another server (comanche tls --help)",
     "  comanche completion          print a completion script for the shell",
     "",
     "For example: comanche -a 0.0.0.0 -p 8080 -b htdocs",

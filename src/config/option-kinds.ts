@@ -327,6 +327,19 @@ export function fullListOf<Value>(kind: OptionKind<Value>): OptionKind<readonly 
   };
 }
 
+/** A list that `no` empties. */
+export function orNone<Value>(list: OptionKind<readonly Value[]>): OptionKind<readonly Value[]> {
+  const either = orNo(list);
+  return {
+    ...list,
+    parse(text, folder) {
+      const parsed = either.parse(text, folder);
+      return parsed.kind === "value" ? found(parsed.value ?? []) : parsed;
+    },
+    format: (values) => either.format(values.length === 0 ? undefined : values),
+  };
+}
+
 function hasControls(text: string): boolean {
   return /[\u0000-\u001f\u007f]/.test(text);
 }

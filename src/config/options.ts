@@ -33,6 +33,7 @@ import {
   orAuto,
   orEmpty,
   orNo,
+  orNone,
   rootFolder,
   size,
   tcpPort,
@@ -101,9 +102,9 @@ export type SyslogFacility = (typeof SYSLOG_FACILITIES)[number];
 
 const listening = {
   address: option(
-    fullListOf(listenAddress),
+    orNone(fullListOf(listenAddress)),
     [{ kind: "ip", family: 4, address: "127.0.0.1" }],
-    "IPv4 address, IPv6 address or host name to listen on; * is every address of both families, unix:/path a Unix socket",
+    "IPv4 address, IPv6 address or host name to listen on; * is every address of both families, unix:/path a Unix socket, no: no site is served",
     { short: "a" },
   ),
   port: {

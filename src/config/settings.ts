@@ -11,17 +11,9 @@ import { arrangeFaults, type Fault } from "./fault.ts";
 import type { FileContent } from "./file-sections.ts";
 import { layerInside, situationInside } from "./inside-chroot.ts";
 import { describeOrigin, type Entry, entryFault, type Layer, mergeLayers } from "./layer.ts";
-import {
-  allOptions,
-  type ErrorPageStatus,
-  errorPageOptions,
-  keyOf,
-  type Option,
-  type SettingsOf,
-  type Situation,
-  serverOptions,
-  siteOptions,
-} from "./options.ts";
+import { LayerReader } from "./layer-reader.ts";
+import { allOptions, type SettingsOf, type Situation, serverOptions, siteOptions } from "./options.ts";
+import { readTerminators, type TerminatorSettings } from "./terminator-settings.ts";
 
 /** Never changes once it is built. */
 export interface Settings {
@@ -29,6 +21,8 @@ export interface Settings {
   readonly main: SiteSettings;
   /** By host name in lower case. */
   readonly virtualHosts: ReadonlyMap<string, SiteSettings>;
+  /** By name in lower case. */
+  readonly terminators: ReadonlyMap<string, TerminatorSettings>;
   /** Where each option of the server and of the main site comes from: `built in`, `--port` or `conf/comanche.conf:12`. */
   readonly sources: ReadonlyMap<string, string>;
   readonly configFile: AbsolutePath | undefined;
@@ -64,6 +58,11 @@ export interface SettingsInput {
 
 export const BUILT_IN = "built in";
 
+/** Whether there is a site at all: a server without addresses only ends TLS for others. */
+export function servesSites({ server }: Pick<Settings, "server">): boolean {
+  return server.address.length > 0;
+}
+
 /** Whether nobody has set the option: then its default may give way to something better. */
 export function isBuiltIn(settings: Settings, key: string): boolean {
   return settings.sources.get(key) === BUILT_IN;
@@ -90,7 +89,8 @@ export function buildSettings({ flags, file, situation, configFile }: SettingsIn
       return [key, entry === undefined ? BUILT_IN : describeOrigin(entry)];
     }),
   );
-  const settings = freeze({ server, main, virtualHosts, sources, configFile });
+  const terminators = readTerminators(file.terminators, faults);
+  const settings = freeze({ server, main, virtualHosts, terminators, sources, configFile });
   faults.push(...findContradictions({ settings, layer, situation, unreadable: reader.unreadable }));
   if (faults.length === 0) return { kind: "settings", settings };
   return { kind: "faults", faults: arrangeFaults(faults), readable: settings };
@@ -103,51 +103,6 @@ export function findValueFaults(layer: Layer): readonly Fault[] {
     const parsed = entry === undefined ? undefined : option.kind.parse(entry.text, entry.folder);
     return entry !== undefined && parsed?.kind === "fault" ? [entryFault(entry, `expected ${parsed.expects}`)] : [];
   });
-}
-
-type Rows = Readonly<Record<string, Option<unknown>>>;
-
-/** Reads the values of one layer. A value that cannot be read is a fault, and the default stands in for it meanwhile. */
-class LayerReader {
-  /** The keys whose values could not be read. */
-  readonly unreadable = new Set<string>();
-  readonly #layer: Layer;
-  readonly #situation: Situation;
-  readonly #faults: Fault[];
-
-  constructor(layer: Layer, situation: Situation, faults: Fault[]) {
-    this.#layer = layer;
-    this.#situation = situation;
-    this.#faults = faults;
-  }
-
-  readRows<Each extends Rows>(rows: Each, inherited: Partial<SettingsOf<Each>> = {}): SettingsOf<Each> {
-    const values = Object.entries(rows).map(([property, row]) => {
-      const otherwise = property in inherited ? inherited[property] : row.defaultFor(this.#situation);
-      return [property, this.#read(row, keyOf(property), otherwise)];
-    });
-    return Object.fromEntries(values) as SettingsOf<Each>;
-  }
-
-  readErrorPages(inherited: ReadonlyMap<number, string> | undefined): ReadonlyMap<ErrorPageStatus, string> {
-    const pages = new Map<ErrorPageStatus, string>();
-    for (const [status, row] of errorPageOptions) {
-      const otherwise = inherited === undefined ? row.defaultFor(this.#situation) : inherited.get(status);
-      const page = this.#read(row, `error-${status}`, otherwise);
-      if (page !== undefined) pages.set(status, page);
-    }
-    return pages;
-  }
-
-  #read<Value>(row: Option<Value>, key: string, otherwise: Value): Value {
-    const entry = this.#layer.get(key);
-    if (entry === undefined) return otherwise;
-    const parsed = row.kind.parse(entry.text, entry.folder);
-    if (parsed.kind === "value") return parsed.value;
-    this.unreadable.add(key);
-    this.#faults.push(entryFault(entry, `expected ${parsed.expects}`));
-    return otherwise;
-  }
 }
 
 function readMainSite(reader: LayerReader, layer: Layer, mimeTypes: ReadonlyMap<string, string>): SiteSettings {

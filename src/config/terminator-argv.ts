@@ -4,27 +4,28 @@
  * Letters may stand together, and a value may follow its letter at once or be the next word. Every word that is no flag is
  * a PEM file. All faults are found at once.
  */
-import { type AbsolutePath, absolutePath } from "../base/absolute-path.ts";
+import type { AbsolutePath } from "../base/absolute-path.ts";
+import { type Contradiction, layFaults } from "./contradictions.ts";
 import { arrangeFaults, didYouMean, type Fault, flagFault, quote } from "./fault.ts";
-import { type Entry, entryFault, type Layer } from "./layer.ts";
+import { LayerReader } from "./layer-reader.ts";
 import { layerOfFlags } from "./load.ts";
-import { filePath, flag, type OptionKind } from "./option-kinds.ts";
-import { keyOf, type Option, type SettingsOf, type Situation } from "./options.ts";
+import { filePath } from "./option-kinds.ts";
+import { keyOf } from "./options.ts";
+import { FORMER_OPTIONS } from "./terminator-former-options.ts";
 import { formatTerminatorHelp } from "./terminator-help.ts";
 import {
   ANNOUNCEMENTS,
-  type Announcement,
-  FORMER_OPTIONS,
   TERMINATOR_HEADINGS,
-  type TerminatorSettings,
-  terminatorOptions,
+  type TerminatorProcessSettings,
   terminatorProcessOptions,
 } from "./terminator-options.ts";
+import { ANY_SITUATION, missingPem, needsPem, readTerminator, type TerminatorSettings } from "./terminator-settings.ts";
 
 export type ParsedTerminatorArgv =
   | {
       readonly kind: "settings";
-      readonly settings: TerminatorSettings;
+      readonly terminator: TerminatorSettings;
+      readonly process: TerminatorProcessSettings;
       /** One line each, for the standard error: what was asked for and has no effect. */
       readonly notices: readonly string[];
     }
@@ -35,12 +36,7 @@ export type ParsedTerminatorArgv =
 
 const PROGRAM = "comanche tls";
 const UNKNOWN = `unknown option: ${PROGRAM} --help lists them all`;
-const NO_PEM = "expected a PEM file with certificates and key, such as comanche tls server.pem";
-const TWICE_ANNOUNCED = "each tells the backend in its own way who the client is: expected one of them";
 const CHROOT_OF_ROOT = "expected user to be set too, and not to root, who can leave a chroot";
-
-/** No default of a terminator depends on it. */
-const ANY_SITUATION: Situation = { isRoot: false, htdocs: absolutePath("/") };
 
 /**
  * @param argv  what follows `tls`
@@ -53,25 +49,20 @@ export function parseTerminatorArgv(argv: readonly string[], folder: AbsolutePat
 
   const layer = layerOfFlags(new Map([...texts].map(([key, all]) => [key, all.at(-1) ?? ""])), folder);
   const faults: Fault[] = [...wordFaults, ...findRepeated(texts)];
-  const options = {
-    ...readRows(terminatorOptions, layer, faults),
-    ...readRows(terminatorProcessOptions, layer, faults),
-  };
-  const settings: TerminatorSettings = {
-    ...options,
-    // Nobody sees what a daemon prints.
-    quiet: options.quiet || options.daemon,
-    syslog: options.syslog || options.daemon,
-    announcement: readAnnouncement(layer, faults),
-    pemFiles: readPemFiles(words, folder, faults),
-  };
+  const reader = new LayerReader(layer, ANY_SITUATION, faults);
+  const terminator = readTerminator(layer, readPemFiles(words, folder, faults), reader, faults);
+  const asked = reader.readRows(terminatorProcessOptions);
+  // Nobody sees what a daemon prints.
+  const process = { ...asked, quiet: asked.quiet || asked.daemon, syslog: asked.syslog || asked.daemon };
   const former = FORMER_OPTIONS.filter(({ keys }) => keys.some((key) => texts.has(key)));
   for (const { keys, fate, sentence } of former) {
     if (fate === "refused") faults.push(flagFault(`--${keys[0]}`, sentence));
   }
-  faults.push(...findContradictions(settings, words, layer));
+  faults.push(...layFaults([checkChroot(process)], layer, reader.unreadable));
+  if (words.length === 0 && needsPem(terminator)) faults.push(missingPem(PROGRAM));
   if (faults.length > 0) return { kind: "faults", faults: arrangeFaults(faults) };
-  return { kind: "settings", settings, notices: former.map(({ keys, sentence }) => `--${keys[0]}: ${sentence}`) };
+  const notices = former.map(({ keys, sentence }) => `--${keys[0]}: ${sentence}`);
+  return { kind: "settings", terminator, process, notices };
 }
 
 /** What the command line may say. */
@@ -174,34 +165,6 @@ function findRepeated(texts: SplitWords["texts"]): readonly Fault[] {
   });
 }
 
-type Rows = Readonly<Record<string, Option<unknown>>>;
-
-/** A value that cannot be read is a fault, and the default stands in for it. */
-function readRows<Each extends Rows>(rows: Each, layer: Layer, faults: Fault[]): SettingsOf<Each> {
-  const values = Object.entries(rows).map(([property, { kind, defaultFor }]) => {
-    const entry = layer.get(keyOf(property));
-    const byDefault = defaultFor(ANY_SITUATION);
-    return [property, entry === undefined ? byDefault : read(kind, entry, byDefault, faults)];
-  });
-  return Object.fromEntries(values) as SettingsOf<Each>;
-}
-
-function read<Value>(kind: OptionKind<Value>, entry: Entry, byDefault: Value, faults: Fault[]): Value {
-  const parsed = kind.parse(entry.text, entry.folder);
-  if (parsed.kind === "value") return parsed.value;
-  faults.push(entryFault(entry, `expected ${parsed.expects}`));
-  return byDefault;
-}
-
-function readAnnouncement(layer: Layer, faults: Fault[]): Announcement {
-  const wanted = ANNOUNCEMENTS.filter(({ key }) => {
-    const entry = layer.get(key);
-    return entry !== undefined && read(flag, entry, false, faults);
-  });
-  if (wanted.length > 1) faults.push(flagFault(wanted.map(({ key }) => `--${key}`).join(", "), TWICE_ANNOUNCED));
-  return wanted[0]?.announces ?? "nothing";
-}
-
 function readPemFiles(words: readonly string[], folder: AbsolutePath, faults: Fault[]): readonly AbsolutePath[] {
   return words.flatMap((word) => {
     const parsed = filePath.parse(word, folder);
@@ -211,13 +174,8 @@ function readPemFiles(words: readonly string[], folder: AbsolutePath, faults: Fa
   });
 }
 
-/** @param layer  whose values may be faults already, so that nothing can be said of what they contradict */
-function findContradictions(settings: TerminatorSettings, words: readonly string[], layer: Layer): readonly Fault[] {
-  const { chroot, user, client } = settings;
-  const faults: Fault[] = [];
-  if (words.length === 0 && !client) faults.push(flagFault(PROGRAM, NO_PEM));
-  const staysRoot = user === undefined ? !layer.has("user") : user === "root" || /^0+$/.test(user);
-  const entry = layer.get("chroot");
-  if (chroot !== undefined && staysRoot && entry !== undefined) faults.push(entryFault(entry, CHROOT_OF_ROOT));
-  return faults;
+/** Whoever stays root can leave a chroot again, so it would hold nobody. */
+function checkChroot({ chroot, user }: TerminatorProcessSettings): Contradiction | undefined {
+  const staysRoot = user === undefined || user === "root" || /^0+$/.test(user);
+  return chroot !== undefined && staysRoot ? { keys: ["chroot", "user"], problem: CHROOT_OF_ROOT } : undefined;
 }

@@ -3,7 +3,8 @@
  */
 import { absolutePath } from "../base/absolute-path.ts";
 import { keyOf, type Option } from "./options.ts";
-import { ANNOUNCEMENTS, FORMER_OPTIONS, type FormerOption, TERMINATOR_HEADINGS } from "./terminator-options.ts";
+import { FORMER_OPTIONS, type FormerOption } from "./terminator-former-options.ts";
+import { ANNOUNCEMENTS, TERMINATOR_HEADINGS } from "./terminator-options.ts";
 
 const WIDTH = 80;
 const COLUMN = 32;
@@ -17,7 +18,7 @@ export function formatTerminatorHelp(): string {
     "For example: comanche tls -f *,443 -b 127.0.0.1,8080 --write-proxy-v2 server.pem",
     "",
     "A PEM file holds a certificate, those that lead to its issuer, and the key. Of",
-    "several files a client gets the first with the name it asks for, else the last.",
+    "several files a client gets the one for the name it asks for, else the last.",
     ...TERMINATOR_HEADINGS.flatMap(([heading, rows]) => [
       "",
       heading,

@@ -1,9 +1,7 @@
 /**
- * The options of `comanche tls`: those of stud, with its letters and defaults, and a few that it did not have.
- *
- * What stud had and this has not stands here too, each with the sentence that its user gets.
+ * The options of a TLS terminator, on the command line of `comanche tls` and in a section [TLS terminator NAME]: those of
+ * stud, with its letters and defaults, and those of HTTPS under the names that they have there.
  */
-import type { AbsolutePath } from "../base/absolute-path.ts";
 import { milliseconds } from "../base/units.ts";
 import {
   accountName,
@@ -11,13 +9,15 @@ import {
   duration,
   filePath,
   flag,
+  ipRange,
+  listOf,
   type OptionKind,
   optional,
   orNo,
   rootFolder,
   wholeNumber,
 } from "./option-kinds.ts";
-import { type Option, type SettingsOf, SYSLOG_FACILITIES } from "./options.ts";
+import { keyOf, type Option, type SettingsOf, SYSLOG_FACILITIES, serverOptions } from "./options.ts";
 import { type BackAddress, backAddress, type FrontAddress, frontAddress } from "./terminator-address.ts";
 
 function option<Value>(
@@ -49,20 +49,59 @@ const cipherList: OptionKind<string> = {
   format: (text) => text,
 };
 
+/** Of an application protocol (RFC 7301 §6), as far as it is visible ASCII without comma. */
+const protocolName: OptionKind<string> = {
+  shape: "single",
+  placeholder: "PROTOCOL",
+  parse: (text) =>
+    /^[!-+\x2d-~]{1,255}$/.test(text)
+      ? { kind: "value", value: text }
+      : { kind: "fault", expects: "the name of a protocol, such as h2 or http/1.1" },
+  format: (text) => text,
+};
+
+/** What an option of HTTPS is called here, in fewer words. */
+function shared<Value>(row: Option<Value>, help: string): Option<Value> {
+  return { ...row, help };
+}
+
 const sockets = {
   frontend: option(frontAddress, everywhere, "where it listens; * is every address, port 0 a free one", { short: "f" }),
   backend: option(backAddress, localServer, "where it connects to, or unix:/path", { short: "b" }),
   client: option(flag, false, "the other way round: plain bytes come in, and the backend speaks TLS"),
   backlog: option(wholeNumber(1, 65535), 100, "connections that may wait to be accepted", { short: "B" }),
+  maxConnections: option(wholeNumber(1, 1_000_000), 10_000, "most connections at a time"),
 };
 
 const encryption = {
-  ciphers: option(optional(cipherList), undefined, "cipher suites of TLS 1.2", {
+  tlsDir: shared(serverOptions.tlsDir, "folder with more PEM files, *.pem"),
+  tlsSniStrict: shared(serverOptions.tlsSniStrict, "cut who asks for a name that no file is for"),
+  tlsMinVersion: shared(serverOptions.tlsMinVersion, "oldest version that is spoken"),
+  ciphers: option(optional(cipherList), undefined, "ciphers of TLS 1.2", {
     short: "c",
-    defaultInWords: "Node's own",
+    defaultInWords: "those with forward secrecy",
+  }),
+  tlsSuites: shared(serverOptions.tlsSuites, "cipher suites of TLS 1.3"),
+  tlsCurves: shared(serverOptions.tlsCurves, "groups for the key exchange"),
+  alpn: option(listOf(protocolName), [], "application protocols to agree on, such as h2,http/1.1", {
+    defaultInWords: "none",
   }),
   tlsTicketKeys: option(optional(filePath), undefined, "ticket keys, for machines that share them", {
     defaultInWords: "made at start",
+  }),
+  tlsClientCa: option(optional(filePath), undefined, "PEM file: who may sign certificates of clients", {
+    defaultInWords: "none",
+  }),
+  tlsClientVerify: shared(serverOptions.tlsClientVerify, "whether a client must show one"),
+  tlsHandshakes: shared(serverOptions.tlsHandshakes, "most handshakes at a time, in each process"),
+  backendCa: option(optional(filePath), undefined, "with client: PEM file that verifies the backend", {
+    defaultInWords: "unverified",
+  }),
+};
+
+const proxies = {
+  trustedProxies: option(listOf(ipRange), [], "with proxy-proxy: who may say for whom it comes", {
+    defaultInWords: "all",
   }),
 };
 
@@ -75,15 +114,16 @@ const times = {
       short: "k",
     },
   ),
-  handshakeTimeout: option(duration(1, DAY), milliseconds(10 * SECOND), "time allowed for a handshake"),
+  tlsHandshakeTimeout: shared(serverOptions.tlsHandshakeTimeout, "time allowed for a handshake"),
   connectTimeout: option(duration(1, DAY), milliseconds(10 * SECOND), "time allowed for reaching the backend"),
   idleTimeout: option(orNo(duration(1, DAY)), milliseconds(HOUR), "time in which something has to move, or no"),
 };
 
 const processes = {
-  workers: option(wholeNumber(1, 1024), 1, "processes that accept connections", { short: "n" }),
+  workers: option(wholeNumber(1, 256), 1, "processes that accept connections", { short: "n" }),
   daemon: option(flag, false, "run in the background; implies quiet and syslog"),
   pidfile: option(optional(filePath), undefined, "file that holds the process id", { defaultInWords: "none" }),
+  grace: option(duration(0, DAY), milliseconds(30 * SECOND), "time that busy connections have at a stop"),
   test: option(flag, false, "try the configuration, and leave", { short: "t" }),
 };
 
@@ -106,15 +146,22 @@ const logs = {
 };
 
 /** What one terminator does. */
-export const terminatorOptions = { ...sockets, ...encryption, ...times };
+export const terminatorOptions = { ...sockets, ...encryption, ...times, ...proxies };
+
+/** On the command line they need no flag. */
+export const PEM_KEY = "pem";
+export const pemOption = option(listOf(filePath), [], "PEM files, each with certificate, chain and key");
 
 /** How its processes live. */
 export const terminatorProcessOptions = { ...processes, ...rights, ...logs };
+
+export type TerminatorProcessSettings = SettingsOf<typeof terminatorProcessOptions>;
 
 /** All of them, in the order of the help. */
 export const TERMINATOR_HEADINGS: readonly (readonly [string, Readonly<Record<string, Option<unknown>>>])[] = [
   ["Where it listens, and for whom", sockets],
   ["TLS", encryption],
+  ["Behind another proxy", proxies],
   ["Times", times],
   ["Processes", processes],
   ["Rights", rights],
@@ -131,70 +178,9 @@ export const ANNOUNCEMENTS = [
 
 export type Announcement = "nothing" | (typeof ANNOUNCEMENTS)[number]["announces"];
 
-/** What stud had, and what became of it. */
-export interface FormerOption {
-  /** The first is stud's own name. */
-  readonly keys: readonly [string, ...string[]];
-  readonly short?: string;
-  /** Stands for the value; undefined where there was none. */
-  readonly placeholder?: string;
-  /** `ignored`: taken, and this is noted. `refused`: whoever asks for it would not get what he relies on. */
-  readonly fate: "ignored" | "refused";
-  readonly sentence: string;
-}
-
-const NO_CACHE = "there is no session cache: sessions resume by tickets, which every worker can open";
-const NO_PEERS = "sessions are not sent to other machines: give each the same --tls-ticket-keys";
-
-export const FORMER_OPTIONS: readonly FormerOption[] = [
-  { keys: ["shared-cache", "session-cache"], short: "C", placeholder: "NUM", fate: "ignored", sentence: NO_CACHE },
-  { keys: ["shared-cache-listen"], short: "U", placeholder: "HOST,PORT", fate: "ignored", sentence: NO_PEERS },
-  { keys: ["shared-cache-peer"], short: "P", placeholder: "HOST,PORT", fate: "ignored", sentence: NO_PEERS },
-  { keys: ["shared-cache-if"], short: "M", placeholder: "IFACE[,TTL]", fate: "ignored", sentence: NO_PEERS },
-  {
-    keys: ["prefer-server-ciphers"],
-    short: "O",
-    fate: "ignored",
-    sentence: "the server's order of ciphers always goes before the client's",
-  },
-  { keys: ["tls"], fate: "ignored", sentence: "TLS 1.2 and 1.3 are all that is spoken, and need no asking" },
-  {
-    keys: ["ssl"],
-    fate: "refused",
-    sentence: "SSL 3.0 is broken and must not be spoken (RFC 7568): leave it out for TLS 1.2 and 1.3",
-  },
-  {
-    keys: ["ssl-engine"],
-    short: "e",
-    placeholder: "ENGINE",
-    fate: "refused",
-    sentence: "OpenSSL gives up its engines (version 3), and none is loaded: expected the keys in PEM files",
-  },
-  {
-    keys: ["config"],
-    placeholder: "FILE",
-    fate: "refused",
-    sentence: "stud's configuration file is not read: expected its settings as flags",
-  },
-  { keys: ["default-config"], fate: "refused", sentence: "there is no such file: --help tells every default" },
-  {
-    keys: ["tcp-user-timeout"],
-    placeholder: "MSECS",
-    fate: "refused",
-    sentence: "this cannot be set from Node: --idle-timeout ends connections in which nothing moves",
-  },
-  {
-    keys: ["write-xff"],
-    fate: "refused",
-    sentence:
-      "bytes are passed on unread, so there is no place for a field: expected --write-proxy or --write-proxy-v2",
-  },
-];
-
-type Options = SettingsOf<typeof terminatorOptions> & SettingsOf<typeof terminatorProcessOptions>;
-
-export interface TerminatorSettings extends Options {
-  readonly announcement: Announcement;
-  /** In the order in which a name is looked for; the last is for whoever names no other. Only with `client` it may be empty. */
-  readonly pemFiles: readonly AbsolutePath[];
-}
+/** Every key that a section [TLS terminator NAME] may have. */
+export const TERMINATOR_KEYS: ReadonlySet<string> = new Set([
+  PEM_KEY,
+  ...Object.keys(terminatorOptions).map(keyOf),
+  ...ANNOUNCEMENTS.map(({ key }) => key),
+]);

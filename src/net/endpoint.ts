@@ -6,7 +6,7 @@ import type { ListenAddress } from "../config/listen-address.ts";
 
 export type Endpoint =
   /** `host`: an address without brackets, or a name that binding looks up. */
-  | { readonly kind: "tcp"; readonly host: string; readonly port: number; readonly isTls?: true }
+  | { readonly kind: "tcp"; readonly host: string; readonly port: number }
   | { readonly kind: "unix"; readonly path: string };
 
 /** Every socket one word of the `address` option asks for. `*` is all of IPv4 and all of IPv6, a socket each. */

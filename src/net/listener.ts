@@ -4,25 +4,20 @@
 import { createServer, type Server, type Socket } from "node:net";
 import { errorCode, StartupError } from "../base/errors.ts";
 import { type Endpoint, explainListenFault, formatEndpoint } from "./endpoint.ts";
+import type { ListenSocket } from "./listen-socket.ts";
 import { SOCKET_HIGH_WATER_MARK } from "./socket-transport.ts";
 import type { AcceptedTransport } from "./transport.ts";
 import { type TransportChoice, takeTransports } from "./transport-choice.ts";
 
-/** A bound socket that this process has the descriptor of. */
-export interface ListenSocket {
-  readonly descriptor: number;
-  /** Undefined for one that a service manager has bound. */
-  readonly endpoint: Endpoint | undefined;
-  /** Present where a service manager has bound it for TLS; else the endpoint says so. */
-  readonly isTls?: true;
-}
-
-/** What comes is the caller's to start or to destroy. */
-export interface ListenerHooks {
-  readonly onPlain: (transport: AcceptedTransport) => void;
-  /** For a listener whose endpoint says so; no byte has been read. */
-  readonly onTls: (socket: Socket) => void;
-}
+/** Who gets what is accepted: it is his to start or to destroy. */
+export type Reception =
+  | {
+      readonly kind: "transports";
+      readonly choice: TransportChoice;
+      readonly onAccepted: (transport: AcceptedTransport) => void;
+    }
+  /** No byte has been read from the socket, and its ends may be closed one by one. */
+  | { readonly kind: "sockets"; readonly onAccepted: (socket: Socket) => void };
 
 export class Listener {
   /** What is really bound. */
@@ -40,13 +35,11 @@ export class Listener {
    * @throws StartupError that names the endpoint and what would help
    */
   static async open(
-    { endpoint, descriptor, isTls: isNamedTls }: ListenSocket,
+    { endpoint, descriptor }: Pick<ListenSocket, "descriptor" | "endpoint">,
     backlog: number,
-    choice: TransportChoice,
-    { onPlain, onTls }: ListenerHooks,
+    reception: Reception,
   ): Promise<Listener> {
     const server = createServer({ allowHalfOpen: true, highWaterMark: SOCKET_HIGH_WATER_MARK });
-    const isTls = isNamedTls === true || (endpoint?.kind === "tcp" && endpoint.isTls === true);
     try {
       await listening(server, descriptor, backlog);
     } catch (cause) {
@@ -57,11 +50,11 @@ export class Listener {
       const why = explainListenFault(errorCode(cause), endpoint);
       throw new StartupError(`cannot listen on ${formatEndpoint(endpoint)}: ${why}`, { cause });
     }
-    if (isTls) server.on("connection", (socket) => onTls(socket.setNoDelay()));
-    else takeTransports(server, choice, onPlain);
+    if (reception.kind === "transports") takeTransports(server, reception.choice, reception.onAccepted);
+    else server.on("connection", (socket) => reception.onAccepted(socket.setNoDelay()));
     // Faults of accept(2), such as running out of descriptors: libuv goes on accepting when there are some again.
     server.on("error", () => undefined);
-    return new Listener(server, boundEndpoint(server, endpoint, isTls));
+    return new Listener(server, boundEndpoint(server, endpoint));
   }
 
   /** Stops accepting. Connections that exist go on, and other processes go on accepting. */
@@ -81,10 +74,10 @@ function listening(server: Server, descriptor: number, backlog: number): Promise
 }
 
 /** Node does not know the path of a Unix socket that it was given the descriptor of. */
-function boundEndpoint(server: Server, wanted: Endpoint | undefined, isTls: boolean): Endpoint {
+function boundEndpoint(server: Server, wanted: Endpoint | undefined): Endpoint {
   const bound = server.address();
   if (bound !== null && typeof bound === "object") {
-    return { kind: "tcp", host: bound.address, port: bound.port, ...(isTls ? { isTls } : {}) };
+    return { kind: "tcp", host: bound.address, port: bound.port };
   }
   return wanted ?? { kind: "unix", path: "as the service manager has named it" };
 }

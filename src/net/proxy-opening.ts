@@ -12,19 +12,24 @@ import { decideTlsOpening } from "./tls-opening.ts";
 
 /** @param bytes  all that came so far */
 export function decideProxiedTls(bytes: Uint8Array): OpeningDecision {
+  const header = decideProxied(bytes);
+  if (header.kind !== "open") return header;
+  const behind = bytes.subarray(header.consumed);
+  if (behind.length === 0) return { kind: "need-more" };
+  const opening = decideTlsOpening(behind);
+  return opening.kind === "open" ? header : opening;
+}
+
+/** The same in front of plain bytes. */
+export function decideProxied(bytes: Uint8Array): OpeningDecision {
   const decoding = decodeProxyHeader(bytes);
   switch (decoding.kind) {
     case "need-more":
       return decoding;
     case "reject":
       return { kind: "refused", why: decoding.why, answer: "" };
-    case "header": {
-      const behind = bytes.subarray(decoding.consumed);
-      if (behind.length === 0) return { kind: "need-more" };
-      const opening = decideTlsOpening(behind);
-      if (opening.kind !== "open") return opening;
-      return { kind: "open", consumed: decoding.consumed + opening.consumed, peer: claimedPeer(decoding.header) };
-    }
+    case "header":
+      return { kind: "open", consumed: decoding.consumed, peer: claimedPeer(decoding.header) };
   }
 }
 

@@ -14,8 +14,8 @@ export type OpeningDecision =
   | { readonly kind: "refused"; readonly why: string; readonly answer: string };
 
 export interface OpeningHooks {
-  /** The socket is paused, and has what is left to read. */
-  readonly onOpen: (peer: PeerAddress | undefined) => void;
+  /** The socket is paused, and has what is left to read. `header`: what was for us of its bytes. */
+  readonly onOpen: (peer: PeerAddress | undefined, header: Uint8Array) => void;
   /** The socket is closed, or being closed. Also told of one that says nothing in time, or goes. */
   readonly onRefused: (why: string) => void;
 }
@@ -62,7 +62,7 @@ export function openSocket(
         leave();
         socket.pause();
         if (decision.consumed < received.length) socket.unshift(received.subarray(decision.consumed));
-        onOpen(decision.peer);
+        onOpen(decision.peer, received.subarray(0, decision.consumed));
     }
   };
   const onClose = (): void => refuse("the client has gone");

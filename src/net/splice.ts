@@ -93,6 +93,13 @@ export class Splice {
     } else if (now - this.#movedAt >= this.#context.idleTimeout) this.#cut({ kind: "idle" });
   }
 
+  /** Ends both sides in good order where nothing has moved for that long, as `sweep` has seen it. */
+  endIfQuiet(now: Milliseconds, quietFor: Milliseconds): void {
+    if (now - this.#movedAt < quietFor || this.#moved !== this.#lastMoved) return;
+    this.#front.end();
+    this.#back.end();
+  }
+
   /** Cuts both sides now; `onGone` follows. */
   destroy(): void {
     this.#cut({ kind: "destroyed" });

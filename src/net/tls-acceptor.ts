@@ -1,5 +1,5 @@
 /**
- * Accepted sockets become TLS transports, or are sent away: how many handshakes may be under way, and how they end.
+ * Accepted sockets shake hands, or are sent away: how many handshakes may be under way, and how they end.
  */
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
@@ -11,8 +11,6 @@ import { describeHandshakeFailure } from "./tls-failure.ts";
 import type { TlsMaterial } from "./tls-identity.ts";
 import { decideTlsOpening } from "./tls-opening.ts";
 import { type TlsRules, TlsServer } from "./tls-server.ts";
-import { TlsTransport } from "./tls-transport.ts";
-import type { AcceptedTransport } from "./transport.ts";
 
 export interface TlsCounts {
   /** By protocol version, such as `TLSv1.3`. */
@@ -23,6 +21,24 @@ export interface TlsCounts {
   readonly underWay: number;
 }
 
+/** A client whose handshake is done. */
+export interface SecureClient {
+  /** Paused, with half-open ends allowed; the taker's from now on. */
+  readonly socket: TLSSocket;
+  /** With what is known of its certificate. */
+  readonly peer: PeerAddress;
+  /** The PROXY header that came ahead of the handshake; empty where none did. */
+  readonly header: Uint8Array;
+}
+
+/** Somebody who is in a handshake. */
+interface Arrival {
+  readonly peer: PeerAddress;
+  readonly header: Uint8Array;
+}
+
+const NO_HEADER = new Uint8Array(0);
+
 export interface TlsAcceptorOptions {
   readonly material: TlsMaterial;
   readonly rules: TlsRules;
@@ -30,7 +46,7 @@ export interface TlsAcceptorOptions {
   readonly maxHandshakes: number;
   /** Whether whoever connects is a proxy that tells who its client is (PROXY protocol); undefined where nobody does. */
   readonly isTrustedProxy: ((address: string) => boolean) | undefined;
-  readonly onAccepted: (transport: AcceptedTransport) => void;
+  readonly onSecure: (client: SecureClient) => void;
   /** Told why a handshake came to nothing. */
   readonly onFailed: (why: string, peer: PeerAddress) => void;
 }
@@ -40,7 +56,7 @@ export class TlsAcceptor {
   readonly #server: TlsServer;
   readonly #patience: Milliseconds;
   /** Who is in a handshake, by its two ends: Node makes a socket of its own of each, which has the same ends. */
-  readonly #arriving = new Map<string, PeerAddress>();
+  readonly #arriving = new Map<string, Arrival>();
   /** The ends of a socket, which it forgets when it is closed. */
   readonly #ends = new WeakMap<object, string>();
   readonly #completed: Record<string, number> = {};
@@ -84,17 +100,19 @@ export class TlsAcceptor {
     }
     const ends = endsOf(socket);
     this.#ends.set(socket, ends);
-    this.#arriving.set(ends, peer);
+    this.#arriving.set(ends, { peer, header: NO_HEADER });
     openSocket(socket, isTrustedProxy === undefined ? decideTlsOpening : decideProxiedTls, this.#patience, {
-      onOpen: (claimed) => {
-        const client = claimed ?? peer;
-        this.#arriving.set(ends, client);
+      onOpen: (claimed, header) => {
+        const arrival: Arrival = { peer: claimed ?? peer, header };
+        this.#arriving.set(ends, arrival);
         const forgetIfStillThere = (): void => {
           // The same ends may be those of the next connection already.
-          if (this.#arriving.get(ends) === client) this.#forget(ends, "the client has gone");
+          if (this.#arriving.get(ends) === arrival) this.#forget(ends, "the client has gone");
         };
         // Whoever knows better why speaks in the same turn.
         socket.once("close", () => setImmediate(forgetIfStillThere));
+        // Half a handshake is of no use: who closes one end in it has gone.
+        socket.allowHalfOpen = false;
         this.#server.accept(socket);
       },
       onRefused: (why) => this.#forget(ends, why),
@@ -117,17 +135,18 @@ export class TlsAcceptor {
 
   #welcome(secure: TLSSocket): void {
     const ends = this.#endsOf(secure);
-    const peer = this.#arriving.get(ends);
+    const arrival = this.#arriving.get(ends);
     // It has gone in this very moment.
-    if (peer === undefined) {
+    if (arrival === undefined) {
       secure.destroy();
       return;
     }
+    secure.allowHalfOpen = true;
     const version = secure.getProtocol() ?? "unknown";
     this.#completed[version] = (this.#completed[version] ?? 0) + 1;
     if (secure.isSessionReused()) this.#resumed += 1;
     this.#leave(ends);
-    this.#options.onAccepted(new TlsTransport(secure, withCertificate(peer, secure)));
+    this.#options.onSecure({ socket: secure, peer: withCertificate(arrival.peer, secure), header: arrival.header });
   }
 
   #sendAway(secure: TLSSocket, error: Error): void {
@@ -146,9 +165,9 @@ export class TlsAcceptor {
 
   /** Does nothing for one that is forgotten already. */
   #forget(ends: string, why: string): void {
-    const peer = this.#arriving.get(ends);
-    if (peer === undefined) return;
-    this.#fail(why, peer);
+    const arrival = this.#arriving.get(ends);
+    if (arrival === undefined) return;
+    this.#fail(why, arrival.peer);
     this.#leave(ends);
   }
 

@@ -32,7 +32,7 @@ export interface TlsRules {
   /** Whether a client must show a certificate, where there are authorities for them. */
   readonly clientVerify: "require" | "optional";
   readonly handshakeTimeout: Milliseconds;
-  /** Protocols to agree on (RFC 7301); a client that offers others alone is sent away. */
+  /** Protocols to agree on (RFC 7301); a client that offers others alone is sent away. Empty: none is agreed on. */
   readonly alpn: readonly string[];
 }
 
@@ -74,7 +74,7 @@ export class TlsServer {
     this.#server = createServer({
       ...contextOptions(material.identities[0], material, rules),
       SNICallback: (name, callback) => this.#choose(name, callback),
-      ALPNProtocols: [...rules.alpn],
+      ...(rules.alpn.length === 0 ? {} : { ALPNProtocols: [...rules.alpn] }),
       requestCert: material.clientAuthorities !== undefined,
       rejectUnauthorized: rules.clientVerify === "require",
       handshakeTimeout: rules.handshakeTimeout,
@@ -152,15 +152,22 @@ function contextOptions(identity: TlsIdentity, material: TlsMaterial, rules: Tls
     key: all.map(({ key }) => key),
     ...(dhParameters === undefined ? {} : { dhparam: dhParameters }),
     ...(clientAuthorities === undefined ? {} : { ca: clientAuthorities }),
-    ...(rules.curves === undefined ? {} : { ecdhCurve: rules.curves }),
-    ciphers: `${rules.suites ?? SUITES}:${rules.ciphers ?? CIPHERS}`,
-    minVersion: rules.minVersion,
-    maxVersion: "TLSv1.3",
+    ...contextRules(rules),
     honorCipherOrder: true,
     // A client cannot begin another handshake on a connection (CVE-2011-1473).
     secureOptions: constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_PRIORITIZE_CHACHA,
     sessionIdContext: SESSION_CONTEXT,
     ticketKeys: Buffer.from(ticketKeys),
+  } satisfies SecureContextOptions;
+}
+
+/** What holds for both sides of a handshake. */
+export function contextRules(rules: Pick<TlsRules, "curves" | "suites" | "ciphers" | "minVersion">) {
+  return {
+    ...(rules.curves === undefined ? {} : { ecdhCurve: rules.curves }),
+    ciphers: `${rules.suites ?? SUITES}:${rules.ciphers ?? CIPHERS}`,
+    minVersion: rules.minVersion,
+    maxVersion: "TLSv1.3",
   } satisfies SecureContextOptions;
 }
 

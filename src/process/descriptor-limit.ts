@@ -5,7 +5,9 @@
  * the hard one when it starts. The hard one only root can raise, and nobody beyond /proc/sys/fs/nr_open.
  */
 import { readdirSync, readFileSync } from "node:fs";
+import type { Settings } from "../config/settings.ts";
 import type { DescriptorLimit, Native } from "./native.ts";
+import { withFewerConnections } from "./shares.ts";
 
 /** What the whole server is set to. */
 export interface DescriptorNeed {
@@ -43,20 +45,21 @@ export function describeShortage(need: DescriptorNeed, { soft }: DescriptorLimit
   const each = Math.max(0, Math.floor((soft - otherDescriptors(need)) / DESCRIPTORS_A_CONNECTION));
   const held = each * need.processes;
   const remedy = held > 0 ? `set max-connections = ${held}` : "lower workers";
-  return `max-connections = ${need.maxConnections} cannot be held: ${soft} descriptors a process are enough for ${held} connections that each read a file; raise the limit (LimitNOFILE= in the unit, ulimit -n) or ${remedy}`;
+  return `max-connections = ${need.maxConnections} cannot be held: ${soft} descriptors a process are enough for ${held} connections that each need another, for a file or a backend; raise the limit (LimitNOFILE= in the unit, ulimit -n) or ${remedy}`;
 }
 
 /**
- * How many connections this process, a worker, can take so that accept(2) never runs out of descriptors: it would be told
- * again and again of the next one that waits. At least one.
+ * With no more connections than this process, a worker, can take so that accept(2) never runs out of descriptors: it would
+ * be told again and again of the next one that waits.
  *
- * @param wanted  its share of `max-connections`
+ * @param settings  its share
  * @param workers  task threads that are still to start
  */
-export function connectionsWithinLimit(wanted: number, workers: number): number {
+export function withinDescriptors(settings: Settings, workers: number): Settings {
   const limit = readDescriptorLimit();
   const open = countOpenDescriptors();
-  return limit === undefined || open === undefined ? wanted : Math.min(wanted, connectionsHeld(limit, open, workers));
+  if (limit === undefined || open === undefined) return settings;
+  return withFewerConnections(settings, connectionsHeld(limit, open, workers));
 }
 
 /** @param open  how many descriptors are open now */
@@ -81,7 +84,7 @@ function otherDescriptors({ workers, processes }: DescriptorNeed): number {
   return TURNED_AWAY + RESERVE + DESCRIPTORS_A_THREAD * Math.ceil(workers / processes);
 }
 
-// At worst: a socket and a file.
+// At worst: a socket and a file, or two sockets.
 const DESCRIPTORS_A_CONNECTION = 2;
 // As many connections beyond the limit are taken to be told so (net/connections.ts).
 const TURNED_AWAY = 64;

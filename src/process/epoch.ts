@@ -4,16 +4,19 @@
  */
 import { networkInterfaces } from "node:os";
 import type { Settings } from "../config/settings.ts";
+import { type BackendPlaces, findBackends } from "./backends.ts";
 import { raiseDescriptorLimit } from "./descriptor-limit.ts";
 import { Generation } from "./generation.ts";
 import { LogBook } from "./log-book.ts";
 import type { NativeResult } from "./native.ts";
 import { preparePrivileges } from "./privileges.ts";
 import { prepareSandbox } from "./sandbox.ts";
-import { decideProcesses } from "./shares.ts";
-import type { Sockets } from "./sockets.ts";
+import { connectionsWanted, decideProcesses } from "./shares.ts";
+import { listenWishes, type Sockets } from "./sockets.ts";
+import { describeTerminators, describeUnverified } from "./terminator-lines.ts";
 import type { TicketKeys } from "./ticket-keys.ts";
 import { type LoadedTls, loadTls } from "./tls-files.ts";
+import { tlsWishes } from "./tls-wishes.ts";
 import { prepareUploadDirectories } from "./upload-directories.ts";
 import { type Interfaces, urlsFor } from "./urls.ts";
 import type { UserFacts } from "./user-directories.ts";
@@ -40,10 +43,12 @@ export interface Epoch {
   readonly logs: LogBook;
   readonly generation: Generation;
   readonly processes: number;
-  /** Undefined where TLS is not spoken. */
-  readonly tls: LoadedTls | undefined;
-  /** What it can be reached by. */
+  readonly tls: LoadedTls;
+  readonly backends: BackendPlaces;
+  /** What the sites can be reached by. */
   readonly urls: readonly string[];
+  /** What each terminator does, and where. */
+  readonly terminators: readonly string[];
   /** What the operator should know, and what should be changed. */
   readonly notices: readonly string[];
   readonly warnings: readonly string[];
@@ -64,9 +69,10 @@ export async function openEpoch(
   const hasSameLogs = previous !== undefined && isSameLogging(settings, previous.settings);
   const logs = hasSameLogs ? previous.logs : await LogBook.open(settings, user, isDaemon);
   try {
-    const choice = await around.sockets.choose(settings.server);
+    const choice = await around.sockets.choose(listenWishes(settings), settings.server.socketMode);
     try {
-      const tls = loadTls(settings.server, around.tickets.current, Date.now());
+      const tls = loadTls(tlsWishes(settings), around.tickets.current, Date.now());
+      const backends = await findBackends(settings.terminators);
       const { privileges, warning } = await preparePrivileges(settings.server);
       const uploadNotices = prepareUploadDirectories(settings, privileges);
       const sandbox = await prepareSandbox(settings, privileges);
@@ -76,21 +82,22 @@ export async function openEpoch(
         settings.server.workers,
         settings.server.maxConnections,
       );
-      const need = { maxConnections: settings.server.maxConnections, workers: settings.server.workers, processes };
+      const need = { maxConnections: connectionsWanted(settings), workers: settings.server.workers, processes };
       const shortage = raiseDescriptorLimit(need, native.kind === "native" ? native.native : undefined);
       const generation = new Generation({
         number,
         settings,
         processes,
         sockets: choice.sockets,
-        tls: tls?.material,
+        tls: tls.materials,
+        backends,
         privileges,
         confinement: sandbox.confinement,
         logs,
         onChange: around.onChange,
       });
       around.onGeneration(generation);
-      const endpoints = await generation.start();
+      const served = await generation.start();
       choice.take();
       return {
         settings,
@@ -98,9 +105,13 @@ export async function openEpoch(
         generation,
         processes,
         tls,
-        urls: urlsFor(endpoints, lookAtInterfaces()),
+        backends,
+        urls: urlsFor(served, lookAtInterfaces()),
+        terminators: describeTerminators(settings.terminators, served),
         notices: [...choice.notices, ...uploadNotices, sandbox.notice],
-        warnings: [warning, shortage, ...(tls?.warnings ?? [])].filter((text) => text !== undefined),
+        warnings: [warning, shortage, ...tls.warnings, ...describeUnverified(settings.terminators)].filter(
+          (text) => text !== undefined,
+        ),
       };
     } catch (error) {
       choice.giveUp();

@@ -6,16 +6,16 @@ import { setTimeout } from "node:timers/promises";
 import { StartupError } from "../base/errors.ts";
 import type { Milliseconds } from "../base/units.ts";
 import type { Settings } from "../config/settings.ts";
-import type { Endpoint } from "../net/endpoint.ts";
-import type { ListenSocket } from "../net/listener.ts";
-import type { TlsMaterial } from "../net/tls-identity.ts";
+import type { ListenSocket, ServedEndpoint } from "../net/listen-socket.ts";
 import type { Events } from "../observe/log.ts";
+import type { BackendPlaces } from "./backends.ts";
 import type { LogBook } from "./log-book.ts";
 import type { PrivilegePlan } from "./privileges.ts";
 import { countShortLives, decideRespawnDelay } from "./respawn-delay.ts";
 import type { Confinement } from "./sandbox-plan.ts";
 import { settingsForWorker } from "./shares.ts";
 import type { WorkerState } from "./state-file.ts";
+import type { TlsMaterials } from "./tls-files.ts";
 import type { DrainMode, WorkerReport } from "./worker-message.ts";
 import { type WorkerEnd, WorkerProcess } from "./worker-process.ts";
 
@@ -25,7 +25,8 @@ export interface GenerationOptions {
   readonly settings: Settings;
   readonly processes: number;
   readonly sockets: readonly ListenSocket[];
-  readonly tls: TlsMaterial | undefined;
+  readonly tls: TlsMaterials;
+  readonly backends: BackendPlaces;
   readonly privileges: PrivilegePlan;
   readonly confinement: Confinement | undefined;
   readonly logs: LogBook;
@@ -60,7 +61,8 @@ export class Generation {
   #leave: { readonly mode: DrainMode; readonly grace: Milliseconds | undefined } | undefined;
   #cut = 0;
   /** The newest. */
-  #tls: TlsMaterial | undefined;
+  #tls: TlsMaterials;
+  #backends: BackendPlaces;
   #onEmpty: () => void = () => undefined;
 
   constructor(options: GenerationOptions) {
@@ -69,6 +71,7 @@ export class Generation {
     this.#options = options;
     this.#events = options.logs.events;
     this.#tls = options.tls;
+    this.#backends = options.backends;
     this.#places = Array.from({ length: options.processes }, (_, index) => ({
       index,
       shortLives: 0,
@@ -89,12 +92,12 @@ export class Generation {
    * @returns what they listen on
    * @throws StartupError of the first that cannot; none is left then
    */
-  async start(): Promise<readonly Endpoint[]> {
+  async start(): Promise<readonly ServedEndpoint[]> {
     const starting = this.#places.map((place) => this.#startWorker(place));
     try {
-      const [endpoints = []] = await Promise.race([Promise.all(starting.map(({ ready }) => ready)), this.#tooLate()]);
+      const [served = []] = await Promise.race([Promise.all(starting.map(({ ready }) => ready)), this.#tooLate()]);
       for (const [index, place] of this.#places.entries()) void this.#keepStaffed(place, starting[index]);
-      return endpoints;
+      return served;
     } catch (error) {
       this.#staffing.abort();
       await this.#removeAll();
@@ -133,9 +136,15 @@ export class Generation {
   }
 
   /** Handshakes use these from now on, in every process. */
-  renew(tls: TlsMaterial): void {
+  renew(tls: TlsMaterials): void {
     this.#tls = tls;
     for (const worker of this.#workers) worker.renew(tls);
+  }
+
+  /** Backends are there from now on, for every process. */
+  redirect(backends: BackendPlaces): void {
+    this.#backends = backends;
+    for (const worker of this.#workers) worker.redirect(backends);
   }
 
   /** Ends a `drain` that is under way, at once. */
@@ -172,6 +181,7 @@ export class Generation {
         settings: settingsForWorker(settings, place.index, processes),
         sockets,
         tls: this.#tls,
+        backends: this.#backends,
         privileges,
         title: `comanche: worker ${place.index + 1}`,
       },

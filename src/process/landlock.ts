@@ -15,6 +15,10 @@ const MAKE_DIR = 1 << 7;
 const MAKE_REG = 1 << 8;
 const TRUNCATE = 1 << 14;
 const IOCTL_DEV = 1 << 15;
+const RESOLVE_UNIX = 1 << 16;
+
+const BIND_TCP = 1 << 0;
+const CONNECT_TCP = 1 << 1;
 
 /** What can be allowed on something that is not a directory; the kernel refuses a rule that says more. */
 export const FILE_RIGHTS = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV;
@@ -41,19 +45,22 @@ const STEPS: readonly Step[] = [
   { version: 2, adds: { fileSystem: 1 << 13 } },
   { version: 3, adds: { fileSystem: TRUNCATE } },
   // Binding and connecting TCP sockets: those of the server come bound.
-  { version: 4, adds: { network: 0b11 } },
+  { version: 4, adds: { network: BIND_TCP | CONNECT_TCP } },
   { version: 5, adds: { fileSystem: IOCTL_DEV } },
   // Abstract Unix sockets, and signals, of whom is not in the same domain.
   { version: 6, adds: { scoped: 0b11 } },
-  // RESOLVE_UNIX: connecting to Unix sockets by path.
-  { version: 9, adds: { fileSystem: 1 << 16 } },
+  // Connecting to Unix sockets by path.
+  { version: 9, adds: { fileSystem: RESOLVE_UNIX } },
 ];
 
 /** The first version that holds back writing to files completely: before it, truncate(2) is free. */
 export const FIRST_COMPLETE_VERSION = 3;
 
-/** Everything a version can hold back. */
-export function attributesOf(version: number): LandlockAttributes {
+/** What is not held back although it could be. */
+export type FreedRight = "connect-tcp" | "connect-unix";
+
+/** Everything a version can hold back, but for what is freed. */
+export function attributesOf(version: number, freed: readonly FreedRight[] = []): LandlockAttributes {
   const sum = { fileSystem: 0, network: 0, scoped: 0 };
   for (const { version: since, adds } of STEPS) {
     if (since > version) continue;
@@ -61,6 +68,8 @@ export function attributesOf(version: number): LandlockAttributes {
     sum.network |= adds.network ?? 0;
     sum.scoped |= adds.scoped ?? 0;
   }
+  if (freed.includes("connect-tcp")) sum.network &= ~CONNECT_TCP;
+  if (freed.includes("connect-unix")) sum.fileSystem &= ~RESOLVE_UNIX;
   return sum;
 }
 

@@ -16,6 +16,7 @@ import { type Fault, formatFault } from "../config/fault.ts";
 import type { Settings, SettingsResult } from "../config/settings.ts";
 import { describeThrown } from "../observe/thrown.ts";
 import { formatPoolStatus } from "../tasks/pool-status.ts";
+import { type BackendPlaces, BackendWatch } from "./backends.ts";
 import { type Epoch, type EpochAround, openEpoch } from "./epoch.ts";
 import type { Generation } from "./generation.ts";
 import type { Lifeline } from "./lifeline.ts";
@@ -29,9 +30,12 @@ import { Sockets } from "./sockets.ts";
 import { describeStart } from "./start-lines.ts";
 import { type Phase, type ReloadState, StateFile } from "./state-file.ts";
 import { describeReports, StatusLines, sumPools } from "./status-lines.ts";
+import { formatTunnels, sumTunnels } from "./terminator-lines.ts";
 import { TicketKeys } from "./ticket-keys.ts";
+import type { TlsMaterials } from "./tls-files.ts";
 import { formatTlsStatus, sumTls } from "./tls-status.ts";
 import { TlsWatch } from "./tls-watch.ts";
+import { tlsWishes } from "./tls-wishes.ts";
 import type { UserFacts } from "./user-directories.ts";
 
 export interface PrimaryOptions {
@@ -41,8 +45,8 @@ export interface PrimaryOptions {
   readonly user: UserFacts;
   readonly version: string;
   readonly lifeline: Lifeline;
-  /** Why it stays in the foreground although a daemon is the default; undefined where there is nothing to say. */
-  readonly foregroundReason: string | undefined;
+  /** What the operator should know besides, one line each. */
+  readonly notices: readonly string[];
 }
 
 /** 0: stopped, and everything that was under way was finished; 3: transfers were cut at the end of the grace period. */
@@ -84,7 +88,8 @@ class Primary {
   readonly #status = new StatusLines();
   /** What serves now. */
   #epoch: Epoch | undefined;
-  #tlsWatch: TlsWatch | undefined;
+  /** Over certificates and backends of the present epoch. */
+  #watches: { close(): void }[] = [];
   /** Every generation of which a process may live. */
   readonly #generations = new Set<Generation>();
   #pidFile: PidFile | undefined;
@@ -112,14 +117,14 @@ class Primary {
       this.#takePidFile(settings, lifeline.isDaemon, user);
       const epoch = await Promise.race([this.#open(settings, 1), this.#giveUpStart()]);
       this.#epoch = epoch;
-      this.#watchTls(epoch);
+      this.#watchWorld(epoch);
       watchForFaults(epoch.logs);
       // For ps(1), where several servers can be told apart.
-      process.title = `comanche: primary on ${epoch.urls[0]}`;
+      process.title = `comanche: primary on ${epoch.urls[0] ?? epoch.terminators[0]}`;
       await this.#announce(epoch);
       return await this.#serve();
     } finally {
-      this.#tlsWatch?.close();
+      this.#closeWatches();
       this.#status.close();
       this.#notifier.close();
       await this.#epoch?.logs.close();
@@ -182,24 +187,29 @@ class Primary {
     });
   }
 
-  #watchTls({ settings, tls, logs, generation }: Epoch): void {
-    this.#tlsWatch?.close();
-    this.#tlsWatch = undefined;
-    if (tls === undefined) return;
+  /** What may change outside while an epoch lasts. */
+  #watchWorld({ settings, tls, backends, logs: { events }, generation }: Epoch): void {
+    this.#closeWatches();
+    const { terminators } = settings;
+    const wishes = tlsWishes(settings);
     const { tickets } = this.#around;
-    this.#tlsWatch = new TlsWatch({
-      server: settings.server,
-      loaded: tls,
-      tickets,
-      events: logs.events,
-      onRenewed: (material) => generation.renew(material),
-    });
+    if (wishes.size > 0) {
+      const onRenewed = (materials: TlsMaterials): void => generation.renew(materials);
+      this.#watches.push(new TlsWatch({ wishes, loaded: tls, tickets, events, onRenewed }));
+    }
+    const onMoved = (places: BackendPlaces): void => generation.redirect(places);
+    this.#watches.push(new BackendWatch({ terminators, places: backends, events, onMoved }));
+  }
+
+  #closeWatches(): void {
+    for (const watch of this.#watches) watch.close();
+    this.#watches = [];
   }
 
   /** Tells everybody who wants to know that it serves. */
   async #announce(epoch: Epoch): Promise<void> {
-    const { lifeline, version, foregroundReason } = this.#options;
-    const lines = describeStart({ version, epoch, foregroundReason });
+    const { lifeline, version, notices } = this.#options;
+    const lines = describeStart({ version, epoch, notices });
     // Who reads the lines may look there next.
     this.#noteState();
     for (const line of lines.info) epoch.logs.events.info(line);
@@ -243,7 +253,7 @@ class Primary {
       }
       const epoch = await this.#open(settings, old.generation.number + 1);
       this.#epoch = epoch;
-      this.#watchTls(epoch);
+      this.#watchWorld(epoch);
       this.#status.events = epoch.logs.events;
       if (!this.#isStopping()) void this.#retire(old);
       const configuration = settings.configFile ?? "no configuration file";
@@ -305,10 +315,12 @@ class Primary {
     const { events } = this.#logs;
     const generation = this.#epoch?.generation;
     const reports = (await generation?.reports()) ?? [];
-    events.info(formatPoolStatus(sumPools(reports)));
+    if (reports.some(({ pool }) => pool !== undefined)) events.info(formatPoolStatus(sumPools(reports)));
     events.info(describeReports(reports, generation?.number ?? 0, this.#startedAt));
     const tls = sumTls(reports.map((report) => report.tls));
     if (tls !== undefined) events.info(formatTlsStatus(tls));
+    const tunnels = sumTunnels(reports.map((report) => report.tunnels));
+    for (const [name, counts] of tunnels) events.info(formatTunnels(name, counts));
   }
 
   #noteState(): void {
@@ -321,7 +333,7 @@ class Primary {
       startedAt: this.#startedAt,
       generation: epoch.generation.number,
       configFile: epoch.settings.configFile,
-      endpoints: epoch.urls,
+      endpoints: [...epoch.urls, ...epoch.terminators],
       workers: [...this.#generations].flatMap((generation) => generation.workers),
       hangups: this.#hangups,
       reload: this.#reloadState,

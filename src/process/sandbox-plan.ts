@@ -7,11 +7,12 @@
  * An upload directory that is replaced can be written to again after a reload.
  */
 import { type AbsolutePath, absolutePath } from "../base/absolute-path.ts";
-import type { Settings } from "../config/settings.ts";
+import { type Settings, servesSites } from "../config/settings.ts";
 import {
   attributesOf,
   describeGaps,
   FIRST_COMPLETE_VERSION,
+  type FreedRight,
   MAY_READ,
   MAY_STORE,
   MAY_STORE_BELOW,
@@ -87,16 +88,17 @@ export function planSandbox(settings: Settings, privileges: PrivilegePlan, facts
     const obstacle = findObstacle(calls.version, exceptions);
     if (obstacle !== undefined) return refuse(obstacle);
   }
-  const readsEverything = privileges.chroot === undefined && followsAllLinks(settings);
+  const readsEverything = privileges.chroot === undefined && servesSites(settings) && followsAllLinks(settings);
+  const freed = freedForBackends(settings);
   const confinement: Confinement = {
     keptCapabilities: [...keptForChange(privileges), ...exceptions.map(({ capability }) => capability)],
     landlock:
       calls.version === 0
         ? undefined
-        : { attributes: attributesOf(calls.version), rules: planRules(privileges, facts, readsEverything) },
+        : { attributes: attributesOf(calls.version, freed), rules: planRules(privileges, facts, readsEverything) },
   };
   const parts = [
-    describeLandlock(calls.version, facts, readsEverything),
+    describeLandlock(calls.version, facts, readsEverything) + describeFreed(freed),
     "no new privileges",
     describeCapabilities(exceptions),
   ];
@@ -147,6 +149,19 @@ function planRules(
   ];
 }
 
+/** What a worker must be able to do to reach the backends of terminators. */
+function freedForBackends({ terminators }: Settings): readonly FreedRight[] {
+  const kinds = new Set([...terminators.values()].map(({ backend }) => backend.kind));
+  return [
+    ...(kinds.has("tcp") ? ["connect-tcp" as const] : []),
+    ...(kinds.has("unix") ? ["connect-unix" as const] : []),
+  ];
+}
+
+function describeFreed(freed: readonly FreedRight[]): string {
+  return freed.length === 0 ? "" : " and connects to backends";
+}
+
 function followsAllLinks({ main, virtualHosts }: Settings): boolean {
   return [main, ...virtualHosts.values()].some(({ symlinks }) => symlinks === "anywhere");
 }
@@ -163,9 +178,14 @@ function findObstacle(version: number, exceptions: readonly KeptCapability[]): s
 
 const WITHOUT_LANDLOCK = "this kernel does not have or does not allow";
 
-function describeLandlock(version: number, { uploads, uploadTrees }: SandboxFacts, readsEverything: boolean): string {
+function describeReading({ served }: SandboxFacts): string {
+  return served.length === 0 ? "reads nothing but the program" : "reads what it serves";
+}
+
+function describeLandlock(version: number, facts: SandboxFacts, readsEverything: boolean): string {
+  const { uploads, uploadTrees } = facts;
   if (version === 0) return `no Landlock, which ${WITHOUT_LANDLOCK}`;
-  const reading = readsEverything ? "every file can be read (symlinks = anywhere)" : "reads what it serves";
+  const reading = readsEverything ? "every file can be read (symlinks = anywhere)" : describeReading(facts);
   const [tree] = uploadTrees;
   const storing = tree !== undefined ? ` and writes below ${tree}` : uploads.length > 0 ? " and writes uploads" : "";
   const gaps = describeGaps(version);

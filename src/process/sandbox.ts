@@ -6,7 +6,7 @@ import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type AbsolutePath, absolutePath } from "../base/absolute-path.ts";
 import { errorCode, StartupError } from "../base/errors.ts";
-import type { Settings } from "../config/settings.ts";
+import { type Settings, servesSites } from "../config/settings.ts";
 import { currentIdentity } from "./account.ts";
 import { actAs } from "./as-identity.ts";
 import { decideVersion, FILE_RIGHTS } from "./landlock.ts";
@@ -91,7 +91,9 @@ function readVersion(native: Native): number {
   return decideVersion(native.landlockVersion(), (attributes) => native.acceptsLandlock(attributes));
 }
 
-function servedFolders({ main, virtualHosts }: Settings, privileges: PrivilegePlan): readonly AbsolutePath[] {
+function servedFolders(settings: Settings, privileges: PrivilegePlan): readonly AbsolutePath[] {
+  if (!servesSites(settings)) return [];
+  const { main, virtualHosts } = settings;
   const docbases = [main, ...virtualHosts.values()].map(({ docbase }) => locate(privileges, docbase));
   return [...new Set(docbases.filter((docbase) => docbase !== undefined))];
 }

@@ -6,7 +6,7 @@
  * whose connections meet one process would otherwise be refused too early.
  */
 import { bytes } from "../base/units.ts";
-import type { Settings } from "../config/settings.ts";
+import { type Settings, servesSites } from "../config/settings.ts";
 
 /** The most that the option can be set to. */
 const MAX_PROCESSES = 256;
@@ -31,17 +31,42 @@ export function shareOut(total: number, parts: number, index: number): number {
   return Math.floor(total / parts) + (index < total % parts ? 1 : 0);
 }
 
-/** The settings as the worker process `index` of `count` is to keep them; `index` counts from 0. */
-export function settingsForWorker(settings: Settings, index: number, count: number): Settings {
-  const { server } = settings;
-  const cacheSize = bytes(shareOut(server.cacheSize, count, index));
+/** The most connections of clients that there may be at a time, whatever they are for. */
+export function connectionsWanted(settings: Pick<Settings, "server" | "terminators">): number {
+  const ofSites = servesSites(settings) ? settings.server.maxConnections : 0;
+  return [...settings.terminators.values()].reduce((sum, { maxConnections }) => sum + maxConnections, ofSites);
+}
+
+/** The same settings with fewer connections for everybody, but one at least, so that together there are no more than `most`. */
+export function withFewerConnections(settings: Settings, most: number): Settings {
+  const part = most / connectionsWanted(settings);
+  return part >= 1 ? settings : withConnections(settings, (count) => Math.max(1, Math.floor(count * part)));
+}
+
+function withConnections(settings: Settings, change: (count: number) => number): Settings {
+  const { server, terminators } = settings;
+  const changed = [...terminators].map(
+    ([name, each]) => [name, { ...each, maxConnections: change(each.maxConnections) }] as const,
+  );
   return {
     ...settings,
+    server: { ...server, maxConnections: change(server.maxConnections) },
+    terminators: new Map(changed),
+  };
+}
+
+/** The settings as the worker process `index` of `count` is to keep them; `index` counts from 0. */
+export function settingsForWorker(settings: Settings, index: number, count: number): Settings {
+  // Of a limit below the number of processes each gets one: else it could not serve at all.
+  const shared = withConnections(settings, (total) => Math.max(1, shareOut(total, count, index)));
+  const { server } = shared;
+  const cacheSize = bytes(shareOut(server.cacheSize, count, index));
+  return {
+    ...shared,
     server: {
       ...server,
       workers: shareOut(server.workers, count, index),
       queue: shareOut(server.queue, count, index),
-      maxConnections: shareOut(server.maxConnections, count, index),
       cacheSize,
       // No file that is larger than the whole memory can be kept.
       cacheFile: cacheSize === 0 ? server.cacheFile : bytes(Math.min(server.cacheFile, cacheSize)),

@@ -1,12 +1,14 @@
 /**
  * What a server says of itself when it begins to serve.
  */
+import { servesSites } from "../config/settings.ts";
 import type { Epoch } from "./epoch.ts";
 
 export interface StartFacts {
   readonly version: string;
   readonly epoch: Epoch;
-  readonly foregroundReason: string | undefined;
+  /** What is known from before the start. */
+  readonly notices: readonly string[];
 }
 
 export interface StartLines {
@@ -14,18 +16,28 @@ export interface StartLines {
   readonly warnings: readonly string[];
 }
 
-export function describeStart({ version, epoch, foregroundReason }: StartFacts): StartLines {
-  const { settings, urls, logs, processes } = epoch;
+export function describeStart({ version, epoch, notices }: StartFacts): StartLines {
+  const { settings, logs, processes } = epoch;
   const { upload } = settings.main;
-  const inside = settings.server.chroot === undefined ? "" : ` in ${settings.server.chroot}`;
+  const hasSites = servesSites(settings);
+  const [first, ...others] = describeService(epoch);
   const crew = processes === 1 ? "1 worker process" : `${processes} worker processes`;
+  const accessLog = hasSites ? `, access log ${logs.accessName}` : "";
   const info = [
-    `Comanche ${version} serves ${settings.main.docbase}${inside} at ${urls.join(" ")}`,
-    `PID ${process.pid} with ${crew}, access log ${logs.accessName}, configuration ${settings.configFile ?? "none"}`,
-    upload === undefined ? undefined : `takes JSON uploads at ${upload} (upload = no: none)`,
-    foregroundReason,
+    `Comanche ${version} ${first}`,
+    ...others,
+    `PID ${process.pid} with ${crew}${accessLog}, configuration ${settings.configFile ?? "none"}`,
+    hasSites && upload !== undefined ? `takes JSON uploads at ${upload} (upload = no: none)` : undefined,
+    ...notices,
     ...logs.notices,
     ...epoch.notices,
   ];
   return { info: info.filter((line) => line !== undefined), warnings: epoch.warnings };
+}
+
+/** What it does, one line each. */
+function describeService({ settings, urls, terminators }: Epoch): readonly string[] {
+  if (!servesSites(settings)) return terminators;
+  const inside = settings.server.chroot === undefined ? "" : ` in ${settings.server.chroot}`;
+  return [`serves ${settings.main.docbase}${inside} at ${urls.join(" ")}`, ...terminators];
 }

@@ -8,7 +8,8 @@ import type { WorkerReport } from "./worker-message.ts";
 
 /** Of all processes together. */
 export function sumPools(reports: readonly WorkerReport[]): PoolState {
-  const sum = (read: (pool: PoolState) => number): number => reports.reduce((total, { pool }) => total + read(pool), 0);
+  const pools = reports.flatMap(({ pool }) => (pool === undefined ? [] : [pool]));
+  const sum = (read: (pool: PoolState) => number): number => pools.reduce((total, pool) => total + read(pool), 0);
   return {
     workers: sum((pool) => pool.workers),
     active: sum((pool) => pool.active),

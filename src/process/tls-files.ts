@@ -6,90 +6,125 @@ import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { type AbsolutePath, absolutePath } from "../base/absolute-path.ts";
 import { errorCode, StartupError } from "../base/errors.ts";
-import type { ServerSettings } from "../config/settings.ts";
+import { backendContext, type ClientMaterial } from "../net/backend.ts";
 import { readIdentity } from "../net/certificate.ts";
+import { formatPurpose } from "../net/listen-socket.ts";
 import { splitPem } from "../net/pem.ts";
 import type { TlsIdentity, TlsMaterial } from "../net/tls-identity.ts";
-import { checkMaterial, type TlsRules } from "../net/tls-server.ts";
+import { checkMaterial } from "../net/tls-server.ts";
 import { describeSystemError } from "../observe/thrown.ts";
+import type { TlsWish } from "./tls-wishes.ts";
 
+const HTTPS = formatPurpose({ kind: "https" });
 const TICKET_KEY_BYTES = 48;
 /** No file of keys and certificates is larger; a path that leads to something else is noticed early. */
 const MAX_FILE_BYTES = 1024 * 1024;
 
+/** What one side of a handshake has. */
+export type SideMaterial =
+  | { readonly side: "server"; readonly material: TlsMaterial }
+  | { readonly side: "client"; readonly material: ClientMaterial };
+
+/** By what `formatPurpose` calls whoever uses it. */
+export type TlsMaterials = ReadonlyMap<string, SideMaterial>;
+
 export interface LoadedTls {
-  readonly material: TlsMaterial;
+  readonly materials: TlsMaterials;
+  /** What was read, for messages. */
+  readonly files: readonly string[];
   /** Certificates that have expired, or soon will. */
   readonly warnings: readonly string[];
   /** Tells one state of the files from another. */
   readonly state: string;
 }
 
+export type TlsWishes = ReadonlyMap<string, TlsWish>;
+
 /**
  * @param tickets  seal session tickets where the settings name no file for them
  * @param now  milliseconds since 1970
- * @returns undefined where TLS is not asked for
  * @throws StartupError that names the file and what is wrong with it
  */
-export function loadTls(server: ServerSettings, tickets: Uint8Array, now: number): LoadedTls | undefined {
-  if (server.tlsPort === undefined) return undefined;
-  const state = describeTlsFiles(server);
+export function loadTls(wishes: TlsWishes, tickets: Uint8Array, now: number): LoadedTls {
+  const state = describeTlsFiles(wishes);
   const warnings: string[] = [];
-  const identities: TlsIdentity[] = [];
-  for (const path of certificateFiles(server)) {
+  const files: string[] = [];
+  const materials = new Map<string, SideMaterial>();
+  for (const [user, wish] of wishes) {
+    const identities = readIdentities(wish, now, warnings);
+    files.push(...identities.map(({ file }) => file));
+    const material = assemble(wish, identities, tickets);
+    checkRules(user, wish, material);
+    materials.set(user, material);
+  }
+  return { materials, files, warnings, state };
+}
+
+/** With other tickets, where they are the primary's. */
+export function withTickets(materials: TlsMaterials, wishes: TlsWishes, ticketKeys: Uint8Array): TlsMaterials {
+  return new Map(
+    [...materials].map(([user, each]) => {
+      const isOwn = each.side === "client" || wishes.get(user)?.ticketKeyFile !== undefined;
+      return [user, isOwn ? each : { side: "server", material: { ...each.material, ticketKeys } }];
+    }),
+  );
+}
+
+function readIdentities(wish: TlsWish, now: number, warnings: string[]): readonly TlsIdentity[] {
+  const { keyFile } = wish;
+  return certificateFiles(wish).map((path) => {
     const result = readIdentity(
       {
         certificate: readPem(path),
-        key: server.tlsKey === undefined ? undefined : readPem(server.tlsKey),
+        key: keyFile === undefined ? undefined : readPem(keyFile),
         ocsp: readIfThere(absolutePath(`${path}.ocsp`)),
       },
       now,
     );
     if (result.kind === "fault") throw new StartupError(result.fault);
-    identities.push(result.identity);
     if (result.warning !== undefined) warnings.push(result.warning);
-  }
-  const [first, ...others] = identities;
-  if (first === undefined) throw new StartupError(`tls-dir ${server.tlsDir}: there is no *.pem file in it`);
-  const material: TlsMaterial = {
-    identities: [first, ...others],
-    ticketKeys: server.tlsTicketKeys === undefined ? tickets : readTicketKeys(server.tlsTicketKeys),
-    clientAuthorities: server.tlsClientCa === undefined ? undefined : readAuthorities(server.tlsClientCa),
-  };
-  try {
-    checkMaterial(material, tlsRules(server));
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message.trim() : String(cause);
-    throw new StartupError(`the TLS settings do not work: ${why}`, { cause });
-  }
-  return { material, warnings, state };
+    return result.identity;
+  });
 }
 
-export function tlsRules(server: ServerSettings): TlsRules {
-  return {
-    minVersion: server.tlsMinVersion === "1.2" ? "TLSv1.2" : "TLSv1.3",
-    ciphers: server.tlsCiphers,
-    suites: server.tlsSuites,
-    curves: server.tlsCurves,
-    sniStrict: server.tlsSniStrict,
-    clientVerify: server.tlsClientVerify,
-    handshakeTimeout: server.tlsHandshakeTimeout,
-    alpn: ["http/1.1"],
-  };
+function assemble(wish: TlsWish, identities: readonly TlsIdentity[], tickets: Uint8Array): SideMaterial {
+  const authorities = wish.authorityFile === undefined ? undefined : readAuthorities(wish.authorityFile, wish.side);
+  const [first, ...others] = identities;
+  if (wish.side === "client") return { side: "client", material: { identity: first, authorities } };
+  if (first === undefined) throw new StartupError(`tls-dir ${wish.folder}: there is no *.pem file in it`);
+  const ticketKeys = wish.ticketKeyFile === undefined ? tickets : readTicketKeys(wish.ticketKeyFile);
+  return { side: "server", material: { identities: [first, ...others], ticketKeys, clientAuthorities: authorities } };
+}
+
+/** @throws StartupError with what OpenSSL says */
+function checkRules(user: string, { rules }: TlsWish, each: SideMaterial): void {
+  try {
+    if (each.side === "server") checkMaterial(each.material, rules);
+    else backendContext(each.material, rules);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message.trim() : String(cause);
+    const whose = user === HTTPS ? "" : `${user}: `;
+    throw new StartupError(`${whose}the TLS settings do not work: ${why}`, { cause });
+  }
 }
 
 /** A text that changes when one of the files does, or comes or goes. */
-export function describeTlsFiles(server: ServerSettings): string {
-  const { tlsKey, tlsTicketKeys, tlsClientCa } = server;
-  const single = [tlsKey, tlsTicketKeys, tlsClientCa].filter((path) => path !== undefined);
+export function describeTlsFiles(wishes: TlsWishes): string {
+  return [...wishes.values()]
+    .flatMap(filesOf)
+    .map((path) => `${path} ${describeFile(path)}`)
+    .join("\n");
+}
+
+function filesOf(wish: TlsWish): readonly AbsolutePath[] {
+  const single = [wish.keyFile, wish.ticketKeyFile, wish.authorityFile].filter((path) => path !== undefined);
   let files: readonly AbsolutePath[];
   try {
-    files = certificateFiles(server);
+    files = certificateFiles(wish);
   } catch {
     files = [];
   }
-  const all = [...files, ...files.map((path) => absolutePath(`${path}.ocsp`)), ...single];
-  return all.map((path) => `${path} ${describeFile(path)}`).join("\n");
+  return [...files, ...files.map((path) => absolutePath(`${path}.ocsp`)), ...single];
 }
 
 function describeFile(path: AbsolutePath): string {
@@ -101,13 +136,20 @@ function describeFile(path: AbsolutePath): string {
   }
 }
 
-function certificateFiles({ tlsCert, tlsDir }: ServerSettings): readonly AbsolutePath[] {
-  if (tlsDir === undefined) return tlsCert;
+/** The one that is for every name goes first. */
+function certificateFiles({ pemFiles, folder, fallback }: TlsWish): readonly AbsolutePath[] {
+  const listed = folder === undefined ? [] : listFolder(folder);
+  if (fallback === "first") return [...pemFiles, ...listed];
+  const all = [...listed, ...pemFiles];
+  return [...all.slice(-1), ...all.slice(0, -1)];
+}
+
+function listFolder(folder: AbsolutePath): readonly AbsolutePath[] {
   try {
-    const names = readdirSync(tlsDir).filter((name) => name.endsWith(".pem") && !name.startsWith("."));
-    return [...tlsCert, ...names.sort().map((name) => absolutePath(join(tlsDir, name)))];
+    const names = readdirSync(folder).filter((name) => name.endsWith(".pem") && !name.startsWith("."));
+    return names.sort().map((name) => absolutePath(join(folder, name)));
   } catch (cause) {
-    throw new StartupError(`cannot read tls-dir ${tlsDir}: ${describeSystemError(cause)}`, { cause });
+    throw new StartupError(`cannot read tls-dir ${folder}: ${describeSystemError(cause)}`, { cause });
   }
 }
 
@@ -115,10 +157,11 @@ function readPem(path: AbsolutePath): { readonly name: string; readonly text: st
   return { name: path, text: Buffer.from(readWhole(path)).toString("latin1") };
 }
 
-function readAuthorities(path: AbsolutePath): string {
+function readAuthorities(path: AbsolutePath, side: TlsWish["side"]): string {
   const { certificates } = splitPem(Buffer.from(readWhole(path)).toString("latin1"));
+  const option = side === "server" ? "tls-client-ca" : "backend-ca";
   if (certificates.length === 0)
-    throw new StartupError(`${path}: there is no certificate in it: expected those of tls-client-ca`);
+    throw new StartupError(`${path}: there is no certificate in it: expected those of ${option}`);
   return certificates.join("");
 }
 

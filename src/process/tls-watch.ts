@@ -3,21 +3,26 @@
  * changed and rest again, because a certificate and its key are seldom replaced in one moment.
  */
 import { StartupError } from "../base/errors.ts";
-import type { ServerSettings } from "../config/settings.ts";
-import type { TlsMaterial } from "../net/tls-identity.ts";
 import type { Events } from "../observe/log.ts";
 import { describeThrown } from "../observe/thrown.ts";
 import type { TicketKeys } from "./ticket-keys.ts";
-import { describeTlsFiles, type LoadedTls, loadTls } from "./tls-files.ts";
+import {
+  describeTlsFiles,
+  type LoadedTls,
+  loadTls,
+  type TlsMaterials,
+  type TlsWishes,
+  withTickets,
+} from "./tls-files.ts";
 
 const LOOK_MS = 5000;
 
 export interface TlsWatchParts {
-  readonly server: ServerSettings;
+  readonly wishes: TlsWishes;
   readonly loaded: LoadedTls;
   readonly tickets: TicketKeys;
   readonly events: Events;
-  readonly onRenewed: (material: TlsMaterial) => void;
+  readonly onRenewed: (materials: TlsMaterials) => void;
 }
 
 export class TlsWatch {
@@ -27,25 +32,28 @@ export class TlsWatch {
   #readState: string;
   #seenState: string;
   /** In force. */
-  #material: TlsMaterial;
+  #materials: TlsMaterials;
+  #ticketKeys: Uint8Array;
 
   constructor(parts: TlsWatchParts) {
     this.#parts = parts;
     this.#readState = parts.loaded.state;
     this.#seenState = parts.loaded.state;
-    this.#material = parts.loaded.material;
+    this.#materials = parts.loaded.materials;
+    this.#ticketKeys = parts.tickets.current;
     this.#timer = setInterval(() => this.look(), LOOK_MS).unref();
   }
 
   /** One look; the files are read at the second look that finds them so. */
   look(): void {
-    const { server, tickets } = this.#parts;
-    const state = describeTlsFiles(server);
+    const { wishes, tickets } = this.#parts;
+    const state = describeTlsFiles(wishes);
     const isResting = state === this.#seenState;
     this.#seenState = state;
     if (isResting && state !== this.#readState) this.#read(state);
-    if (server.tlsTicketKeys === undefined && tickets.current !== this.#material.ticketKeys) {
-      this.#renew({ ...this.#material, ticketKeys: tickets.current });
+    if (usesTickets(wishes) && tickets.current !== this.#ticketKeys) {
+      this.#ticketKeys = tickets.current;
+      this.#renew(withTickets(this.#materials, wishes, this.#ticketKeys));
     }
   }
 
@@ -54,13 +62,12 @@ export class TlsWatch {
   }
 
   #read(state: string): void {
-    const { server, tickets, events } = this.#parts;
+    const { wishes, events } = this.#parts;
     this.#readState = state;
     try {
-      const loaded = loadTls(server, tickets.current, Date.now());
-      if (loaded === undefined) return;
-      this.#renew(loaded.material);
-      events.info(`certificates taken up: ${loaded.material.identities.map(({ file }) => file).join(", ")}`);
+      const loaded = loadTls(wishes, this.#ticketKeys, Date.now());
+      this.#renew(loaded.materials);
+      events.info(`certificates taken up: ${loaded.files.join(", ")}`);
       for (const warning of loaded.warnings) events.warn(warning);
     } catch (error) {
       const why = error instanceof StartupError ? error.message : describeThrown(error);
@@ -68,8 +75,13 @@ export class TlsWatch {
     }
   }
 
-  #renew(material: TlsMaterial): void {
-    this.#material = material;
-    this.#parts.onRenewed(material);
+  #renew(materials: TlsMaterials): void {
+    this.#materials = materials;
+    this.#parts.onRenewed(materials);
   }
+}
+
+/** Whether anybody seals tickets with the primary's keys. */
+function usesTickets(wishes: TlsWishes): boolean {
+  return [...wishes.values()].some(({ side, ticketKeyFile }) => side === "server" && ticketKeyFile === undefined);
 }

@@ -6,7 +6,7 @@ import { closeSync, fsyncSync, lstatSync, mkdirSync, openSync, readlinkSync, sta
 import { join } from "node:path";
 import { type AbsolutePath, absolutePath } from "../base/absolute-path.ts";
 import { errorCode } from "../base/errors.ts";
-import type { Settings, SiteSettings } from "../config/settings.ts";
+import { type Settings, type SiteSettings, servesSites } from "../config/settings.ts";
 import { describeSystemError } from "../observe/thrown.ts";
 import { actAs } from "./as-identity.ts";
 import type { PrivilegePlan } from "./privileges.ts";
@@ -22,7 +22,9 @@ export interface UploadPlace {
 }
 
 /** Where the sites of the settings store uploads. */
-export function uploadPlaces({ server, main, virtualHosts }: Settings): readonly UploadPlace[] {
+export function uploadPlaces(settings: Settings): readonly UploadPlace[] {
+  if (!servesSites(settings)) return [];
+  const { server, main, virtualHosts } = settings;
   const mainPlace = placeOf("main", main);
   const isTree = server.virthost && !main.uploadDir.startsWith("/");
   const own: readonly (UploadPlace | undefined)[] = [

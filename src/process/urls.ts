@@ -2,17 +2,18 @@
  * The addresses one can open in a browser for what is bound.
  */
 import type { NetworkInterfaceInfo } from "node:os";
-import { type Endpoint, formatEndpoint } from "../net/endpoint.ts";
+import { formatEndpoint } from "../net/endpoint.ts";
+import type { Purpose, ServedEndpoint } from "../net/listen-socket.ts";
 
 export type Interfaces = Readonly<Record<string, readonly NetworkInterfaceInfo[] | undefined>>;
 
-/** One line for each address. A socket bound to every address is reachable by each that the machine has. */
-export function urlsFor(endpoints: readonly Endpoint[], interfaces: Interfaces): readonly string[] {
-  const urls = endpoints.flatMap((endpoint) =>
-    endpoint.kind === "unix"
-      ? [formatEndpoint(endpoint)]
-      : hostsFor(endpoint.host, interfaces).map((host) => formatUrl(host, endpoint)),
-  );
+/** One line for each address of a site; who ends TLS for others is no place for a browser. A socket bound to every address is reachable by each that the machine has. */
+export function urlsFor(served: readonly ServedEndpoint[], interfaces: Interfaces): readonly string[] {
+  const urls = served.flatMap(({ endpoint, purpose }) => {
+    if (purpose.kind === "terminator") return [];
+    if (endpoint.kind === "unix") return [formatEndpoint(endpoint)];
+    return hostsFor(endpoint.host, interfaces).map((host) => formatUrl(host, endpoint.port, purpose));
+  });
   return [...new Set(urls)];
 }
 
@@ -30,8 +31,8 @@ function addressesOf(family: "IPv4" | "IPv6", interfaces: Interfaces): readonly 
     .map(({ address }) => address);
 }
 
-function formatUrl(host: string, { port, isTls = false }: { readonly port: number; readonly isTls?: boolean }): string {
+function formatUrl(host: string, port: number, { kind }: Purpose): string {
   const name = host.includes(":") ? `[${host}]` : host;
-  const [scheme, usualPort] = isTls ? ["https", 443] : ["http", 80];
+  const [scheme, usualPort] = kind === "https" ? ["https", 443] : ["http", 80];
   return port === usualPort ? `${scheme}://${name}/` : `${scheme}://${name}:${port}/`;
 }

@@ -10,12 +10,13 @@
  */
 import { StartupError } from "../base/errors.ts";
 import type { Milliseconds } from "../base/units.ts";
+import { servesSites } from "../config/settings.ts";
 import { AccessLog } from "../observe/access-log.ts";
 import { type EventLevel, EventLog, type EventSink } from "../observe/log.ts";
 import type { LogFile } from "../observe/log-file.ts";
 import { describeThrown } from "../observe/thrown.ts";
 import { UploadLedger } from "../site/upload-ledger.ts";
-import { connectionsWithinLimit } from "./descriptor-limit.ts";
+import { withinDescriptors } from "./descriptor-limit.ts";
 import { openExactPlace } from "./exact-directory.ts";
 import { lookNatively } from "./look-natively.ts";
 import { loadNative } from "./native.ts";
@@ -66,6 +67,9 @@ class WorkerLife {
       case "renew":
         this.#worker?.renew(message.tls);
         return;
+      case "redirect":
+        this.#worker?.redirect(message.backends);
+        return;
       case "stored":
         this.#uploads.heard(message.upload);
         return;
@@ -94,21 +98,20 @@ class WorkerLife {
       if (isEnclosed) new Date().getTimezoneOffset();
       const onLostThread = (): void =>
         void tell({ kind: "retire", why: "a thread has died and cannot be replaced in a chroot" });
-      const pool = await openTaskThreads(settings, events, isEnclosed, onLostThread);
+      const pool = servesSites(settings)
+        ? await openTaskThreads(settings, events, isEnclosed, onLostThread)
+        : undefined;
       const loaded = await loadNative();
       const native = loaded.kind === "native" ? loaded.native : undefined;
       // While /proc can be seen.
-      const maxConnections = connectionsWithinLimit(
-        settings.server.maxConnections,
-        isEnclosed ? 0 : settings.server.workers,
-      );
-      const held = { ...settings, server: { ...settings.server, maxConnections } };
+      const held = withinDescriptors(settings, isEnclosed || pool === undefined ? 0 : settings.server.workers);
       takeIdentity(privileges, native);
       this.#worker = await startWorker({
         settings: held,
         logs: { access, events },
         sockets,
         tls: order.tls,
+        backends: order.backends,
         pool,
         uploads: this.#uploads,
         native: native && {
@@ -116,7 +119,7 @@ class WorkerLife {
           look: lookNatively(native),
         },
       });
-      await tell({ kind: "ready", endpoints: this.#worker.endpoints });
+      await tell({ kind: "ready", served: this.#worker.served });
       if (this.#farewell !== undefined) await this.#leave(this.#farewell);
     } catch (error) {
       const message = error instanceof StartupError ? error.message : describeThrown(error);

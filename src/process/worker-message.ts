@@ -7,28 +7,29 @@
  *                                    <-   loaded: waits for its orders
  *     start                          ->
  *                                    <-   ready, or failed; from then on events, log batches, reports
- *     drain, cut, renew              ->
+ *     drain, cut, renew, redirect    ->
  *                                    <-   drained; then it ends
  */
 import type { Milliseconds } from "../base/units.ts";
 import type { Settings } from "../config/settings.ts";
-import type { Endpoint } from "../net/endpoint.ts";
-import type { ListenSocket } from "../net/listener.ts";
+import type { ListenSocket, ServedEndpoint } from "../net/listen-socket.ts";
 import type { TlsCounts } from "../net/tls-acceptor.ts";
-import type { TlsMaterial } from "../net/tls-identity.ts";
+import type { TunnelCounts } from "../net/tunnels.ts";
 import type { EventLevel } from "../observe/log.ts";
 import type { StoredUpload } from "../site/upload-ledger.ts";
 import type { PoolState } from "../tasks/pool-status.ts";
+import type { BackendPlaces } from "./backends.ts";
 import type { PrivilegePlan } from "./privileges.ts";
 import type { Confinement } from "./sandbox-plan.ts";
+import type { TlsMaterials } from "./tls-files.ts";
 
 /** Everything a worker needs to know. */
 export interface StartOrder {
   /** With this worker's share of what is limited for the whole server. */
   readonly settings: Settings;
   readonly sockets: readonly ListenSocket[];
-  /** Undefined where TLS is not spoken. */
-  readonly tls: TlsMaterial | undefined;
+  readonly tls: TlsMaterials;
+  readonly backends: BackendPlaces;
   readonly privileges: PrivilegePlan;
   /** For the name under which the system shows the process. */
   readonly title: string;
@@ -48,13 +49,15 @@ export type PrimaryMessage =
   | { readonly kind: "cut" }
   | { readonly kind: "report" }
   /** Certificates have changed, or the keys of tickets. */
-  | { readonly kind: "renew"; readonly tls: TlsMaterial }
+  | { readonly kind: "renew"; readonly tls: TlsMaterials }
+  /** Backends have moved. */
+  | { readonly kind: "redirect"; readonly backends: BackendPlaces }
   /** Another worker has stored it. */
   | { readonly kind: "stored"; readonly upload: StoredUpload };
 
 export type WorkerMessage =
   | { readonly kind: "loaded" }
-  | { readonly kind: "ready"; readonly endpoints: readonly Endpoint[] }
+  | { readonly kind: "ready"; readonly served: readonly ServedEndpoint[] }
   | { readonly kind: "failed"; readonly message: string }
   | { readonly kind: "event"; readonly level: EventLevel; readonly text: string }
   /** Whole lines of the access log. */
@@ -67,8 +70,11 @@ export type WorkerMessage =
   | { readonly kind: "drained"; readonly cut: number };
 
 export interface WorkerReport {
-  readonly pool: PoolState;
+  /** Undefined where no site is served. */
+  readonly pool: PoolState | undefined;
   readonly connections: number;
   /** Undefined where TLS is not spoken. */
   readonly tls: TlsCounts | undefined;
+  /** By the terminator's name. */
+  readonly tunnels: ReadonlyMap<string, TunnelCounts>;
 }

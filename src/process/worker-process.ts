@@ -5,12 +5,13 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { StartupError } from "../base/errors.ts";
 import { type Milliseconds, milliseconds, type UnixMilliseconds, unixMilliseconds } from "../base/units.ts";
-import type { Endpoint } from "../net/endpoint.ts";
-import type { TlsMaterial } from "../net/tls-identity.ts";
+import type { ServedEndpoint } from "../net/listen-socket.ts";
 import type { EventLevel } from "../observe/log.ts";
 import type { StoredUpload } from "../site/upload-ledger.ts";
+import type { BackendPlaces } from "./backends.ts";
 import type { LifeSpan } from "./respawn-delay.ts";
 import type { Confinement } from "./sandbox-plan.ts";
+import type { TlsMaterials } from "./tls-files.ts";
 import type { DrainMode, PrimaryMessage, StartOrder, WorkerMessage, WorkerReport } from "./worker-message.ts";
 import { FIRST_SOCKET_DESCRIPTOR, markStage } from "./worker-stage.ts";
 
@@ -49,20 +50,21 @@ export class WorkerProcess {
   readonly pid: number | undefined;
   readonly startedAt: UnixMilliseconds;
   /** @throws StartupError with the worker's own words, or with how it ended before it had any */
-  readonly ready: Promise<readonly Endpoint[]>;
+  readonly ready: Promise<readonly ServedEndpoint[]>;
   /** Never rejects; everything it has sent has been received by then. */
   readonly ended: Promise<WorkerEnd>;
   readonly #child: ChildProcess;
   readonly #options: WorkerProcessOptions;
   /** What came before it had its orders. */
-  #renewal: TlsMaterial | undefined;
+  #renewal: TlsMaterials | undefined;
+  #redirection: BackendPlaces | undefined;
   #output = "";
   #isOutOfMemory = false;
   #isStarted = false;
   #readyAt: number | undefined;
   #cut: number | undefined;
   #hasEnded = false;
-  #becomeReady: (endpoints: readonly Endpoint[]) => void = () => undefined;
+  #becomeReady: (served: readonly ServedEndpoint[]) => void = () => undefined;
   #fail: (error: StartupError) => void = () => undefined;
   #takeReport: (report: WorkerReport | undefined) => void = () => undefined;
 
@@ -96,9 +98,15 @@ export class WorkerProcess {
   }
 
   /** One that has no orders yet gets it with them. */
-  renew(tls: TlsMaterial): void {
+  renew(tls: TlsMaterials): void {
     this.#renewal = tls;
     if (this.#isStarted) this.#send({ kind: "renew", tls });
+  }
+
+  /** One that has no orders yet gets it with them. */
+  redirect(backends: BackendPlaces): void {
+    this.#redirection = backends;
+    if (this.#isStarted) this.#send({ kind: "redirect", backends });
   }
 
   /** Ends a `drain` that is under way. */
@@ -136,7 +144,7 @@ export class WorkerProcess {
         return;
       case "ready":
         this.#readyAt = Date.now();
-        this.#becomeReady(message.endpoints);
+        this.#becomeReady(message.served);
         return;
       case "failed":
         this.#fail(new StartupError(message.message));
@@ -164,12 +172,16 @@ export class WorkerProcess {
   /** The sockets have other numbers there than here. */
   #inheritedOrder(): StartOrder {
     const { order } = this.#options;
-    const sockets = order.sockets.map(({ endpoint, isTls }, index) => ({
-      endpoint,
-      ...(isTls === undefined ? {} : { isTls }),
+    const sockets = order.sockets.map((socket, index) => ({
+      ...socket,
       descriptor: FIRST_SOCKET_DESCRIPTOR + index,
     }));
-    return { ...order, sockets, tls: this.#renewal ?? order.tls };
+    return {
+      ...order,
+      sockets,
+      tls: this.#renewal ?? order.tls,
+      backends: this.#redirection ?? order.backends,
+    };
   }
 
   #send(message: PrimaryMessage): void {

@@ -86,7 +86,7 @@ for (const { key, option } of allOptions) {
 }
 
 const unknown = "unknown option: comanche --help lists them all";
-const commands = "unknown command: expected serve, stop, reload, status or completion";
+const commands = "unknown command: expected serve, stop, reload, status, tls or completion";
 const faultCases: [name: string, argv: string[], want: string[]][] = [
   ["an unknown flag with a near one", ["--indexfile=x"], ["--indexfile: unknown option (did you mean --indexfiles?)"]],
   ["an unknown flag and its value", ["--prot", "80"], ["--prot: unknown option (did you mean --port?)"]],
@@ -153,7 +153,7 @@ test("parseArgv: completion prints a script, and answers what the script asks", 
   };
   assert.ok(answersTo("--in").includes("--indexfiles"));
   const commands = answersTo("").filter((word) => !word.startsWith("-"));
-  assert.deepEqual(commands.toSorted(), ["completion", "reload", "serve", "status", "stop"]);
+  assert.deepEqual(commands.toSorted(), ["completion", "reload", "serve", "status", "stop", "tls"]);
 });
 
 test("parseArgv never throws, and never lets through what it does not know", () => {

@@ -171,21 +171,21 @@ const faultCases: [name: string, text: string, want: string[]][] = [
     "an unknown section",
     "[Mian]\nx = 1",
     [
-      "test.conf:1: [Mian]: unknown section: expected [main], [MIME types] or [Virtual host NAME] (did you mean [main]?)",
+      "test.conf:1: [Mian]: unknown section: expected [main], [MIME types], [Virtual host NAME] or [TLS terminator NAME] (did you mean [main]?)",
     ],
   ],
   [
     "a virtual host's section written as one word",
     "[Virtualhost a.example]",
     [
-      "test.conf:1: [Virtualhost a.example]: unknown section: expected [main], [MIME types] or [Virtual host NAME] (did you mean [Virtual host a.example]?)",
+      "test.conf:1: [Virtualhost a.example]: unknown section: expected [main], [MIME types], [Virtual host NAME] or [TLS terminator NAME] (did you mean [Virtual host a.example]?)",
     ],
   ],
   [
     "[default] is not [DEFAULT]",
     "[default]",
     [
-      "test.conf:1: [default]: unknown section: expected [main], [MIME types] or [Virtual host NAME] (did you mean [DEFAULT]?)",
+      "test.conf:1: [default]: unknown section: expected [main], [MIME types], [Virtual host NAME] or [TLS terminator NAME] (did you mean [DEFAULT]?)",
     ],
   ],
   [
@@ -478,6 +478,6 @@ test("six faults in a file and two in the flags are told at once, in order", () 
     "test.conf:5: just a thought: expected key = value, a [section] or a comment",
     "test.conf:6: [main] logformat = commn: expected one of common, combined, vhost, json (did you mean common?)",
     "test.conf:9: [Virtual host a.example] backlog = 5: is an option of the whole server: expected it in [main]",
-    "test.conf:10: [Headers]: unknown section: expected [main], [MIME types] or [Virtual host NAME]",
+    "test.conf:10: [Headers]: unknown section: expected [main], [MIME types], [Virtual host NAME] or [TLS terminator NAME]",
   ]);
 });

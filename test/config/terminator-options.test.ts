@@ -7,7 +7,9 @@ import { formatFault } from "../../src/config/fault.ts";
 import type { OptionKind } from "../../src/config/option-kinds.ts";
 import { type BackAddress, backAddress, type FrontAddress, frontAddress } from "../../src/config/terminator-address.ts";
 import { parseTerminatorArgv } from "../../src/config/terminator-argv.ts";
-import { FORMER_OPTIONS, type TerminatorSettings } from "../../src/config/terminator-options.ts";
+import { FORMER_OPTIONS } from "../../src/config/terminator-former-options.ts";
+import type { TerminatorProcessSettings } from "../../src/config/terminator-options.ts";
+import type { TerminatorSettings } from "../../src/config/terminator-settings.ts";
 
 const folder = absolutePath("/etc/keys");
 const parse = (...argv: string[]) => parseTerminatorArgv(argv, folder);
@@ -17,29 +19,48 @@ function faultsOf(...argv: string[]): readonly string[] {
   return parsed.kind === "faults" ? parsed.faults.map(formatFault) : [];
 }
 
-function settingsOf(...argv: string[]): TerminatorSettings {
+type Read = TerminatorSettings & TerminatorProcessSettings;
+
+function settingsOf(...argv: string[]): Read {
   const parsed = parse(...argv);
   assert.ok(parsed.kind === "settings", faultsOf(...argv).join("\n"));
-  return parsed.settings;
+  return { ...parsed.terminator, ...parsed.process };
 }
 
 test("parseTerminatorArgv: a PEM file alone: stud's defaults", () => {
   assert.deepEqual(parse("a.pem"), {
     kind: "settings",
-    settings: {
+    terminator: {
       frontend: { address: { kind: "every" }, port: 8443 },
       backend: { kind: "tcp", host: "127.0.0.1", port: 8000 },
       client: false,
       backlog: 100,
+      maxConnections: 10_000,
+      tlsDir: undefined,
+      tlsSniStrict: false,
+      tlsMinVersion: "1.2",
       ciphers: undefined,
+      tlsSuites: undefined,
+      tlsCurves: undefined,
+      alpn: [],
       tlsTicketKeys: undefined,
+      tlsClientCa: undefined,
+      tlsClientVerify: "require",
+      tlsHandshakes: 1000,
+      backendCa: undefined,
       keepalive: 3_600_000,
-      handshakeTimeout: 10_000,
+      tlsHandshakeTimeout: 10_000,
       connectTimeout: 10_000,
       idleTimeout: 3_600_000,
+      trustedProxies: [],
+      announcement: "nothing",
+      pemFiles: ["/etc/keys/a.pem"],
+    },
+    process: {
       workers: 1,
       daemon: false,
       pidfile: undefined,
+      grace: 30_000,
       test: false,
       chroot: undefined,
       user: undefined,
@@ -47,16 +68,14 @@ test("parseTerminatorArgv: a PEM file alone: stud's defaults", () => {
       quiet: false,
       syslog: false,
       syslogFacility: "daemon",
-      announcement: "nothing",
-      pemFiles: ["/etc/keys/a.pem"],
     },
     notices: [],
   });
 });
 
 const port443: FrontAddress = { address: { kind: "every" }, port: 443 };
-const pem: Partial<TerminatorSettings> = { pemFiles: [absolutePath("/etc/keys/a.pem")] };
-const given: [name: string, argv: string[], want: Partial<TerminatorSettings>][] = [
+const pem: Partial<Read> = { pemFiles: [absolutePath("/etc/keys/a.pem")] };
+const given: [name: string, argv: string[], want: Partial<Read>][] = [
   ["a letter and the next word", ["-f", "*,443", "a.pem"], { ...pem, frontend: port443 }],
   ["a letter and its value at once", ["-f*,443", "a.pem"], { ...pem, frontend: port443 }],
   ["a letter and an equals sign", ["-f=*,443", "a.pem"], { ...pem, frontend: port443 }],
@@ -82,6 +101,9 @@ const given: [name: string, argv: string[], want: Partial<TerminatorSettings>][]
     ["-r", "/jail", "-u", "nobody", "-g", "65534", "a.pem"],
     { chroot: absolutePath("/jail"), user: "nobody", group: "65534" },
   ],
+  ["application protocols", ["--alpn", "h2,http/1.1", "a.pem"], { alpn: ["h2", "http/1.1"] }],
+  ["a folder of files instead of one", ["--tls-dir=d"], { tlsDir: absolutePath("/etc/keys/d"), pemFiles: [] }],
+  ["who verifies the backend", ["--client", "--backend-ca=ca"], { backendCa: absolutePath("/etc/keys/ca") }],
   ["a chroot that is none", ["-r", "/", "a.pem"], { chroot: undefined }],
   ["a daemon prints nothing and writes to syslog", ["--daemon", "a.pem"], { daemon: true, quiet: true, syslog: true }],
   ["syslog", ["--syslog-facility", "local0", "-s", "a.pem"], { syslogFacility: "local0", syslog: true }],
@@ -103,7 +125,8 @@ for (const [name, argv, want] of given) {
 const unknown = "unknown option: comanche tls --help lists them all";
 const front = "expected HOST,PORT or [HOST]:PORT, such as *,8443 or [::1]:8443";
 const back = "expected HOST,PORT, [HOST]:PORT or unix:/path, such as 127.0.0.1,8000; * is no address to connect to";
-const announced = "each tells the backend in its own way who the client is: expected one of them";
+const announced = (first: string, second: string) =>
+  `--${first}=yes: ${first} and ${second} each tell the backend in their own way who the client is: expected one of them`;
 const faultCases: [name: string, argv: string[], want: string[]][] = [
   [
     "nothing at all",
@@ -125,8 +148,8 @@ const faultCases: [name: string, argv: string[], want: string[]][] = [
   ["a flag twice", ["-n1", "--workers=2", "a"], ["--workers: given 2 times: expected it once"]],
   ["a file without a name", [""], ['"": expected the path of a PEM file']],
   ["the standard input as a file", ["-"], ["-: expected the path of a PEM file"]],
-  ["no workers", ["-n0", "a"], ["--workers=0: expected a whole number from 1 to 1024"]],
-  ["a negative number", ["-n", "-1", "a"], ["--workers=-1: expected a whole number from 1 to 1024"]],
+  ["no workers", ["-n0", "a"], ["--workers=0: expected a whole number from 1 to 256"]],
+  ["a negative number", ["-n", "-1", "a"], ["--workers=-1: expected a whole number from 1 to 256"]],
   [
     "a number with something behind it",
     ["-B", "100x", "a"],
@@ -145,8 +168,8 @@ const faultCases: [name: string, argv: string[], want: string[]][] = [
     ["-c", "AES GCM", "a"],
     ["--ciphers=AES GCM: expected a list as openssl ciphers takes it, such as ECDHE+AESGCM:!aNULL, or nothing"],
   ],
-  ["two announcements", ["--write-ip", "--proxy-proxy", "a"], [`--write-ip, --proxy-proxy: ${announced}`]],
-  ["two PROXY headers", ["--write-proxy", "--write-proxy-v2", "a"], [`--write-proxy, --write-proxy-v2: ${announced}`]],
+  ["two announcements", ["--write-ip", "--proxy-proxy", "a"], [announced("write-ip", "proxy-proxy")]],
+  ["two PROXY headers", ["--write-proxy", "--write-proxy-v2", "a"], [announced("write-proxy", "write-proxy-v2")]],
   [
     "a chroot without a user",
     ["-r/x", "a"],
@@ -168,8 +191,8 @@ const faultCases: [name: string, argv: string[], want: string[]][] = [
     [
       `-z: ${unknown}`,
       "--frontend: expected a value: --frontend HOST,PORT",
-      "--workers=0: expected a whole number from 1 to 1024",
-      `--write-ip, --write-proxy: ${announced}`,
+      announced("write-ip", "write-proxy"),
+      "--workers=0: expected a whole number from 1 to 256",
       "--ssl: SSL 3.0 is broken and must not be spoken (RFC 7568): leave it out for TLS 1.2 and 1.3",
       "comanche tls: expected a PEM file with certificates and key, such as comanche tls server.pem",
     ],
@@ -299,8 +322,9 @@ test("parseTerminatorArgv never throws, and what it reads is within bounds", () 
       const parsed = parse(...argv);
       if (parsed.kind === "faults") assert.notEqual(parsed.faults.length, 0);
       if (parsed.kind !== "settings") return;
-      const { frontend, backend, workers, client, pemFiles } = parsed.settings;
-      assert.ok(workers >= 1 && frontend.port <= 65535 && (client || pemFiles.length > 0));
+      const { frontend, backend, client, pemFiles, tlsDir } = parsed.terminator;
+      assert.ok(parsed.process.workers >= 1 && frontend.port <= 65535);
+      assert.ok(client || tlsDir !== undefined || pemFiles.length > 0);
       for (const [kind, value] of [
         [frontAddress, frontend],
         [backAddress, backend],

@@ -58,12 +58,12 @@ const shortages: [name: string, soft: number, want: string | undefined][] = [
   [
     "one descriptor short",
     NEEDED - 1,
-    "max-connections = 2000 cannot be held: 2207 descriptors a process are enough for 1998 connections that each read a file; raise the limit (LimitNOFILE= in the unit, ulimit -n) or set max-connections = 1998",
+    "max-connections = 2000 cannot be held: 2207 descriptors a process are enough for 1998 connections that each need another, for a file or a backend; raise the limit (LimitNOFILE= in the unit, ulimit -n) or set max-connections = 1998",
   ],
   [
     "not even one",
     200,
-    "max-connections = 2000 cannot be held: 200 descriptors a process are enough for 0 connections that each read a file; raise the limit (LimitNOFILE= in the unit, ulimit -n) or lower workers",
+    "max-connections = 2000 cannot be held: 200 descriptors a process are enough for 0 connections that each need another, for a file or a backend; raise the limit (LimitNOFILE= in the unit, ulimit -n) or lower workers",
   ],
 ];
 for (const [name, soft, want] of shortages) {

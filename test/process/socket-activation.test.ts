@@ -3,13 +3,14 @@ import { closeSync, openSync } from "node:fs";
 import { test } from "node:test";
 import fc from "fast-check";
 import { StartupError } from "../../src/base/errors.ts";
+import type { ListenAddress } from "../../src/config/listen-address.ts";
 import {
   type ActivatedSocket,
   checkSocket,
   parseActivation,
   takeActivatedSockets,
 } from "../../src/process/socket-activation.ts";
-import { Sockets } from "../../src/process/sockets.ts";
+import { type ListenWish, Sockets } from "../../src/process/sockets.ts";
 import { scriptPath } from "../support/child-script.ts";
 import { openServiceSocket, startService } from "../support/notify-service.ts";
 import { RawClient } from "../support/raw-client.ts";
@@ -148,22 +149,21 @@ test("a service is started with two sockets, tells its manager of its life, and 
 
 // ---- what becomes of them
 
-const WISH = { address: [], port: 80, socketMode: 0o666 };
+const HERE: ListenAddress = { kind: "ip", family: 4, address: "127.0.0.1" };
+const PLAIN: ListenWish = { purpose: { kind: "http" }, addresses: [HERE], port: 80 };
+const SEALED: ListenWish = { purpose: { kind: "https" }, addresses: [HERE], port: 443 };
 const HTTP = { descriptor: 3, name: "http" };
 const HTTPS = { descriptor: 4, name: "https" };
 
 test("Sockets: one of the name https is for TLS", async () => {
-  const { sockets } = await new Sockets([HTTP, HTTPS]).choose({ ...WISH, tlsPort: 443 });
+  const { sockets } = await new Sockets([HTTP, HTTPS]).choose([PLAIN, SEALED], 0o666);
   assert.deepEqual(sockets, [
-    { descriptor: 3, endpoint: undefined },
-    { descriptor: 4, endpoint: undefined, isTls: true },
+    { descriptor: 3, endpoint: undefined, purpose: { kind: "http" } },
+    { descriptor: 4, endpoint: undefined, purpose: { kind: "https" } },
   ]);
 });
 
 test("Sockets: https without tls-port, and tls-port without https, are refused", async () => {
-  await assert.rejects(
-    new Sockets([HTTPS]).choose({ ...WISH, tlsPort: undefined }),
-    /expected tls-port and tls-cert too/,
-  );
-  await assert.rejects(new Sockets([HTTP]).choose({ ...WISH, tlsPort: 443 }), /passes no socket with the name https/);
+  await assert.rejects(new Sockets([HTTPS]).choose([PLAIN], 0o666), /expected tls-port and tls-cert too/);
+  await assert.rejects(new Sockets([HTTP]).choose([PLAIN, SEALED], 0o666), /passes no socket with the name https/);
 });

@@ -5,13 +5,31 @@ import { type TestContext, test } from "node:test";
 import { StartupError } from "../../src/base/errors.ts";
 import type { ListenAddress } from "../../src/config/listen-address.ts";
 import { type Endpoint, formatEndpoint } from "../../src/net/endpoint.ts";
-import type { ListenSocket } from "../../src/net/listener.ts";
-import { Sockets, type SocketWish } from "../../src/process/sockets.ts";
+import type { ListenSocket, Purpose } from "../../src/net/listen-socket.ts";
+import { type ListenWish, type SocketChoice, Sockets } from "../../src/process/sockets.ts";
 import { makeTree } from "../support/file-tree.ts";
 
 const here: ListenAddress = { kind: "ip", family: 4, address: "127.0.0.1" };
 const there: ListenAddress = { kind: "ip", family: 4, address: "127.0.0.2" };
-const free: SocketWish = { address: [here], port: 0, tlsPort: 0, socketMode: 0o600 };
+
+/** Where the sites listen, and where terminators do. */
+interface Wish {
+  readonly address: readonly ListenAddress[];
+  readonly port: number;
+  readonly tlsPort: number | undefined;
+  readonly terminators?: Readonly<Record<string, number>>;
+}
+
+const free: Wish = { address: [here], port: 0, tlsPort: 0 };
+
+function choose(sockets: Sockets, { address, port, tlsPort, terminators = {} }: Wish): Promise<SocketChoice> {
+  const onTcp = address.filter(({ kind }) => kind !== "unix");
+  const wishes: ListenWish[] = [{ purpose: { kind: "http" }, addresses: address, port }];
+  if (tlsPort !== undefined) wishes.push({ purpose: { kind: "https" }, addresses: onTcp, port: tlsPort });
+  for (const [name, each] of Object.entries(terminators))
+    wishes.push({ purpose: { kind: "terminator", name }, addresses: [here], port: each });
+  return sockets.choose(wishes, 0o600);
+}
 
 function openSockets(t: TestContext): Sockets {
   const sockets = new Sockets();
@@ -26,14 +44,25 @@ function tcpOf({ endpoint }: ListenSocket): TcpEndpoint {
   return endpoint;
 }
 
+const SPOKEN: Readonly<Record<Purpose["kind"], string>> = { http: "", https: " TLS", terminator: " terminator" };
+
 /** As `127.0.0.1` without TLS and `127.0.0.1 TLS` with it. */
-function describe({ endpoint }: ListenSocket): string {
+function describe({ endpoint, purpose }: ListenSocket): string {
   if (endpoint?.kind !== "tcp") return endpoint === undefined ? "inherited" : formatEndpoint(endpoint);
-  return endpoint.isTls === true ? `${endpoint.host} TLS` : endpoint.host;
+  return `${endpoint.host}${SPOKEN[purpose.kind]}`;
 }
 
-async function take(sockets: Sockets, wish: SocketWish): Promise<readonly ListenSocket[]> {
-  const choice = await sockets.choose(wish);
+async function findFreePort(): Promise<number> {
+  const probe = createServer().listen(0, "127.0.0.1");
+  await once(probe, "listening");
+  const { port } = probe.address() as AddressInfo;
+  probe.close();
+  await once(probe, "close");
+  return port;
+}
+
+async function take(sockets: Sockets, wish: Wish): Promise<readonly ListenSocket[]> {
+  const choice = await choose(sockets, wish);
   choice.take();
   return choice.sockets;
 }
@@ -69,7 +98,7 @@ test("Sockets: TLS comes and goes, and the plain socket stays", async (t) => {
   const [plain] = await take(sockets, { ...free, tlsPort: undefined });
   const both = await take(sockets, free);
   assert.deepEqual(both.map(describe), ["127.0.0.1", "127.0.0.1 TLS"]);
-  assert.equal(both[0], plain);
+  assert.deepEqual(both[0], plain);
   assert.deepEqual(await take(sockets, { ...free, tlsPort: undefined }), [plain]);
   // What was let go can be bound again.
   const again = both[1] === undefined ? 0 : tcpOf(both[1]).port;
@@ -77,11 +106,7 @@ test("Sockets: TLS comes and goes, and the plain socket stays", async (t) => {
 });
 
 test("Sockets: what was spoken on a port may change, and the socket stays bound", async (t) => {
-  const probe = createServer().listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const { port } = probe.address() as AddressInfo;
-  probe.close();
-  await once(probe, "close");
+  const port = await findFreePort();
   const sockets = openSockets(t);
   const [plain] = await take(sockets, { ...free, port, tlsPort: undefined });
   assert.ok(plain !== undefined);
@@ -96,6 +121,34 @@ test("Sockets: what was spoken on a port may change, and the socket stays bound"
   assert.equal(again && describe(again), "127.0.0.1");
 });
 
+test("Sockets: each terminator has a socket of its own, and keeps it", async (t) => {
+  const sockets = openSockets(t);
+  const wish = { ...free, tlsPort: undefined, terminators: { a: 0, b: 0 } };
+  const bound = await take(sockets, wish);
+  assert.deepEqual(bound.map(describe), ["127.0.0.1", "127.0.0.1 terminator", "127.0.0.1 terminator"]);
+  assert.equal(new Set(bound.map((socket) => tcpOf(socket).port)).size, 3);
+  assert.deepEqual(await take(sockets, wish), bound);
+});
+
+test("Sockets: two terminators at one place are refused, and nothing is left bound", async (t) => {
+  const port = await findFreePort();
+  const twice = { ...free, tlsPort: undefined, terminators: { a: port, b: port } };
+  await assert.rejects(choose(openSockets(t), twice), {
+    message: `cannot listen on 127.0.0.1:${port} for [TLS terminator b]: it is for [TLS terminator a] already`,
+  });
+  assert.equal((await take(openSockets(t), { ...free, port, tlsPort: undefined })).length, 1);
+});
+
+test("Sockets: those of a service manager are for the sites, and a terminator binds its own", async (t) => {
+  const sockets = new Sockets([{ descriptor: 3, name: "http" }]);
+  t.after(() => sockets.close());
+  const bound = await take(sockets, { ...free, tlsPort: undefined, terminators: { a: 0 } });
+  assert.deepEqual(bound.map(describe), ["inherited", "127.0.0.1 terminator"]);
+  await assert.rejects(choose(sockets, { ...free, address: [], tlsPort: undefined, terminators: { a: 0 } }), {
+    message: /no site is served: a terminator binds its own$/,
+  });
+});
+
 test("Sockets: a TLS port that is taken changes nothing", async (t) => {
   const other = createServer().listen(0, "127.0.0.1");
   t.after(() => other.close());
@@ -103,7 +156,7 @@ test("Sockets: a TLS port that is taken changes nothing", async (t) => {
   const { port } = other.address() as AddressInfo;
   const sockets = openSockets(t);
   const before = await take(sockets, { ...free, tlsPort: undefined });
-  await assert.rejects(sockets.choose({ ...free, address: [here, there], tlsPort: port }), (error) => {
+  await assert.rejects(choose(sockets, { ...free, address: [here, there], tlsPort: port }), (error) => {
     assert.ok(error instanceof StartupError);
     assert.match(error.message, new RegExp(`^cannot listen on 127\\.0\\.0\\.1:${port}: the port is in use`));
     return true;
@@ -112,7 +165,7 @@ test("Sockets: a TLS port that is taken changes nothing", async (t) => {
 });
 
 test("Sockets: what is given up is free again", async (t) => {
-  const choice = await openSockets(t).choose(free);
+  const choice = await choose(openSockets(t), free);
   const [, tls] = choice.sockets;
   assert.ok(tls !== undefined);
   choice.giveUp();
@@ -125,10 +178,10 @@ test("Sockets: those of a service manager are taken as they are, and the one nam
     { descriptor: 3, name: "http" },
     { descriptor: 4, name: "https" },
   ];
-  const { sockets, notices } = await new Sockets(activated).choose(free);
+  const { sockets, notices } = await choose(new Sockets(activated), free);
   assert.deepEqual(sockets, [
-    { descriptor: 3, endpoint: undefined },
-    { descriptor: 4, endpoint: undefined, isTls: true },
+    { descriptor: 3, endpoint: undefined, purpose: { kind: "http" } },
+    { descriptor: 4, endpoint: undefined, purpose: { kind: "https" } },
   ]);
   assert.equal(notices.length, 1);
 });
@@ -140,6 +193,6 @@ const disagreements: [name: string, socketName: string, tlsPort: number | undefi
 for (const [name, socketName, tlsPort, message] of disagreements) {
   test(`Sockets of a service manager: ${name}`, async () => {
     const sockets = new Sockets([{ descriptor: 3, name: socketName }]);
-    await assert.rejects(sockets.choose({ ...free, tlsPort }), { name: "StartupError", message });
+    await assert.rejects(choose(sockets, { ...free, tlsPort }), { name: "StartupError", message });
   });
 }

@@ -45,7 +45,7 @@ async function start(t: TestContext, changes: Readonly<Record<string, string>> =
     worker.cut();
     await worker.drain("stopping", milliseconds(0));
   });
-  const [endpoint] = worker.endpoints;
+  const [{ endpoint } = {}] = worker.served;
   assert.ok(endpoint?.kind === "tcp");
   return { port: endpoint.port, events };
 }

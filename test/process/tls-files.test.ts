@@ -4,7 +4,9 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import type { AbsolutePath } from "../../src/base/absolute-path.ts";
 import { StartupError } from "../../src/base/errors.ts";
-import { describeTlsFiles, loadTls } from "../../src/process/tls-files.ts";
+import type { TlsMaterial } from "../../src/net/tls-identity.ts";
+import { describeTlsFiles, type LoadedTls, loadTls, withTickets } from "../../src/process/tls-files.ts";
+import { tlsWishes } from "../../src/process/tls-wishes.ts";
 import { makeTree } from "../support/file-tree.ts";
 import { settingsFrom } from "../support/settings-from.ts";
 import { keyPath, readKey } from "../support/tls-client.ts";
@@ -22,12 +24,59 @@ function makeKeys(t: TestContext, files: readonly string[] = []): AbsolutePath {
   return top;
 }
 
-const serverOf = (top: AbsolutePath, lines: string) =>
-  settingsFrom(top, `[main]\n${lines === "" ? "" : "tls-port = 0\n"}${lines}`).server;
+const wishesOf = (top: AbsolutePath, lines: string) =>
+  tlsWishes(settingsFrom(top, `[main]\n${lines === "" ? "" : "tls-port = 0\n"}${lines}`));
 
-const load = (top: AbsolutePath, lines: string, now = NOW) => loadTls(serverOf(top, lines), TICKETS, now);
+const load = (top: AbsolutePath, lines: string, now = NOW) => loadTls(wishesOf(top, lines), TICKETS, now);
 
-test("loadTls: TLS is not asked for", (t) => assert.equal(load(makeKeys(t), ""), undefined));
+function httpsOf({ materials }: LoadedTls): TlsMaterial {
+  const https = materials.get("https");
+  assert.ok(https?.side === "server");
+  return https.material;
+}
+
+test("loadTls: TLS is not asked for", (t) => assert.equal(load(makeKeys(t), "").materials.size, 0));
+
+const TERMINATOR = "[TLS terminator x]\nfrontend = *,0\n";
+
+test("loadTls: the last file of a terminator is for every name, and so it goes first", (t) => {
+  const top = makeKeys(t, ["p256.pem", "rsa.pem", "wildcard.pem:certificates/a.pem"]);
+  const settings = settingsFrom(top, `${TERMINATOR}pem = p256.pem, rsa.pem\ntls-dir = certificates`);
+  const { materials } = loadTls(tlsWishes(settings), TICKETS, NOW);
+  const each = materials.get("[TLS terminator x]");
+  assert.ok(each?.side === "server");
+  const files = each.material.identities.map(({ file }) => file);
+  assert.deepEqual(
+    files,
+    ["rsa.pem", "certificates/a.pem", "p256.pem"].map((file) => join(top, file)),
+  );
+});
+
+test("loadTls: a terminator that is a client of TLS may do without a certificate", (t) => {
+  const top = makeKeys(t, ["ca.pem"]);
+  const settings = settingsFrom(top, `${TERMINATOR}client = yes\nbackend-ca = ca.pem`);
+  const { materials } = loadTls(tlsWishes(settings), TICKETS, NOW);
+  const material = { identity: undefined, authorities: readKey("ca.pem") };
+  assert.deepEqual(materials.get("[TLS terminator x]"), { side: "client", material });
+});
+
+test("loadTls: what OpenSSL refuses of a terminator names it", (t) => {
+  const settings = settingsFrom(makeKeys(t, ["p256.pem"]), `${TERMINATOR}pem = p256.pem\ntls-curves = P-1`);
+  assert.throws(
+    () => loadTls(tlsWishes(settings), TICKETS, NOW),
+    /^StartupError: \[TLS terminator x\]: the TLS settings/,
+  );
+});
+
+test("withTickets: those of a file stay", (t) => {
+  const top = makeKeys(t, ["p256.pem", "ticket.key"]);
+  const own = `${TERMINATOR}pem = p256.pem\ntls-ticket-keys = ticket.key`;
+  const wishes = tlsWishes(settingsFrom(top, `[main]\ntls-port = 0\ntls-cert = p256.pem\n${own}`));
+  const loaded = loadTls(wishes, TICKETS, NOW);
+  const renewed = withTickets(loaded.materials, wishes, Buffer.alloc(48, 8));
+  assert.deepEqual(httpsOf({ ...loaded, materials: renewed }).ticketKeys, Buffer.alloc(48, 8));
+  assert.equal(renewed.get("[TLS terminator x]"), loaded.materials.get("[TLS terminator x]"));
+});
 
 const sound: [name: string, files: string[], lines: string, want: string[]][] = [
   ["one certificate", ["p256.pem"], "tls-cert = p256.pem", ["p256.pem"]],
@@ -62,18 +111,18 @@ for (const [name, files, lines, want] of sound) {
     const top = makeKeys(t, files);
     const loaded = load(top, lines);
     assert.deepEqual(
-      loaded?.material.identities.map(({ file }) => file),
+      httpsOf(loaded).identities.map(({ file }) => file),
       want.map((file) => join(top, file)),
     );
-    assert.deepEqual(loaded?.warnings, []);
-    assert.equal(loaded?.material.ticketKeys, TICKETS);
-    assert.equal(loaded?.material.clientAuthorities, undefined);
+    assert.deepEqual(loaded.warnings, []);
+    assert.equal(httpsOf(loaded).ticketKeys, TICKETS);
+    assert.equal(httpsOf(loaded).clientAuthorities, undefined);
   });
 }
 
 test("loadTls: the staple beside a certificate is its own", (t) => {
   const top = makeKeys(t, ["rsa.pem", "rsa.pem.ocsp", "p256.pem"]);
-  const staples = load(top, "tls-cert = p256.pem, rsa.pem")?.material.identities.map(({ ocsp }) => ocsp?.length);
+  const staples = httpsOf(load(top, "tls-cert = p256.pem, rsa.pem")).identities.map(({ ocsp }) => ocsp?.length);
   assert.deepEqual(staples, [undefined, readKey("rsa.pem.ocsp").length]);
 });
 
@@ -81,16 +130,16 @@ test("loadTls: ticket keys of a file, and authorities without what else is in th
   const top = makeKeys(t, ["p256.pem", "ticket.key", "client-ca.pem"]);
   appendFileSync(join(top, "client-ca.pem"), `words\n${readKey("ca.pem")}`);
   const lines = "tls-cert = p256.pem\ntls-ticket-keys = ticket.key\ntls-client-ca = client-ca.pem";
-  const material = load(top, lines)?.material;
-  assert.equal(Buffer.from(material?.ticketKeys ?? []).toString("latin1"), readKey("ticket.key"));
-  assert.equal(material?.clientAuthorities, readKey("client-ca.pem") + readKey("ca.pem"));
+  const material = httpsOf(load(top, lines));
+  assert.equal(Buffer.from(material.ticketKeys).toString("latin1"), readKey("ticket.key"));
+  assert.equal(material.clientAuthorities, readKey("client-ca.pem") + readKey("ca.pem"));
 });
 
 test("loadTls: a certificate that has expired is taken, with a warning", (t) => {
   const top = makeKeys(t, ["expired.pem", "p256.pem"]);
   const loaded = load(top, "tls-cert = p256.pem, expired.pem");
   const want = "the certificate has expired on Jan  1 00:00:00 2021 GMT: clients refuse it";
-  assert.deepEqual(loaded?.warnings, [`${join(top, "expired.pem")}: ${want}`]);
+  assert.deepEqual(loaded.warnings, [`${join(top, "expired.pem")}: ${want}`]);
 });
 
 const faults: [name: string, files: string[], lines: string, want: string][] = [
@@ -178,20 +227,20 @@ const ALL_LINES =
 for (const [name, change] of changes) {
   test(`describeTlsFiles tells of ${name}`, (t) => {
     const top = makeKeys(t, ALL_FILES);
-    const server = serverOf(top, ALL_LINES);
-    const before = describeTlsFiles(server);
-    assert.equal(describeTlsFiles(server), before);
+    const wishes = wishesOf(top, ALL_LINES);
+    const before = describeTlsFiles(wishes);
+    assert.equal(describeTlsFiles(wishes), before);
     change(top);
-    assert.notEqual(describeTlsFiles(server), before);
+    assert.notEqual(describeTlsFiles(wishes), before);
   });
 }
 
 test("describeTlsFiles: what is beside the files does not matter", (t) => {
   const top = makeKeys(t, ALL_FILES);
-  const server = serverOf(top, ALL_LINES);
-  const before = describeTlsFiles(server);
+  const wishes = wishesOf(top, ALL_LINES);
+  const before = describeTlsFiles(wishes);
   mkdirSync(join(top, "certificates/sub"));
   writeFileSync(join(top, "certificates/.new.pem"), "");
   writeFileSync(join(top, "p256.pem.new"), "");
-  assert.equal(describeTlsFiles(server), before);
+  assert.equal(describeTlsFiles(wishes), before);
 });

@@ -4,8 +4,9 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import type { TlsMaterial } from "../../src/net/tls-identity.ts";
 import { TicketKeys } from "../../src/process/ticket-keys.ts";
-import { loadTls } from "../../src/process/tls-files.ts";
+import { loadTls, type TlsMaterials } from "../../src/process/tls-files.ts";
 import { TlsWatch } from "../../src/process/tls-watch.ts";
+import { tlsWishes } from "../../src/process/tls-wishes.ts";
 import { makeTree } from "../support/file-tree.ts";
 import { MemoryEvents } from "../support/memory-events.ts";
 import { settingsFrom } from "../support/settings-from.ts";
@@ -13,20 +14,26 @@ import { keyPath } from "../support/tls-client.ts";
 
 const HALF_A_DAY_MS = 12 * 3600 * 1000;
 
+function httpsOf(materials: TlsMaterials): TlsMaterial {
+  const https = materials.get("https");
+  assert.ok(https?.side === "server");
+  return https.material;
+}
+
 /** A watch over `cert.pem`, which is p256.pem of the test keys in the beginning. */
 function openWatch(t: TestContext, more = "") {
   const top = makeTree(t);
   const put = (name: string): void => copyFileSync(keyPath(name), join(top, "cert.pem"));
   put("p256.pem");
   copyFileSync(keyPath("ticket.key"), join(top, "ticket.key"));
-  const { server } = settingsFrom(top, `[main]\ntls-port = 0\ntls-cert = cert.pem\n${more}`);
+  const wishes = tlsWishes(settingsFrom(top, `[main]\ntls-port = 0\ntls-cert = cert.pem\n${more}`));
   let now = 0;
   const tickets = new TicketKeys(() => now);
-  const loaded = loadTls(server, tickets.current, Date.now());
-  assert.ok(loaded !== undefined);
+  const loaded = loadTls(wishes, tickets.current, Date.now());
   const events = new MemoryEvents();
   const renewed: TlsMaterial[] = [];
-  const watch = new TlsWatch({ server, loaded, tickets, events, onRenewed: (material) => renewed.push(material) });
+  const onRenewed = (materials: TlsMaterials): void => void renewed.push(httpsOf(materials));
+  const watch = new TlsWatch({ wishes, loaded, tickets, events, onRenewed });
   t.after(() => watch.close());
   const age = (milliseconds: number): void => {
     now += milliseconds;
@@ -73,7 +80,7 @@ test("TlsWatch: the tickets stay the same when a certificate changes", (t) => {
   put("rsa.pem");
   watch.look();
   watch.look();
-  assert.equal(renewed[0]?.ticketKeys, loaded.material.ticketKeys);
+  assert.equal(renewed[0]?.ticketKeys, httpsOf(loaded.materials).ticketKeys);
 });
 
 test("TlsWatch: a bad certificate is refused once, and a good one taken up after it", (t) => {
@@ -132,7 +139,7 @@ test("TlsWatch: tickets get new keys after half a day, without a word in the log
   watch.look();
   assert.equal(renewed.length, 1);
   assert.equal(renewed[0]?.ticketKeys, tickets.current);
-  assert.notDeepEqual(renewed[0]?.ticketKeys, loaded.material.ticketKeys);
+  assert.notDeepEqual(renewed[0]?.ticketKeys, httpsOf(loaded.materials).ticketKeys);
   assert.deepEqual(events.take(), []);
 });
 

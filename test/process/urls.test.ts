@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Endpoint } from "../../src/net/endpoint.ts";
+import type { Purpose, ServedEndpoint } from "../../src/net/listen-socket.ts";
 import { type Interfaces, urlsFor } from "../../src/process/urls.ts";
 
 function ip(family: "IPv4" | "IPv6", address: string, internal = false) {
@@ -15,17 +15,21 @@ const machine: Interfaces = {
   gone: undefined,
 };
 
-const tcp = (host: string, port = 8080): Endpoint => ({ kind: "tcp", host, port });
+function tcp(host: string, port = 8080, purpose: Purpose = { kind: "http" }): ServedEndpoint {
+  return { endpoint: { kind: "tcp", host, port }, purpose };
+}
 
-const tls = (host: string, port = 8443): Endpoint => ({ kind: "tcp", host, port, isTls: true });
+const tls = (host: string, port = 8443): ServedEndpoint => tcp(host, port, { kind: "https" });
 
-const cases: [name: string, endpoints: readonly Endpoint[], want: string[]][] = [
+const terminator = tcp("127.0.0.1", 8443, { kind: "terminator", name: "shop" });
+
+const cases: [name: string, served: readonly ServedEndpoint[], want: string[]][] = [
   ["one address", [tcp("127.0.0.1")], ["http://127.0.0.1:8080/"]],
   ["port 80 is not said", [tcp("127.0.0.1", 80)], ["http://127.0.0.1/"]],
   ["an IPv6 address in brackets", [tcp("::1")], ["http://[::1]:8080/"]],
   ["an IPv6 address and port 80", [tcp("::1", 80)], ["http://[::1]/"]],
   ["a name", [tcp("localhost")], ["http://localhost:8080/"]],
-  ["a Unix socket", [{ kind: "unix", path: "/run/x" }], ["unix:/run/x"]],
+  ["a Unix socket", [{ endpoint: { kind: "unix", path: "/run/x" }, purpose: { kind: "http" } }], ["unix:/run/x"]],
   [
     "every IPv4 address",
     [tcp("0.0.0.0")],
@@ -48,8 +52,9 @@ const cases: [name: string, endpoints: readonly Endpoint[], want: string[]][] = 
     [tls("0.0.0.0")],
     ["https://127.0.0.1:8443/", "https://192.0.2.7:8443/", "https://198.51.100.3:8443/"],
   ],
+  ["a terminator is no site", [terminator, tcp("::1")], ["http://[::1]:8080/"]],
   ["nothing", [], []],
 ];
-for (const [name, endpoints, want] of cases) {
-  test(`urlsFor: ${name}`, () => assert.deepEqual(urlsFor(endpoints, machine), want));
+for (const [name, served, want] of cases) {
+  test(`urlsFor: ${name}`, () => assert.deepEqual(urlsFor(served, machine), want));
 }

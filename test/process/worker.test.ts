@@ -59,7 +59,7 @@ async function start(t: TestContext, configuration = ""): Promise<Running> {
     worker.cut();
     await worker.drain("stopping", milliseconds(0));
   });
-  const [endpoint] = worker.endpoints;
+  const [{ endpoint } = {}] = worker.served;
   return { top, worker, port: endpoint?.kind === "tcp" ? endpoint.port : 0, log, access, events };
 }
 
@@ -283,7 +283,7 @@ test("several addresses are served, with port 0 all on one free port", async (t)
   const settings = settingsFrom(top, `[main]\naddress = 127.0.0.1, 127.0.0.2, unix:${top}/socket\nport = 0`);
   const worker = await startWorkerHere(settings, makeLogs().logs);
   t.after(() => worker.drain("stopping", milliseconds(0)));
-  const [first, second, third] = worker.endpoints;
+  const [first, second, third] = worker.served.map(({ endpoint }) => endpoint);
   assert.ok(first?.kind === "tcp" && second?.kind === "tcp" && third?.kind === "unix");
   assert.notEqual(first.port, 0);
   assert.equal(second.port, first.port);

@@ -18,5 +18,5 @@ export async function listenHere(
   const transports = choice ?? (await probeHandleTransport());
   const bound = await bindSocket(endpoint, 0o600);
   // One descriptor, and from now on it is the listener's: the bound socket is not closed as well.
-  return Listener.open(bound, backlog, transports, { onPlain: onAccepted, onTls: (socket) => void socket.destroy() });
+  return Listener.open(bound, backlog, { kind: "transports", choice: transports, onAccepted });
 }

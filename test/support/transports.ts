@@ -14,6 +14,7 @@ import { probeHandleTransport } from "../../src/net/probe-handle-transport.ts";
 import { findStreamInternals } from "../../src/net/stream-internals.ts";
 import { TlsAcceptor } from "../../src/net/tls-acceptor.ts";
 import type { TlsMaterial } from "../../src/net/tls-identity.ts";
+import { TlsTransport } from "../../src/net/tls-transport.ts";
 import type { AcceptedTransport, TransportEvents } from "../../src/net/transport.ts";
 import type { TransportChoice } from "../../src/net/transport-choice.ts";
 import { listenHere } from "./listen-here.ts";
@@ -107,13 +108,13 @@ async function openTlsPair(wanted: Endpoint): Promise<TransportPair> {
     },
     maxHandshakes: 1,
     isTrustedProxy: undefined,
-    onAccepted: accept,
+    onSecure: ({ socket, peer }) => accept(new TlsTransport(socket, peer)),
     onFailed: (why) => reject(new Error(why)),
   });
-  const bound = await bindSocket(wanted.kind === "tcp" ? { ...wanted, isTls: true } : wanted, 0o600);
-  const listener = await Listener.open(bound, 16, await socket.choice, {
-    onPlain: (transport) => transport.destroy(),
-    onTls: (incoming) => acceptor.accept(incoming),
+  const bound = await bindSocket(wanted, 0o600);
+  const listener = await Listener.open(bound, 16, {
+    kind: "sockets",
+    onAccepted: (incoming) => acceptor.accept(incoming),
   });
   const { endpoint } = listener;
   if (endpoint.kind === "unix") throw new Error("TLS is for TCP");

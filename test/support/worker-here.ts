@@ -2,20 +2,21 @@
  * A worker in this very process, with sockets of its own: what a primary gives and a worker process does, without either.
  */
 import type { Settings } from "../../src/config/settings.ts";
-import { Sockets } from "../../src/process/sockets.ts";
+import { listenWishes, Sockets } from "../../src/process/sockets.ts";
 import { openTaskThreads, startWorker, type Worker, type WorkerLogs } from "../../src/process/worker.ts";
 import { UploadLedger } from "../../src/site/upload-ledger.ts";
 
 export async function startWorkerHere(settings: Settings, logs: WorkerLogs): Promise<Worker> {
   // The descriptors are the worker's from now on, so the sockets are not closed as well, unless it fails.
-  const choice = await new Sockets().choose(settings.server);
+  const choice = await new Sockets().choose(listenWishes(settings), settings.server.socketMode);
   try {
     const pool = await openTaskThreads(settings, logs.events);
     return await startWorker({
       settings,
       logs,
       sockets: choice.sockets,
-      tls: undefined,
+      tls: new Map(),
+      backends: new Map(),
       pool,
       uploads: new UploadLedger(),
     });

@@ -1,0 +1,30 @@
+/**
+ * `comanche tls` as settings of a server: one without a site, which ends TLS for somebody else.
+ */
+import { absolutePath } from "../base/absolute-path.ts";
+import { NO_FILE } from "./file-sections.ts";
+import { buildSettings, type Settings } from "./settings.ts";
+import type { TerminatorProcessSettings } from "./terminator-options.ts";
+import { ANY_SITUATION, type TerminatorSettings } from "./terminator-settings.ts";
+
+/** The only terminator has no name of its own. */
+export const TERMINATOR_NAME = "tls";
+
+export function settingsOfTerminator(terminator: TerminatorSettings, process: TerminatorProcessSettings): Settings {
+  const built = buildSettings({ flags: new Map(), file: NO_FILE, situation: ANY_SITUATION, configFile: undefined });
+  const settings = built.kind === "settings" ? built.settings : built.readable;
+  const { workers, daemon, pidfile, grace, chroot, user, group, quiet, syslog, syslogFacility } = process;
+  return {
+    ...settings,
+    server: {
+      ...settings.server,
+      address: [],
+      processes: workers,
+      logfile: absolutePath("/dev/null"),
+      ...{ daemon, pidfile, grace, chroot, user, group, quiet, syslog, syslogFacility },
+    },
+    terminators: new Map([[TERMINATOR_NAME, terminator]]),
+    // What is set here is not to give way to something better.
+    sources: new Map([...settings.sources, ["daemon", "comanche tls"], ["logfile", "comanche tls"]]),
+  };
+}

@@ -1,0 +1,115 @@
+/**
+ * What one terminator is set to, by a section of the file or by the command line of `comanche tls`, and what of it cannot
+ * hold together.
+ */
+import { type AbsolutePath, absolutePath } from "../base/absolute-path.ts";
+import { type Contradiction, layFaults } from "./contradictions.ts";
+import { type Fault, fileFault, flagFault, type Place, quote } from "./fault.ts";
+import type { Layer } from "./layer.ts";
+import { LayerReader } from "./layer-reader.ts";
+import { flag } from "./option-kinds.ts";
+import type { SettingsOf, Situation } from "./options.ts";
+import { ANNOUNCEMENTS, type Announcement, PEM_KEY, pemOption, terminatorOptions } from "./terminator-options.ts";
+
+export interface TerminatorSettings extends SettingsOf<typeof terminatorOptions> {
+  readonly announcement: Announcement;
+  /** The last is for whoever asks for a name that none is for. With `client` at most one, which it shows to the backend. */
+  readonly pemFiles: readonly AbsolutePath[];
+}
+
+/** A section [TLS terminator NAME], not read yet. */
+export interface TerminatorSection {
+  readonly layer: Layer;
+  /** As it is written, and where. */
+  readonly title: string;
+  readonly place: Place;
+}
+
+/** No default of a terminator depends on it. */
+export const ANY_SITUATION: Situation = { isRoot: false, htdocs: absolutePath("/") };
+
+const NO_PEM = "expected a PEM file with certificates and key";
+
+/** @param faults  gets those that are found */
+export function readTerminators(
+  sections: ReadonlyMap<string, TerminatorSection>,
+  faults: Fault[],
+): ReadonlyMap<string, TerminatorSettings> {
+  return new Map(
+    [...sections].map(([name, { layer, title, place }]) => {
+      const reader = new LayerReader(layer, ANY_SITUATION, faults);
+      const pemFiles = reader.read(pemOption, PEM_KEY, []);
+      const terminator = readTerminator(layer, pemFiles, reader, faults);
+      if (needsPem(terminator) && !reader.unreadable.has(PEM_KEY)) {
+        faults.push(fileFault(place, `[${quote(title)}] ${PEM_KEY}: ${NO_PEM}`));
+      }
+      return [name, terminator] as const;
+    }),
+  );
+}
+
+/** @param reader  of the same layer, and of the same faults */
+export function readTerminator(
+  layer: Layer,
+  pemFiles: readonly AbsolutePath[],
+  reader: LayerReader,
+  faults: Fault[],
+): TerminatorSettings {
+  const options = reader.readRows(terminatorOptions);
+  const announced = ANNOUNCEMENTS.filter(({ key }) => reader.read({ kind: flag }, key, false));
+  const terminator: TerminatorSettings = {
+    ...options,
+    announcement: announced[0]?.announces ?? "nothing",
+    pemFiles,
+  };
+  const found = [checkAnnouncements(announced.map(({ key }) => key)), ...findTerminatorContradictions(terminator)];
+  faults.push(...layFaults(found, layer, reader.unreadable));
+  return terminator;
+}
+
+function checkAnnouncements(keys: readonly string[]): Contradiction | undefined {
+  if (keys.length < 2) return undefined;
+  const several = keys.join(" and ");
+  return { keys, problem: `${several} each tell the backend in their own way who the client is: expected one of them` };
+}
+
+/** Whether it lacks the certificate without which it cannot be. */
+export function needsPem({ pemFiles, tlsDir, client }: TerminatorSettings): boolean {
+  return pemFiles.length === 0 && tlsDir === undefined && !client;
+}
+
+/** For the command line, where PEM files have no key. */
+export function missingPem(program: string): Fault {
+  return flagFault(program, `${NO_PEM}, such as ${program} server.pem`);
+}
+
+/** What only a side that answers handshakes can be asked for. */
+const SERVER_KEYS = [
+  ["tls-dir", ({ tlsDir }) => tlsDir !== undefined],
+  ["tls-sni-strict", ({ tlsSniStrict }) => tlsSniStrict],
+  ["tls-client-ca", ({ tlsClientCa }) => tlsClientCa !== undefined],
+  ["tls-ticket-keys", ({ tlsTicketKeys }) => tlsTicketKeys !== undefined],
+] as const satisfies readonly (readonly [key: string, isSet: (terminator: TerminatorSettings) => boolean])[];
+
+function findTerminatorContradictions(terminator: TerminatorSettings): readonly (Contradiction | undefined)[] {
+  const { client, backendCa, tlsClientCa, tlsClientVerify, trustedProxies, announcement, pemFiles } = terminator;
+  return [
+    backendCa !== undefined && !client
+      ? { keys: ["backend-ca"], problem: "has no effect without client: the backend is spoken to in plain" }
+      : undefined,
+    tlsClientCa === undefined && tlsClientVerify !== "require"
+      ? { keys: ["tls-client-verify"], problem: "has no effect without tls-client-ca" }
+      : undefined,
+    trustedProxies.length > 0 && announcement !== "passed-on"
+      ? { keys: ["trusted-proxies"], problem: "has no effect without proxy-proxy" }
+      : undefined,
+    client && pemFiles.length > 1
+      ? { keys: [PEM_KEY, "client"], problem: "with client expected one PEM file at most, to show to the backend" }
+      : undefined,
+    ...SERVER_KEYS.map(([key, isSet]) =>
+      client && isSet(terminator)
+        ? { keys: [key], problem: "has no effect with client: clients come without TLS" }
+        : undefined,
+    ),
+  ];
+}

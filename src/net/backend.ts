@@ -1,0 +1,165 @@
+/**
+ * The way to a backend: its places are tried in their order until one answers, in plain or with TLS on top.
+ */
+import { connect, type Socket } from "node:net";
+import { connect as connectTls, createSecureContext, type SecureContext } from "node:tls";
+import type { AbsolutePath } from "../base/absolute-path.ts";
+import { errorCode } from "../base/errors.ts";
+import type { Milliseconds } from "../base/units.ts";
+import type { TlsIdentity } from "./tls-identity.ts";
+import { contextRules, type TlsRules } from "./tls-server.ts";
+
+export type BackendPlace =
+  /** `host`: an IP address. */
+  | { readonly kind: "tcp"; readonly host: string; readonly port: number }
+  | { readonly kind: "unix"; readonly path: AbsolutePath };
+
+/** How a backend is spoken to that speaks TLS itself. */
+export interface BackendTls {
+  readonly context: SecureContext;
+  /** Asked for (SNI) and, where `isVerified`, looked for in its certificate; undefined for a backend that has only an address. */
+  readonly name: string | undefined;
+  readonly isVerified: boolean;
+  readonly alpn: readonly string[];
+}
+
+/** What a client of TLS has. */
+export interface ClientMaterial {
+  /** Shown to a backend that asks for it. */
+  readonly identity: TlsIdentity | undefined;
+  /** PEM: who may sign the backend's certificate; undefined where nobody looks. */
+  readonly authorities: string | undefined;
+}
+
+export interface BackendWay {
+  /** At least one. */
+  readonly places: readonly BackendPlace[];
+  /** Until it is reached, handshake and all. */
+  readonly patience: Milliseconds;
+  /** Undefined where it is spoken to in plain. */
+  readonly tls: BackendTls | undefined;
+}
+
+export interface BackendHooks {
+  /** Half-open ends are allowed. The socket is the taker's from now on; nothing has been read from it. */
+  readonly onReached: (socket: Socket) => void;
+  /** Nothing is left open. `why` completes "the backend was not reached: …". */
+  readonly onFailed: (why: string) => void;
+}
+
+/**
+ * @param announcement  is written before anything else, and before a handshake
+ * @returns gives up; neither hook is called then
+ */
+export function reachBackend(way: BackendWay, announcement: Uint8Array, hooks: BackendHooks): () => void {
+  const approach = new Approach(way, announcement, hooks);
+  approach.begin();
+  return () => approach.giveUp();
+}
+
+class Approach {
+  readonly #way: BackendWay;
+  readonly #announcement: Uint8Array;
+  readonly #hooks: BackendHooks;
+  readonly #timer: NodeJS.Timeout;
+  /** Of the places, the one to be tried next. */
+  #next = 0;
+  #socket: Socket | undefined;
+
+  constructor(way: BackendWay, announcement: Uint8Array, hooks: BackendHooks) {
+    this.#way = way;
+    this.#announcement = announcement;
+    this.#hooks = hooks;
+    this.#timer = setTimeout(() => this.#fail("it does not answer in time"), way.patience);
+  }
+
+  begin(): void {
+    const place = this.#way.places[this.#next++];
+    if (place === undefined) throw new Error("a backend has a place");
+    const to = place.kind === "unix" ? { path: place.path } : { host: place.host, port: place.port };
+    const socket = connect({ ...to, allowHalfOpen: true, noDelay: true });
+    this.#socket = socket;
+    socket.once("error", (error) => {
+      if (this.#socket !== socket) return;
+      if (this.#next < this.#way.places.length) this.begin();
+      else this.#fail(explainBackendFault(error));
+    });
+    socket.once("connect", () => this.#greet(socket));
+  }
+
+  giveUp(): void {
+    clearTimeout(this.#timer);
+    this.#socket?.removeAllListeners().on("error", ignore).destroy();
+    this.#socket = undefined;
+  }
+
+  #greet(socket: Socket): void {
+    if (this.#announcement.length > 0) socket.write(this.#announcement);
+    const { tls } = this.#way;
+    if (tls === undefined) {
+      this.#arrive(socket);
+      return;
+    }
+    const secure = connectTls({
+      socket: socket.removeAllListeners("error").on("error", ignore),
+      secureContext: tls.context,
+      rejectUnauthorized: tls.isVerified,
+      ...(tls.name === undefined ? {} : { servername: tls.name }),
+      ...(tls.alpn.length === 0 ? {} : { ALPNProtocols: [...tls.alpn] }),
+    });
+    this.#socket = secure;
+    secure.once("error", (error) => this.#fail(explainBackendFault(error)));
+    secure.once("secureConnect", () => this.#arrive(secure));
+  }
+
+  #arrive(socket: Socket): void {
+    clearTimeout(this.#timer);
+    this.#socket = undefined;
+    this.#hooks.onReached(socket.removeAllListeners("error"));
+  }
+
+  #fail(why: string): void {
+    this.giveUp();
+    this.#hooks.onFailed(why);
+  }
+}
+
+const ignore = (): void => undefined;
+
+/** @throws what OpenSSL says of the identity or the rules */
+export function backendContext({ identity, authorities }: ClientMaterial, rules: TlsRules): SecureContext {
+  return createSecureContext({
+    ...contextRules(rules),
+    ...(identity === undefined ? {} : { cert: identity.certificates, key: identity.key }),
+    ...(authorities === undefined ? {} : { ca: authorities }),
+  });
+}
+
+export function explainBackendFault(fault: unknown): string {
+  const code = errorCode(fault) ?? "";
+  switch (code) {
+    case "ECONNREFUSED":
+      return "it refuses connections";
+    case "ECONNRESET":
+    case "EPIPE":
+      return "it closed the connection";
+    case "ETIMEDOUT":
+      return "it does not answer in time";
+    case "EHOSTUNREACH":
+    case "ENETUNREACH":
+      return "there is no way to it";
+    case "ENOENT":
+      return "there is no such socket";
+    case "EACCES":
+      return "permission denied";
+    case "EMFILE":
+    case "ENFILE":
+      return "no more descriptors";
+    case "ERR_SSL_WRONG_VERSION_NUMBER":
+      return "it speaks no TLS";
+    default:
+      // UNABLE_TO_GET_ISSUER_CERT_LOCALLY, ERR_TLS_CERT_ALTNAME_INVALID and their like.
+      if (/CERT|LEAF/.test(code)) return `its certificate is not accepted (${code})`;
+      return code === "" ? String(fault) : code;
+  }
+}

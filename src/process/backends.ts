@@ -1,0 +1,99 @@
+/**
+ * Where the backends of terminators are: their names are looked up by the primary, at the start and again and again, because
+ * an enclosed worker may see neither the network's names nor the files that have them.
+ */
+import { lookup } from "node:dns/promises";
+import { StartupError } from "../base/errors.ts";
+import type { Settings } from "../config/settings.ts";
+import type { BackAddress } from "../config/terminator-address.ts";
+import type { BackendPlace } from "../net/backend.ts";
+import type { Events } from "../observe/log.ts";
+
+/** By the terminator's name; of each at least one, the preferred first. */
+export type BackendPlaces = ReadonlyMap<string, readonly BackendPlace[]>;
+
+const LOOK_MS = 10_000;
+
+type Terminators = Settings["terminators"];
+
+/** @throws StartupError for a name that is not known */
+export async function findBackends(terminators: Terminators): Promise<BackendPlaces> {
+  const found = [...terminators].map(async ([name, { backend }]) => [name, await findBackend(backend)] as const);
+  return new Map(await Promise.all(found));
+}
+
+async function findBackend(backend: BackAddress): Promise<readonly BackendPlace[]> {
+  if (backend.kind === "unix") return [backend];
+  const { host, port } = backend;
+  try {
+    const addresses = await lookup(host, { all: true });
+    return addresses.map(({ address }) => ({ kind: "tcp", host: address, port }));
+  } catch (cause) {
+    throw new StartupError(`backend ${host},${port}: the name is not known`, { cause });
+  }
+}
+
+/** @param host  a name, an IPv4 address, or an IPv6 address with or without a zone */
+export function isBackendName(host: string): boolean {
+  return !host.includes(":") && !/^[0-9.]+$/.test(host);
+}
+
+export interface BackendWatchParts {
+  readonly terminators: Terminators;
+  readonly places: BackendPlaces;
+  readonly events: Events;
+  readonly onMoved: (places: BackendPlaces) => void;
+}
+
+/** Looks names up anew, and tells when one leads elsewhere. A name that is no longer known keeps its addresses. */
+export class BackendWatch {
+  readonly #parts: BackendWatchParts;
+  readonly #timer: NodeJS.Timeout | undefined;
+  #places: BackendPlaces;
+  #isLooking = false;
+  /** What the last look complained of, so that it is not told again and again. */
+  #complaint = "";
+
+  constructor(parts: BackendWatchParts) {
+    this.#parts = parts;
+    this.#places = parts.places;
+    const hasNames = [...parts.terminators.values()].some(
+      ({ backend }) => backend.kind === "tcp" && isBackendName(backend.host),
+    );
+    if (hasNames) this.#timer = setInterval(() => void this.look(), LOOK_MS).unref();
+  }
+
+  async look(): Promise<void> {
+    if (this.#isLooking) return;
+    this.#isLooking = true;
+    const { terminators, events, onMoved } = this.#parts;
+    try {
+      const places = await findBackends(terminators);
+      if (describe(places) !== describe(this.#places)) {
+        this.#places = places;
+        events.info(`backends have moved: ${describe(places)}`);
+        onMoved(places);
+      }
+      this.#complaint = "";
+    } catch (error) {
+      const complaint = error instanceof Error ? error.message : String(error);
+      if (complaint !== this.#complaint) events.warn(`${complaint}; its last address stays in use`);
+      this.#complaint = complaint;
+    } finally {
+      this.#isLooking = false;
+    }
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+}
+
+/** The same text for the same places, in whatever order a name server gives them. */
+function describe(places: BackendPlaces): string {
+  return [...places].map(([name, each]) => `${name} at ${each.map(formatPlace).sort().join(" ")}`).join(", ");
+}
+
+function formatPlace(place: BackendPlace): string {
+  return place.kind === "unix" ? `unix:${place.path}` : `${place.host},${place.port}`;
+}

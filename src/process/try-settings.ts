@@ -1,0 +1,18 @@
+/**
+ * Settings tried out without serving: everything that is looked up or read before the first socket is bound.
+ */
+import type { Settings } from "../config/settings.ts";
+import { findBackends } from "./backends.ts";
+import { preparePrivileges } from "./privileges.ts";
+import { TicketKeys } from "./ticket-keys.ts";
+import { loadTls } from "./tls-files.ts";
+import { tlsWishes } from "./tls-wishes.ts";
+
+/** @returns lines for the operator @throws StartupError for what would stop the start */
+export async function trySettings(settings: Settings): Promise<readonly string[]> {
+  const { files, warnings } = loadTls(tlsWishes(settings), new TicketKeys(() => 0).current, Date.now());
+  await findBackends(settings.terminators);
+  const { warning } = await preparePrivileges(settings.server);
+  const certificates = files.length === 0 ? "no certificate" : `certificates in ${files.join(", ")}`;
+  return [...warnings, ...(warning === undefined ? [] : [warning]), `the configuration is good: ${certificates}`];
+}

@@ -1,0 +1,35 @@
+/**
+ * What a backend is told ahead of the client's first byte, in the form that the settings name.
+ */
+import { encodeV1, encodeV2, encodeWriteIp } from "./encode.ts";
+import type { ProxyTlvs, SocketAddress } from "./header.ts";
+
+export type AnnouncementForm = "nothing" | "ip" | "proxy-v1" | "proxy-v2" | "passed-on";
+
+export interface AnnouncedClient {
+  readonly client: SocketAddress;
+  /** Where the client connected to. */
+  readonly server: SocketAddress;
+  /** Asked for where the form has room for them. */
+  readonly tlvs: () => ProxyTlvs;
+  /** The PROXY header that the client's connection began with; empty where there was none. */
+  readonly header: Uint8Array;
+}
+
+const NOTHING = new Uint8Array(0);
+
+/** @throws when an address is no IP address */
+export function encodeAnnouncement(form: AnnouncementForm, told: AnnouncedClient): Uint8Array {
+  switch (form) {
+    case "nothing":
+      return NOTHING;
+    case "ip":
+      return encodeWriteIp(told.client.address);
+    case "proxy-v1":
+      return encodeV1(told.client, told.server);
+    case "proxy-v2":
+      return encodeV2(told.client, told.server, told.tlvs());
+    case "passed-on":
+      return told.header;
+  }
+}
