@@ -1,5 +1,5 @@
 /**
- * Runs the built tests: all of them, or those whose path holds one of the words given.
+ * Runs the built tests and those of the benchmark: all of them, or those whose path holds one of the words given.
  *
  *     npm test                 everything
  *     npm test -- http/ range  what has `http/` or `range` in its path
@@ -15,7 +15,8 @@ import { fileURLToPath } from "node:url";
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const words = process.argv.slice(2);
 
-const files = readdirSync(join(ROOT, "dist", "test"), { withFileTypes: true, recursive: true })
+const files = [join("dist", "test"), join("scripts", "bench", "test")]
+  .flatMap((folder) => readdirSync(join(ROOT, folder), { withFileTypes: true, recursive: true }))
   .filter((entry) => entry.isFile() && entry.name.endsWith(".test.js"))
   .map((entry) => join(entry.parentPath, entry.name))
   .filter((path) => words.length === 0 || words.some((word) => path.includes(word)))

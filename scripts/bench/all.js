@@ -23,7 +23,7 @@ import { describeLimits } from "./report/limits.js";
 import { formatRow } from "./report/table.js";
 import { formatContenders, formatLimits, writeReport } from "./report/write-report.js";
 import { chooseRows } from "./rows.js";
-import { runRow } from "./run-row.js";
+import { runRow, WARM_SECONDS } from "./run-row.js";
 import { killAllServers, stopAllServers } from "./server-process.js";
 
 const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
@@ -112,9 +112,10 @@ function describeStart({ machine, contenders, rounds, seconds }, plans) {
 }
 
 function estimateMinutes({ row, present }, rounds, seconds) {
-  const { servers, turnSeconds } = MEASUREMENTS[row.measure];
-  const turns = Math.min(rounds, row.mostRounds ?? rounds) + (servers === "kept" ? 1 : 0);
-  return (present.length * turns * turnSeconds(seconds)) / 60;
+  const { servers, turnSeconds, warmSeconds = WARM_SECONDS } = MEASUREMENTS[row.measure];
+  const warming = servers === "kept" ? turnSeconds(warmSeconds) : 0;
+  const turns = Math.min(rounds, row.mostRounds ?? rounds);
+  return (present.length * (warming + turns * turnSeconds(seconds))) / 60;
 }
 
 /** What is being done, on a terminal only: in a file it would bury the results. */
@@ -123,7 +124,7 @@ function say(words) {
 }
 
 function listing() {
-  const rows = chooseRows([]).rows.map(({ name, title }) => `  ${name.padEnd(12)}  ${title}`);
+  const rows = chooseRows([]).rows.map(({ name, title }) => `  ${name.padEnd(20)}  ${title}`);
   return ["rows", ...rows, "rivals", `  ${RIVALS.map(({ name }) => name).join(", ")}`];
 }
 

@@ -2,19 +2,20 @@
  * All contenders, and which of them this machine has.
  *
  * A contender has a `name`, `find` (is it there, in which version), `plan` (command, files and environment for an order:
- * pure) and where builds differ `lacks` (why an order cannot be met). Each runs in its best configuration for serving
- * files; the reason for a setting stands beside it.
+ * pure) and where builds differ `lacks` (why an order cannot be met). Each runs in its best configuration for its
+ * work; the reason for a setting stands beside it.
  */
 import { apache } from "./contenders/apache.js";
 import { caddy } from "./contenders/caddy.js";
 import { comanche } from "./contenders/comanche.js";
+import { comancheTls } from "./contenders/comanche-tls.js";
 import { h2o } from "./contenders/h2o.js";
+import { hitch } from "./contenders/hitch.js";
 import { lighttpd } from "./contenders/lighttpd.js";
 import { nginx } from "./contenders/nginx.js";
 import { fastifyStatic, httpServer, serveHandler, sirv } from "./contenders/npm-packages.js";
 
-export const RIVALS = [nginx, lighttpd, h2o, caddy, apache, sirv, serveHandler, httpServer, fastifyStatic];
-export const EARLIER_BUILD = "comanche, earlier";
+export const RIVALS = [nginx, lighttpd, h2o, caddy, apache, hitch, sirv, serveHandler, httpServer, fastifyStatic];
 
 /**
  * @param dist     the build that is measured
@@ -25,7 +26,11 @@ export const EARLIER_BUILD = "comanche, earlier";
 export function findContenders({ root, dist, earlier, only, rows }) {
   const asked = new Set(rows.flatMap(({ entries }) => entries.map(({ contender }) => contender)));
   const builds = [comanche("comanche", dist, root)];
-  if (earlier !== undefined) builds.push(comanche(EARLIER_BUILD, earlier, undefined));
+  if (earlier !== undefined) builds.push(comanche(earlierOf("comanche"), earlier, undefined));
+  if (asked.has("comanche tls")) {
+    builds.push(comancheTls("comanche tls", dist));
+    if (earlier !== undefined) builds.push(comancheTls(earlierOf("comanche tls"), earlier));
+  }
   const rivals = RIVALS.filter(({ name }) => asked.has(name) && (only?.includes(name) ?? true));
   return new Map([...builds, ...rivals].map((contender) => [contender.name, { contender, found: contender.find() }]));
 }
@@ -49,11 +54,17 @@ export function entriesOf(row, contenders) {
 }
 
 function withEarlierBuild(entries, contenders) {
-  if (!contenders.has(EARLIER_BUILD)) return entries;
   return entries.flatMap((entry) => {
-    if (entry.contender !== "comanche") return [entry];
-    return [entry, { ...entry, contender: EARLIER_BUILD, label: entry.label.replace("comanche", EARLIER_BUILD) }];
+    const { contender, label } = entry;
+    const earlier = earlierOf(contender);
+    if (!contenders.has(earlier)) return [entry];
+    return [entry, { ...entry, contender: earlier, label: label.replace(contender, earlier) }];
   });
+}
+
+/** The same contender in the other build. */
+function earlierOf(name) {
+  return `${name}, earlier`;
 }
 
 /** What an entry of a row asks of its contender. */

@@ -8,6 +8,8 @@ const percent = (value) => `${Math.round(value * 100)} %`;
 export const FIGURES = {
   rate: { heading: "requests/s", better: "more", format: thousands.format },
   capacity: { heading: "capacity", better: "more", format: thousands.format },
+  handshakes: { heading: "handshakes/s", better: "more", format: thousands.format },
+  handshakeCapacity: { heading: "handshakes per CPU-s", better: "more", format: thousands.format },
   busy: { heading: "server", better: "less", format: percent },
   clientBusy: { heading: "client", better: "less", format: percent },
   others: { heading: "others", better: "less", format: percent },
@@ -23,7 +25,9 @@ export const FIGURES = {
 
 /** For the reader of a table, below it. */
 export const MEANINGS = {
-  capacity: "requests for each second of processor time the server used: the fair figure where the client is the limit",
+  capacity:
+    "capacity: requests for each second of processor time the server used: the fair figure where the client is the limit",
+  handshakeCapacity: "CPU-s: seconds of processor time the server used; of a terminator its own, not its backend's",
   busy: "server: share of its cores that the server used; client: share of the client's cores that were busy",
-  ratio: "× nginx: of the same round; median (least to most)",
+  ratio: "× nginx, × hitch: of the same round; median (least to most)",
 };

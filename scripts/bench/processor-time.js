@@ -64,16 +64,25 @@ export function parseCoreTicks(stat, cores) {
  * Starts to watch a server and its client; what comes back ends it and is told for how many seconds the client was at
  * work, since its own start and end lie in the watched time too.
  *
+ * @param server  `pid`, its first process; `neighbour`, the first process of another server on the same cores that belongs
+ *                to what is measured, or undefined
  * @returns seconds of processor time the server used; the share of its cores it was busy; the share that others had of
  *          them, the host of a virtual machine among these; the share of the client's cores that was busy
  */
-export function startMeter(leader, { kind, server, client }) {
-  const before = { seconds: processorSeconds(leader), server: coreTicks(server), client: coreTicks(client) };
+export function startMeter({ pid, neighbour }, { kind, server, client }) {
+  const secondsOfNeighbour = () => (neighbour === undefined ? 0 : processorSeconds(neighbour));
+  const before = {
+    seconds: processorSeconds(pid),
+    neighbour: secondsOfNeighbour(),
+    server: coreTicks(server),
+    client: coreTicks(client),
+  };
   return (seconds) => {
-    const used = processorSeconds(leader) - before.seconds;
+    const used = processorSeconds(pid) - before.seconds;
+    const expected = used + secondsOfNeighbour() - before.neighbour;
     const serverCores = difference(coreTicks(server), before.server);
     const clientCores = difference(coreTicks(client), before.client);
-    const foreign = serverCores.busy + serverCores.stolen - used * ticksPerSecond;
+    const foreign = serverCores.busy + serverCores.stolen - expected * ticksPerSecond;
     return {
       processorSeconds: used,
       busy: used / (seconds * server.length),

@@ -15,9 +15,11 @@ import { MEASUREMENTS } from "./measurements.js";
 import { spawnServer, startServer, stopServer } from "./server-process.js";
 
 /** The first requests meet code that is not compiled yet and files that are not in memory. */
-const WARM_SECONDS = 1;
+export const WARM_SECONDS = 1;
 /** Longer than any run: nobody closes a connection that is still wanted. */
 const IDLE_SECONDS = 3600;
+/** Serves the files behind those that only end TLS. */
+const BACKEND = "comanche";
 
 /**
  * @param bench  `contenders`, `cores`, `docs` and `folder`, the first `port`, `rounds`, `seconds`, `say`
@@ -31,27 +33,45 @@ export async function runRow(row, entries, bench) {
     isTls: row.tls !== undefined,
     documents: row.load.documents.flatMap((name) => DOCUMENTS[name]),
   };
-  const contestants = entries.map((entry, index) => makeContestant(row, entry, bench, index));
-  const rounds = Math.min(bench.rounds, row.mostRounds ?? bench.rounds);
-  const context = { measurement, load, bench, rounds };
-  await (measurement.servers === "kept" ? runKept(contestants, context) : runFresh(contestants, context));
-  return contestants.map(({ label, why, results, turns }) =>
-    why === undefined ? { label, kind: "counted", rounds: results, turns } : { label, kind: "void", why },
-  );
+  const backend = row.backend === undefined ? undefined : await startBackend(row, bench, bench.port + entries.length);
+  try {
+    const contestants = entries.map((entry, index) => makeContestant(row, entry, bench, index, backend));
+    const rounds = Math.min(bench.rounds, row.mostRounds ?? bench.rounds);
+    const context = { measurement, load, bench, rounds };
+    await (measurement.servers === "kept" ? runKept(contestants, context) : runFresh(contestants, context));
+    return contestants.map(({ label, why, results, turns }) =>
+      why === undefined ? { label, kind: "counted", rounds: results, turns } : { label, kind: "void", why },
+    );
+  } finally {
+    if (backend !== undefined) await stopServer(backend);
+  }
 }
 
-function makeContestant(row, entry, bench, index) {
-  const { contender, found } = bench.contenders.get(entry.contender);
+/** One for all contestants of the row, without TLS. */
+function startBackend(row, bench, port) {
+  const folder = join(bench.folder, `${row.name}-backend`);
+  const plan = planFor({ ...row, tls: undefined }, { contender: BACKEND, variant: {} }, { bench, folder, port });
+  const cores = row.backend === "beside the client" ? { ...bench.cores, server: bench.cores.client } : bench.cores;
+  return startServer({ label: "the backend", plan, folder, port, cores });
+}
+
+function makeContestant(row, entry, bench, index, backend) {
   const folder = join(bench.folder, `${row.name}-${index}`);
   const port = bench.port + index;
   const log = row.hasLog ? join(folder, "access.log") : undefined;
+  const plan = planFor(row, entry, { bench, folder, port, log, backendPort: backend?.port });
+  const neighbour = row.backend === "beside the server" ? backend.pid : undefined;
+  const order = { label: entry.label, plan, folder, port, cores: bench.cores, neighbour };
+  return { label: entry.label, order, log, results: [], turns: [], why: undefined };
+}
+
+function planFor(row, entry, { bench, ...places }) {
+  const { contender, found } = bench.contenders.get(entry.contender);
   const certificate = row.tls && fileURLToPath(new URL(`../../test/keys/${row.tls}.pem`, import.meta.url));
-  const surroundings = { program: found.path, folder, docs: bench.docs, port, log, certificate };
+  const surroundings = { program: found.path, docs: bench.docs, certificate, isRoot: process.getuid?.() === 0 };
   const { connections } = row.load;
   const limits = { connections, descriptors: descriptorLimit(), idleSeconds: IDLE_SECONDS };
-  const plan = contender.plan({ ...surroundings, ...limits, ...orderOf(row, entry) });
-  const order = { label: entry.label, plan, folder, port, cores: bench.cores };
-  return { label: entry.label, order, log, results: [], turns: [], why: undefined };
+  return contender.plan({ ...places, ...surroundings, ...limits, ...orderOf(row, entry) });
 }
 
 async function runKept(contestants, { measurement, load, bench, rounds }) {
@@ -63,7 +83,9 @@ async function runKept(contestants, { measurement, load, bench, rounds }) {
       else one.load = prepared.load;
     }
     const turn = (one, seconds) => measurement.measure({ ...one, cores: bench.cores, seconds });
-    for (const one of contestants.filter(isIn)) voidUnlessCounted(one, await turn(one, WARM_SECONDS));
+    for (const one of contestants.filter(isIn)) {
+      voidUnlessCounted(one, await turn(one, measurement.warmSeconds ?? WARM_SECONDS));
+    }
     await takeTurns(contestants, rounds, bench, async (one) => {
       const result = await turn(one, bench.seconds);
       // A log of millions of lines would be written to the disk while others are measured.

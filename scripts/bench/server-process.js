@@ -22,10 +22,11 @@ const running = new Set();
 /**
  * Starts a server without waiting for it.
  *
- * @param plan  `command`, `files` (name in the server's folder, text) and `environment`, as a contender plans them
+ * @param plan       `command`, `files` (name in the server's folder, text) and `environment`, as a contender plans them
+ * @param neighbour  the first process of another server on the same cores that belongs to what is measured, or undefined
  * @returns a handle whose `died` rejects when the server ends although nobody stopped it
  */
-export async function spawnServer({ label, plan, folder, port, cores }) {
+export async function spawnServer({ label, plan, folder, port, cores, neighbour }) {
   await assertFree(port);
   mkdirSync(folder, { recursive: true, mode: 0o755 });
   for (const [name, text] of Object.entries(plan.files ?? {})) writeFileSync(join(folder, name), text);
@@ -40,7 +41,7 @@ export async function spawnServer({ label, plan, folder, port, cores }) {
     env: { ...process.env, ...plan.environment },
   });
   closeSync(output);
-  const server = { label, port, pid: child.pid, began, isStopping: false };
+  const server = { label, port, pid: child.pid, neighbour, began, isStopping: false };
   server.died = new Promise((_, reject) => {
     child.once("error", (cause) => reject(new Error(`${label}: cannot start ${program}: ${cause.message}`)));
     child.once("exit", (code, signal) => {

@@ -18,6 +18,7 @@ const TRIALS = [
   ["memory.js", undefined],
   ["big-directory.js", undefined],
   ["processes.js", "10"],
+  ["terminator.js", "1000"],
 ];
 
 const { values } = parseArgs({ options: { full: { type: "boolean" }, dist: { type: "string" } } });

@@ -14,13 +14,25 @@ export class Server {
   #ended;
   #output = "";
 
-  /** @throws with what it printed, when it ends or stays silent instead of printing its URL */
-  static async start({ main, folder, htdocs, defer }, { flags = [], nodeFlags = [], environment = {} } = {}) {
-    const server = new Server();
+  /** @throws with what it printed, when it ends or stays silent instead of printing its address */
+  static start(trial, { flags = [], nodeFlags = [], environment = {} } = {}) {
+    const { main, folder, htdocs } = trial;
     const configuration = join(folder, "comanche.conf");
     writeFileSync(configuration, "");
     const place = ["-d", "-c", configuration, "-a", "127.0.0.1", "-p", "0", "-b", htdocs, "-l", "/dev/null"];
-    server.#child = spawn(process.execPath, [...nodeFlags, main, ...place, ...flags], {
+    const url = /http:\/\/127\.0\.0\.1:(\d+)\//;
+    return Server.#launch(trial, [...nodeFlags, main, ...place, ...flags], url, environment);
+  }
+
+  /** `comanche tls` on a free port of 127.0.0.1. @param args  with backend and PEM file */
+  static startTerminator(trial, args) {
+    const front = ["tls", "--frontend", "127.0.0.1,0"];
+    return Server.#launch(trial, [trial.main, ...front, ...args], /TLS at 127\.0\.0\.1:(\d+) /, {});
+  }
+
+  static async #launch({ folder, defer }, args, address, environment) {
+    const server = new Server();
+    server.#child = spawn(process.execPath, args, {
       cwd: folder,
       env: { ...process.env, ...environment },
       stdio: ["ignore", "pipe", "pipe"],
@@ -30,22 +42,23 @@ export class Server {
       server.#child.once("close", (status, signal) => resolve({ status, signal })),
     );
     defer(() => server.killAll());
-    server.port = await server.#portPrinted();
+    server.port = await server.#portPrinted(address);
     return server;
   }
 
-  #portPrinted() {
+  /** @param address  what it says of itself, and in it its port */
+  #portPrinted(address) {
     return new Promise((resolve, reject) => {
       const fail = (why) => reject(new Error(`the server ${why}; it printed: ${this.#output}`));
-      const timer = setTimeout(() => fail(`printed no URL in ${PATIENCE_MS} ms`), PATIENCE_MS);
+      const timer = setTimeout(() => fail(`printed no address in ${PATIENCE_MS} ms`), PATIENCE_MS);
       this.#ended.then(({ status }) => fail(`ended with ${status}`));
       for (const stream of [this.#child.stdout, this.#child.stderr]) {
         stream.setEncoding("utf8").on("data", (text) => {
           this.#output += text;
-          const url = /http:\/\/127\.0\.0\.1:(\d+)\//.exec(this.#output);
-          if (url === null) return;
+          const found = address.exec(this.#output);
+          if (found === null) return;
           clearTimeout(timer);
-          resolve(Number(url[1]));
+          resolve(Number(found[1]));
         });
       }
     });

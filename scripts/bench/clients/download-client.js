@@ -1,14 +1,17 @@
 /**
- * Downloads one file again and again: `node download-client.js PORT PATH CONNECTIONS SECONDS`. Prints what came as a line
- * of JSON: bytes of bodies, whole downloads, seconds, and what went wrong.
+ * Downloads one file again and again: `node download-client.js SECURITY PORT PATH CONNECTIONS SECONDS`, SECURITY plain or tls.
+ * Prints what came as a line of JSON: bytes of bodies, whole downloads, seconds, and what went wrong.
  *
  * wrk reads 8 KiB at a time, which makes it the limit for large files; this reads 256 KiB into a buffer that is used
  * again and looks at none of it but the head.
  */
-import { connect } from "node:net";
+import * as net from "node:net";
+import * as tls from "node:tls";
 
 const READ_BYTES = 256 * 1024;
-const [port, path, connections, seconds] = process.argv.slice(2);
+/** The suite is the same for every server: encrypting is most of the work. */
+const TLS = { minVersion: "TLSv1.3", ciphers: "TLS_AES_128_GCM_SHA256", rejectUnauthorized: false };
+const [security, port, path, connections, seconds] = process.argv.slice(2);
 const request = `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n\r\n`;
 
 const counts = { bytes: 0, downloads: 0, seconds: 0, faults: [] };
@@ -20,7 +23,9 @@ function open() {
   let head = "";
   /** Bytes of the body that are still to come; undefined while the head is. */
   let left;
+  const { connect } = security === "tls" ? tls : net;
   const socket = connect({
+    ...(security === "tls" ? TLS : {}),
     port: Number(port),
     host: "127.0.0.1",
     onread: {

@@ -1,5 +1,6 @@
 /**
- * nginx. Variants: `tcpNopush: false` and `fileCache: true`.
+ * nginx. Variants: `tcpNopush: false`, `fileCache: true`, and `proxy: true`, which passes requests on to the backend instead
+ * of serving files.
  *
  * sendfile is on, its fastest way; tcp_nopush is on unless a row asks otherwise, because the distributions ship it so and
  * it is the faster one up to 10 KiB. At 100 KiB over loopback it is the slower one, so there a row asks for both.
@@ -9,8 +10,9 @@ import { findVersion } from "./program.js";
 export const nginx = {
   name: "nginx",
   find: () => findVersion("nginx", ["-v"], /nginx\/(\S+)/),
-  plan({ program, folder, docs, port, processes, log, certificate, variant, connections, descriptors, idleSeconds }) {
-    const { tcpNopush = true, fileCache = false } = variant;
+  plan({ program, folder, docs, port, processes, log, backendPort, certificate, ...rest }) {
+    const { variant, connections, descriptors, idleSeconds } = rest;
+    const { tcpNopush = true, fileCache = false, proxy = false } = variant;
     const lines = [
       "daemon off;",
       `worker_processes ${processes};`,
@@ -36,8 +38,13 @@ export const nginx = {
         : [
             `  ssl_certificate ${certificate}; ssl_certificate_key ${certificate};`,
             "  ssl_protocols TLSv1.2 TLSv1.3;",
+            // What Comanche chooses: the servers are compared, not the suites.
+            "  ssl_conf_command Ciphersuites TLS_AES_128_GCM_SHA256;",
           ]),
-      `  server { listen 127.0.0.1:${port} ${certificate === undefined ? "" : "ssl "}backlog=4096; root ${docs}; }`,
+      ...(proxy ? proxyLines(backendPort, connections) : []),
+      `  server { listen 127.0.0.1:${port} ${certificate === undefined ? "" : "ssl "}backlog=4096; root ${docs};`,
+      ...(proxy ? ["    location / { proxy_pass http://backend; }"] : []),
+      "  }",
       "}",
     ];
     return {
@@ -46,3 +53,13 @@ export const nginx = {
     };
   },
 };
+
+/** Connections to the backend are kept, and what a client does not take at once waits in memory, never in a file. */
+function proxyLines(backendPort, connections) {
+  return [
+    `  upstream backend { server 127.0.0.1:${backendPort}; keepalive ${connections}; keepalive_requests 1000000000; }`,
+    "  proxy_http_version 1.1;",
+    '  proxy_set_header Connection "";',
+    "  proxy_max_temp_file_size 0;",
+  ];
+}

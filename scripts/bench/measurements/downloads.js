@@ -20,7 +20,7 @@ export const downloads = {
   },
 
   async measure({ server, load, cores, seconds }) {
-    const stopMeter = startMeter(server.pid, cores);
+    const stopMeter = startMeter(server, cores);
     const counted = await unlessDied(server, runDownloads({ port: server.port, load, cores, seconds }));
     if (counted.kind === "void") return counted;
     const { processorSeconds, busy, others, clientBusy } = stopMeter(counted.seconds);

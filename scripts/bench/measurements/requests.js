@@ -19,7 +19,7 @@ export const requests = {
   },
 
   async measure({ server, load, cores, seconds }) {
-    const stopMeter = startMeter(server.pid, cores);
+    const stopMeter = startMeter(server, cores);
     const bodyBytes = load.revalidates ? 0 : load.documents[0].size;
     const counted = await unlessDied(server, runWrk({ port: server.port, load, cores, seconds, bodyBytes }));
     if (counted.kind === "void") return counted;

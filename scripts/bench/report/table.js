@@ -3,7 +3,7 @@
  */
 import { FIGURES, MEANINGS } from "../figures.js";
 import { MEASUREMENTS } from "../measurements.js";
-import { BASELINE } from "../rows.js";
+import { baselinesOf } from "../rows.js";
 import { ratios, summarize } from "../statistics.js";
 import { judgeAim } from "./judge-aims.js";
 
@@ -34,17 +34,17 @@ export function formatLegend() {
 
 function cellsOf(row, counted) {
   const { columns, ratios: compared } = MEASUREMENTS[row.measure];
-  const base = counted.find(({ label }) => label === BASELINE);
-  const hasRatios = base !== undefined && compared.length > 0;
+  const bases = counted.filter(({ label }) => baselinesOf(row).includes(label));
+  const comparisons = bases.flatMap((base) => compared.map((figure) => ({ base, figure })));
   const head = [
     "",
     ...columns.map((figure) => FIGURES[figure].heading),
-    ...(hasRatios ? compared.map((figure) => `× ${BASELINE}, ${FIGURES[figure].heading}`) : []),
+    ...comparisons.map(({ base, figure }) => `× ${base.label}, ${FIGURES[figure].heading}`),
   ];
   const body = counted.map(({ label, rounds }) => [
     label,
     ...columns.map((figure, index) => formatFigure(figure, rounds, index === 0)),
-    ...(hasRatios ? compared.map((figure) => formatRatio(ratios(rounds, base.rounds, figure))) : []),
+    ...comparisons.map(({ base, figure }) => formatRatio(ratios(rounds, base.rounds, figure))),
   ]);
   return [head, ...body];
 }

@@ -14,8 +14,11 @@ export const entries = {
   serveHandler: entry("serve-handler"),
   httpServer: entry("http-server"),
   fastifyStatic: entry("@fastify/static"),
+  hitch: entry("hitch"),
+  nginxProxy: entry("nginx", { proxy: true }, "proxy_pass"),
   comanche: entry("comanche"),
   comancheValid: entry("comanche", { cacheValid: "1s" }, "cache-valid 1s"),
+  comancheTls: entry("comanche tls"),
 };
 
 function entry(contender, variant = {}, words = "") {
