@@ -9,8 +9,9 @@ import type { ProxyTls, ProxyTlvs } from "../proxy/header.ts";
 
 /** @returns undefined for a client that has gone already */
 export function describeClient(socket: Socket, peer: PeerAddress, header: Uint8Array): AnnouncedClient | undefined {
-  const { localAddress, localPort = 0 } = socket;
-  if (localAddress === undefined || socket.destroyed) return undefined;
+  const { localAddress, localPort = 0, remoteAddress } = socket;
+  // Of one that was reset before it was accepted, only our own end is known.
+  if (localAddress === undefined || remoteAddress === undefined || socket.destroyed) return undefined;
   return {
     client: peer,
     server: { address: localAddress, port: localPort },

@@ -2,7 +2,7 @@
  * The way to a backend: its places are tried in their order until one answers, in plain or with TLS on top.
  */
 import { connect, type Socket } from "node:net";
-import { connect as connectTls, createSecureContext, type SecureContext } from "node:tls";
+import { type ConnectionOptions, connect as connectTls, createSecureContext, type SecureContext } from "node:tls";
 import type { AbsolutePath } from "../base/absolute-path.ts";
 import { errorCode } from "../base/errors.ts";
 import type { Milliseconds } from "../base/units.ts";
@@ -17,7 +17,10 @@ export type BackendPlace =
 /** How a backend is spoken to that speaks TLS itself. */
 export interface BackendTls {
   readonly context: SecureContext;
-  /** Asked for (SNI) and, where `isVerified`, looked for in its certificate; undefined for a backend that has only an address. */
+  /**
+   * Asked for (SNI) and, where `isVerified`, looked for in its certificate; undefined for a backend that has only an address,
+   * which is looked for then, or a path.
+   */
   readonly name: string | undefined;
   readonly isVerified: boolean;
   readonly alpn: readonly string[];
@@ -84,7 +87,7 @@ class Approach {
       if (this.#next < this.#way.places.length) this.begin();
       else this.#fail(explainBackendFault(error));
     });
-    socket.once("connect", () => this.#greet(socket));
+    socket.once("connect", () => this.#greet(socket, place));
   }
 
   giveUp(): void {
@@ -93,7 +96,7 @@ class Approach {
     this.#socket = undefined;
   }
 
-  #greet(socket: Socket): void {
+  #greet(socket: Socket, place: BackendPlace): void {
     if (this.#announcement.length > 0) socket.write(this.#announcement);
     const { tls } = this.#way;
     if (tls === undefined) {
@@ -104,7 +107,7 @@ class Approach {
       socket: socket.removeAllListeners("error").on("error", ignore),
       secureContext: tls.context,
       rejectUnauthorized: tls.isVerified,
-      ...(tls.name === undefined ? {} : { servername: tls.name }),
+      ...(tls.name === undefined ? namelessRules(place) : { servername: tls.name }),
       ...(tls.alpn.length === 0 ? {} : { ALPNProtocols: [...tls.alpn] }),
     });
     this.#socket = secure;
@@ -124,7 +127,13 @@ class Approach {
   }
 }
 
-const ignore = (): void => undefined;
+const ignore = (): undefined => undefined;
+
+/** A certificate is for the address then (RFC 9110 §4.3.5); behind a path, which none can name, for whoever has it. */
+function namelessRules(place: BackendPlace): Pick<ConnectionOptions, "host" | "checkServerIdentity"> {
+  // Where it is told nothing, Node looks for "localhost".
+  return place.kind === "tcp" ? { host: place.host } : { checkServerIdentity: ignore };
+}
 
 /** @throws what OpenSSL says of the identity or the rules */
 export function backendContext({ identity, authorities }: ClientMaterial, rules: TlsRules): SecureContext {
@@ -158,6 +167,8 @@ export function explainBackendFault(fault: unknown): string {
     case "ERR_SSL_WRONG_VERSION_NUMBER":
       return "it speaks no TLS";
     default:
+      // An alert is what the backend says: of our certificate, for one.
+      if (/_ALERT_/.test(code)) return `it broke the handshake off (${code})`;
       // UNABLE_TO_GET_ISSUER_CERT_LOCALLY, ERR_TLS_CERT_ALTNAME_INVALID and their like.
       if (/CERT|LEAF/.test(code)) return `its certificate is not accepted (${code})`;
       return code === "" ? String(fault) : code;

@@ -4,11 +4,13 @@
  * Each way is for itself. Where one side takes bytes more slowly than the other sends them, the other is not read
  * meanwhile. An end is passed on as an end, and the other way goes on until it ends too. Whatever else closes a side cuts the
  * other, so that nobody takes a part for the whole: a TCP connection is reset, TLS ends without close_notify (RFC 8446
- * §6.1). What carries TLS is left to the streams.
+ * §6.1). How bytes are read and written is left to the two ends: on libuv's handles where that is possible, else on
+ * streams.
  */
-import type { Socket } from "node:net";
-import { errorCode } from "../base/errors.ts";
 import { type Bytes, bytes, type Milliseconds } from "../base/units.ts";
+import type { SplicedSocket, SpliceEnd, SpliceEvents } from "./splice-end.ts";
+import { SpliceHandleEnd, type SpliceKit, takeableHandle } from "./splice-handle-end.ts";
+import { SpliceStreamEnd } from "./splice-stream-end.ts";
 
 export type SpliceSide = "front" | "back";
 
@@ -18,18 +20,21 @@ export type SpliceEnding =
   /** `side` was lost. `code`: such as `ECONNRESET`; undefined where it was closed without an error. */
   | { readonly kind: "lost"; readonly side: SpliceSide; readonly code: string | undefined }
   | { readonly kind: "idle" }
-  /** `destroy` was called. */
+  /** `destroy` was called, or a side went on to send after `endIfQuiet` had ended both. */
   | { readonly kind: "destroyed" };
 
 /** What all splices of a process share. */
 export interface SpliceContext {
   /**
-   * One way is not read on while more than this waits to be written. A read that was under way comes on top of it: no more
-   * than 64 KiB on TCP. No less than the high-water mark of the stream has effect.
+   * One way is not read on while more than this waits to be written. Reads that were under way come on top of it: no more
+   * than 64 KiB on TCP, and a TLS record more on TLS. No less than the high-water mark of a stream has effect, and on handles
+   * no more than 64 KiB.
    */
   readonly maxUnsent: Bytes;
   /** How long nothing may move in either way; infinite for no limit. */
   readonly idleTimeout: Milliseconds;
+  /** What it takes to use handles (`probeSplice` finds out); undefined for streams. */
+  readonly kit?: SpliceKit | undefined;
   /** Told once, when both sides are closed. Must not throw. */
   onGone(splice: Splice, ending: SpliceEnding): void;
 }
@@ -41,19 +46,16 @@ export interface SpliceStart {
   readonly preamble?: Uint8Array;
 }
 
-const SPLICE = Symbol("splice");
-
-/** `tls.TLSSocket` is one too, and has `encrypted`. */
-export type SplicedSocket = Socket & { readonly encrypted?: boolean; [SPLICE]?: Splice };
-
-export class Splice {
-  readonly #front: SplicedSocket;
-  readonly #back: SplicedSocket;
+export class Splice implements SpliceEvents {
+  readonly #front: SpliceEnd;
+  readonly #back: SpliceEnd;
   readonly #context: SpliceContext;
   #fromFront = 0;
   #fromBack = 0;
   /** Why one side was cut, once one was. */
   #ending: SpliceEnding | undefined;
+  /** `endIfQuiet` has ended both sides. */
+  #isQuit = false;
   #isGone = false;
   /** When something was last seen to move, and what `#moved` was then. */
   #movedAt: Milliseconds;
@@ -61,17 +63,17 @@ export class Splice {
 
   /**
    * Takes over both sockets, which nobody else reads, writes or closes from now on. Both must have been opened with
-   * `allowHalfOpen`, and should have no delay (`setNoDelay`); their bytes may wait already, and the back may still be connecting.
+   * `allowHalfOpen`, and should have no delay (`setNoDelay`); TLS must have finished its handshake. Bytes may wait
+   * already. A side that still connects is served on streams.
    */
   constructor(front: SplicedSocket, back: SplicedSocket, context: SpliceContext, { now, preamble }: SpliceStart) {
-    this.#front = front;
-    this.#back = back;
     this.#context = context;
-    if (preamble !== undefined && preamble.length > 0) back.write(preamble);
+    [this.#front, this.#back] = openEnds(front, back, this, context);
+    if (preamble !== undefined && preamble.length > 0) this.#back.write(preamble);
     this.#movedAt = now;
     this.#lastMoved = this.#moved;
-    this.#join(front);
-    this.#join(back);
+    this.#front.start();
+    this.#back.start();
   }
 
   /** Bytes read from the front, whether or not the back has them all. */
@@ -84,18 +86,23 @@ export class Splice {
     return bytes(this.#fromBack);
   }
 
-  /** Ends what was idle for too long. To be called now and then: a time-out is late by at most the time between two calls. */
-  sweep(now: Milliseconds): void {
-    const moved = this.#moved;
-    if (moved !== this.#lastMoved) {
-      this.#lastMoved = moved;
-      this.#movedAt = now;
-    } else if (now - this.#movedAt >= this.#context.idleTimeout) this.#cut({ kind: "idle" });
+  /** What waits to be written, both ways. */
+  get unsent(): Bytes {
+    return bytes(this.#front.unsent + this.#back.unsent);
   }
 
-  /** Ends both sides in good order where nothing has moved for that long, as `sweep` has seen it. */
+  /** Ends what was idle for too long. To be called now and then: a time-out is late by at most the time between two calls. */
+  sweep(now: Milliseconds): void {
+    if (this.#quietSince(now) >= this.#context.idleTimeout) this.#cut({ kind: "idle" });
+  }
+
+  /**
+   * Ends both sides in good order where nothing has moved for `quietFor`, and nothing waits to be written. It is gone when both
+   * peers have ended too; one that sends more instead is cut.
+   */
   endIfQuiet(now: Milliseconds, quietFor: Milliseconds): void {
-    if (now - this.#movedAt < quietFor || this.#moved !== this.#lastMoved) return;
+    if (this.#quietSince(now) < quietFor || this.unsent > 0 || this.#isQuit) return;
+    this.#isQuit = true;
     this.#front.end();
     this.#back.end();
   }
@@ -105,100 +112,73 @@ export class Splice {
     this.#cut({ kind: "destroyed" });
   }
 
-  // ---- what the sockets tell us
+  // ---- what the ends tell us
 
-  onData(from: SplicedSocket, chunk: Buffer): void {
+  onBytes(from: SpliceEnd, chunk: Uint8Array): void {
     if (from === this.#front) this.#fromFront += chunk.length;
     else this.#fromBack += chunk.length;
-    const to = this.#otherOf(from);
-    to.write(chunk);
-    // What `write` says is decided before the kernel is asked, which mostly takes all of it. Where no `drain` would come,
-    // nobody would read on.
-    if (to.writableNeedDrain && to.writableLength > this.#context.maxUnsent) from.pause();
+    if (this.#isQuit) this.destroy();
+    else if (!this.#otherOf(from).write(chunk)) from.pause();
   }
 
-  onDrain(to: SplicedSocket): void {
-    const from = this.#otherOf(to);
-    if (from.isPaused()) from.resume();
+  onDrained(to: SpliceEnd): void {
+    this.#otherOf(to).resume();
   }
 
-  onEnd(from: SplicedSocket): void {
+  onEnd(from: SpliceEnd): void {
     this.#otherOf(from).end();
   }
 
-  onLost(socket: SplicedSocket, error: unknown): void {
-    this.#cut({ kind: "lost", side: this.#sideOf(socket), code: errorCode(error) });
+  onLost(end: SpliceEnd, code: string | undefined): void {
+    this.#cut({ kind: "lost", side: end === this.#front ? "front" : "back", code });
   }
 
-  onClose(socket: SplicedSocket): void {
-    const isWhole = socket.readableEnded && socket.writableFinished;
-    if (!isWhole) this.onLost(socket, undefined);
-    if (this.#isGone || !this.#front.closed || !this.#back.closed) return;
+  onClosed(): void {
+    if (this.#isGone || !this.#front.isClosed || !this.#back.isClosed) return;
     this.#isGone = true;
     this.#context.onGone(this, this.#ending ?? { kind: "ended" });
   }
 
-  #join(socket: SplicedSocket): void {
-    socket[SPLICE] = this;
-    socket.on("data", tellData).on("drain", tellDrain).on("end", tellEnd).on("error", tellLost).on("close", tellClose);
-    // What has happened before is not told again.
-    if (socket.destroyed) queueMicrotask(() => this.#onLostBefore(socket));
-    else if (socket.readableEnded) this.onEnd(socket);
-    else socket.resume();
-  }
-
-  #onLostBefore(socket: SplicedSocket): void {
-    this.onLost(socket, undefined);
-    this.onClose(socket);
-  }
-
   #cut(ending: SpliceEnding): void {
     this.#ending ??= ending;
-    cutSocket(this.#front);
-    cutSocket(this.#back);
+    this.#front.cut();
+    this.#back.cut();
+  }
+
+  /** How long nothing has been seen to move. */
+  #quietSince(now: Milliseconds): number {
+    const moved = this.#moved;
+    if (moved !== this.#lastMoved) {
+      this.#lastMoved = moved;
+      this.#movedAt = now;
+    }
+    return now - this.#movedAt;
   }
 
   /** Grows whenever a byte comes in, and again when it has gone out: so nothing is idle that is only slow. */
   get #moved(): number {
-    const unsent = this.#front.writableLength + this.#back.writableLength;
-    return 2 * (this.#fromFront + this.#fromBack) - unsent;
+    return 2 * (this.#fromFront + this.#fromBack) - this.unsent;
   }
 
-  #otherOf(socket: SplicedSocket): SplicedSocket {
-    return socket === this.#front ? this.#back : this.#front;
-  }
-
-  #sideOf(socket: SplicedSocket): SpliceSide {
-    return socket === this.#front ? "front" : "back";
+  #otherOf(end: SpliceEnd): SpliceEnd {
+    return end === this.#front ? this.#back : this.#front;
   }
 }
 
-// One function for all sockets: five of its own for each would cost a pair of idle connections 1 KiB.
-
-function tellData(this: SplicedSocket, chunk: Buffer): void {
-  this[SPLICE]?.onData(this, chunk);
-}
-
-function tellDrain(this: SplicedSocket): void {
-  this[SPLICE]?.onDrain(this);
-}
-
-function tellEnd(this: SplicedSocket): void {
-  this[SPLICE]?.onEnd(this);
-}
-
-function tellLost(this: SplicedSocket, error: Error): void {
-  this[SPLICE]?.onLost(this, error);
-}
-
-function tellClose(this: SplicedSocket): void {
-  this[SPLICE]?.onClose(this);
-}
-
-function cutSocket(socket: SplicedSocket): void {
-  if (socket.destroyed) return;
-  // Node resets nothing but TCP. A Unix socket, and one that is not connected yet, has no port.
-  const isTcp = socket.encrypted !== true && socket.remotePort !== undefined;
-  if (isTcp) socket.resetAndDestroy();
-  else socket.destroy();
+function openEnds(
+  front: SplicedSocket,
+  back: SplicedSocket,
+  events: SpliceEvents,
+  { kit, maxUnsent }: SpliceContext,
+): readonly [SpliceEnd, SpliceEnd] {
+  const frontHandle = kit && takeableHandle(front);
+  const backHandle = kit && takeableHandle(back);
+  // Of one kind: a stream keeps what it is given to write, a handle gives only for a moment what it has read.
+  if (kit === undefined || frontHandle === undefined || backHandle === undefined) {
+    return [new SpliceStreamEnd(front, events, maxUnsent), new SpliceStreamEnd(back, events, maxUnsent)];
+  }
+  return [
+    new SpliceHandleEnd(front, frontHandle, events, kit, maxUnsent),
+    new SpliceHandleEnd(back, backHandle, events, kit, maxUnsent),
+  ];
 }

@@ -1,7 +1,7 @@
 /**
  * Accepted sockets shake hands, or are sent away: how many handshakes may be under way, and how they end.
  */
-import type { Socket } from "node:net";
+import { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import type { Milliseconds } from "../base/units.ts";
 import type { PeerAddress } from "../http/exchange.ts";
@@ -55,10 +55,8 @@ export class TlsAcceptor {
   readonly #options: TlsAcceptorOptions;
   readonly #server: TlsServer;
   readonly #patience: Milliseconds;
-  /** Who is in a handshake, by its two ends: Node makes a socket of its own of each, which has the same ends. */
-  readonly #arriving = new Map<string, Arrival>();
-  /** The ends of a socket, which it forgets when it is closed. */
-  readonly #ends = new WeakMap<object, string>();
+  /** Who is in a handshake, by the socket that was accepted: Node makes another of it, which is above it. */
+  readonly #arriving = new Map<Socket, Arrival>();
   readonly #completed: Record<string, number> = {};
   readonly #failed: Record<string, number> = {};
   #resumed = 0;
@@ -98,24 +96,17 @@ export class TlsAcceptor {
       this.#fail("not a trusted proxy", peer);
       return;
     }
-    const ends = endsOf(socket);
-    this.#ends.set(socket, ends);
-    this.#arriving.set(ends, { peer, header: NO_HEADER });
+    this.#arriving.set(socket, { peer, header: NO_HEADER });
     openSocket(socket, isTrustedProxy === undefined ? decideTlsOpening : decideProxiedTls, this.#patience, {
       onOpen: (claimed, header) => {
-        const arrival: Arrival = { peer: claimed ?? peer, header };
-        this.#arriving.set(ends, arrival);
-        const forgetIfStillThere = (): void => {
-          // The same ends may be those of the next connection already.
-          if (this.#arriving.get(ends) === arrival) this.#forget(ends, "the client has gone");
-        };
+        if (header.length > 0) this.#arriving.set(socket, { peer: claimed ?? peer, header });
         // Whoever knows better why speaks in the same turn.
-        socket.once("close", () => setImmediate(forgetIfStillThere));
+        socket.once("close", () => setImmediate(() => this.#forget(socket, "the client has gone")));
         // Half a handshake is of no use: who closes one end in it has gone.
         socket.allowHalfOpen = false;
         this.#server.accept(socket);
       },
-      onRefused: (why) => this.#forget(ends, why),
+      onRefused: (why) => this.#forget(socket, why),
     });
   }
 
@@ -134,10 +125,10 @@ export class TlsAcceptor {
   }
 
   #welcome(secure: TLSSocket): void {
-    const ends = this.#endsOf(secure);
-    const arrival = this.#arriving.get(ends);
+    const socket = this.#socketBelow(secure);
+    const arrival = socket && this.#arriving.get(socket);
     // It has gone in this very moment.
-    if (arrival === undefined) {
+    if (socket === undefined || arrival === undefined) {
       secure.destroy();
       return;
     }
@@ -145,30 +136,32 @@ export class TlsAcceptor {
     const version = secure.getProtocol() ?? "unknown";
     this.#completed[version] = (this.#completed[version] ?? 0) + 1;
     if (secure.isSessionReused()) this.#resumed += 1;
-    this.#leave(ends);
+    this.#leave(socket);
     this.#options.onSecure({ socket: secure, peer: withCertificate(arrival.peer, secure), header: arrival.header });
   }
 
   #sendAway(secure: TLSSocket, error: Error): void {
-    const ends = this.#endsOf(secure);
+    const socket = this.#socketBelow(secure);
     const isRefused = Boolean(secure.authorizationError);
     secure.destroy();
-    this.#forget(ends, isRefused ? "the client's certificate is not accepted" : describeHandshakeFailure(error));
+    if (socket !== undefined)
+      this.#forget(socket, isRefused ? "the client's certificate is not accepted" : describeHandshakeFailure(error));
   }
 
-  /** Of the socket that Node has made of one of ours. */
-  #endsOf(secure: TLSSocket): string {
+  /** What Node has made its socket of: it has that at a place that it does not document. Both have the same ends. */
+  #socketBelow(secure: TLSSocket): Socket | undefined {
     const below: unknown = "_parent" in secure ? secure._parent : undefined;
-    const known = typeof below === "object" && below !== null ? this.#ends.get(below) : undefined;
-    return known ?? endsOf(secure);
+    if (below instanceof Socket) return below;
+    const ends = endsOf(secure);
+    return [...this.#arriving.keys()].find((socket) => endsOf(socket) === ends);
   }
 
   /** Does nothing for one that is forgotten already. */
-  #forget(ends: string, why: string): void {
-    const arrival = this.#arriving.get(ends);
+  #forget(socket: Socket, why: string): void {
+    const arrival = this.#arriving.get(socket);
     if (arrival === undefined) return;
     this.#fail(why, arrival.peer);
-    this.#leave(ends);
+    this.#leave(socket);
   }
 
   #fail(why: string, peer: PeerAddress): void {
@@ -176,15 +169,14 @@ export class TlsAcceptor {
     this.#options.onFailed(why, peer);
   }
 
-  #leave(ends: string): void {
-    this.#arriving.delete(ends);
+  #leave(socket: Socket): void {
+    this.#arriving.delete(socket);
     if (this.#arriving.size > 0) return;
     this.#onSettled?.();
     this.#settled = undefined;
   }
 }
 
-/** Of a socket, or of the one that Node has made of it: the same text. */
 function endsOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
   return `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`;
 }

@@ -59,32 +59,15 @@ export interface TlsServerHooks {
 
 export class TlsServer {
   readonly #rules: TlsRules;
-  readonly #server: Server;
-  #material: TlsMaterial;
-  #contexts: readonly SecureContext[];
-  /** By what the certificate is: its DER in base64. */
-  #staples: ReadonlyMap<string, Uint8Array>;
+  readonly #hooks: TlsServerHooks;
+  /** Handshakes end with the server with which they began. */
+  #server: Server;
 
   /** @throws what OpenSSL says of an identity, a cipher or a group that it does not take; nothing is to be released then */
   constructor(material: TlsMaterial, rules: TlsRules, hooks: TlsServerHooks) {
     this.#rules = rules;
-    this.#material = material;
-    this.#contexts = makeContexts(material, rules);
-    this.#staples = collectStaples(material);
-    this.#server = createServer({
-      ...contextOptions(material.identities[0], material, rules),
-      SNICallback: (name, callback) => this.#choose(name, callback),
-      ...(rules.alpn.length === 0 ? {} : { ALPNProtocols: [...rules.alpn] }),
-      requestCert: material.clientAuthorities !== undefined,
-      rejectUnauthorized: rules.clientVerify === "require",
-      handshakeTimeout: rules.handshakeTimeout,
-      allowHalfOpen: true,
-    });
-    this.#server.on("secureConnection", hooks.onSecure);
-    this.#server.on("tlsClientError", hooks.onFailed);
-    this.#server.on("OCSPRequest", (certificate, _issuer, callback) => {
-      callback(null, Buffer.from(this.#staples.get(Buffer.from(certificate).toString("base64")) ?? []));
-    });
+    this.#hooks = hooks;
+    this.#server = openServer(material, rules, hooks);
   }
 
   /** Begins the handshake. What was read from the socket already and given back to it (`unshift`) is part of it. */
@@ -98,18 +81,45 @@ export class TlsServer {
    * @throws what OpenSSL says; then everything stays as it was
    */
   renew(material: TlsMaterial): void {
-    const contexts = makeContexts(material, this.#rules);
-    this.#server.setSecureContext(contextOptions(material.identities[0], material, this.#rules));
-    this.#contexts = contexts;
-    this.#staples = collectStaples(material);
-    this.#material = material;
+    this.#server = openServer(material, this.#rules, this.#hooks);
   }
+}
 
-  #choose(name: string, callback: (error: Error | null, context?: SecureContext) => void): void {
-    const place = findByName(this.#material.identities, name);
-    if (place === -1 && this.#rules.sniStrict) callback(new Error(`no certificate for ${name}`));
-    else callback(null, this.#contexts[Math.max(0, place)]);
+function openServer(material: TlsMaterial, rules: TlsRules, hooks: TlsServerHooks): Server {
+  const choose = chooserOf(material, rules);
+  const staples = collectStaples(material);
+  const server = createServer({
+    ...contextOptions(material.identities[0], material, rules),
+    ...(choose === undefined ? {} : { SNICallback: choose }),
+    ...(rules.alpn.length === 0 ? {} : { ALPNProtocols: [...rules.alpn] }),
+    requestCert: material.clientAuthorities !== undefined,
+    rejectUnauthorized: rules.clientVerify === "require",
+    handshakeTimeout: rules.handshakeTimeout,
+    allowHalfOpen: true,
+  });
+  server.on("secureConnection", hooks.onSecure);
+  server.on("tlsClientError", hooks.onFailed);
+  // Whoever listens makes every handshake wait for him.
+  if (staples.size > 0) {
+    server.on("OCSPRequest", (certificate, _issuer, callback) => {
+      callback(null, Buffer.from(staples.get(Buffer.from(certificate).toString("base64")) ?? []));
+    });
   }
+  return server;
+}
+
+type Chooser = (name: string, callback: (error: Error | null, context?: SecureContext) => void) => void;
+
+/** Undefined where there is nothing to choose: to be asked costs a handshake a detour. */
+function chooserOf(material: TlsMaterial, rules: TlsRules): Chooser | undefined {
+  const { identities } = material;
+  if (companionsOf(identities[0], identities).length === identities.length && !rules.sniStrict) return undefined;
+  const contexts = makeContexts(material, rules);
+  return (name, callback) => {
+    const place = findByName(identities, name);
+    if (place === -1 && rules.sniStrict) callback(new Error(`no certificate for ${name}`));
+    else callback(null, contexts[Math.max(0, place)]);
+  };
 }
 
 /**
