@@ -16,7 +16,7 @@ import { runCommand } from "./process/command.ts";
 import { decideMode, readSurroundings } from "./process/environment.ts";
 import { launch } from "./process/launch.ts";
 import { openLifeline } from "./process/lifeline.ts";
-import { runPrimary } from "./process/primary.ts";
+import { type PrimaryOptions, runPrimary } from "./process/primary.ts";
 import { trySettings } from "./process/try-settings.ts";
 import { readUserFacts } from "./process/user-directories.ts";
 
@@ -44,7 +44,9 @@ async function run(): Promise<number> {
       // Whoever has just broken the file must still be able to speak to the server that runs.
       return await command(parsed.command, loaded.kind === "faults" ? loaded.readable : loaded.settings, faults);
     }
-    return loaded.kind === "faults" ? await fail(describeFaults(faults), 1) : await serve(loaded.settings, load);
+    return loaded.kind === "faults"
+      ? await fail(describeFaults(faults), 1)
+      : await serve(loaded.settings, { load, notices: [], hasUsualPidFile: true });
   } catch (error) {
     if (!(error instanceof StartupError)) throw error;
     return fail(`comanche: ${error.message}`, 1);
@@ -61,14 +63,17 @@ async function runTerminator(argv: readonly string[]): Promise<number> {
   const settings = settingsOfTerminator(parsed.terminator, parsed.process);
   try {
     if (parsed.process.test) return print([...parsed.notices, ...(await trySettings(settings))].join("\n"));
-    return await serve(settings, () => ({ kind: "settings", settings }), parsed.notices);
+    const load = (): SettingsResult => ({ kind: "settings", settings });
+    return await serve(settings, { load, notices: parsed.notices, hasUsualPidFile: false });
   } catch (error) {
     if (!(error instanceof StartupError)) throw error;
     return fail(`comanche: ${error.message}`, 1);
   }
 }
 
-async function serve(settings: Settings, load: () => SettingsResult, notices: readonly string[] = []): Promise<number> {
+type ServeOptions = Pick<PrimaryOptions, "load" | "notices" | "hasUsualPidFile">;
+
+async function serve(settings: Settings, options: ServeOptions): Promise<number> {
   const wish = { daemon: settings.server.daemon, isSet: !isBuiltIn(settings, "daemon") };
   const mode = decideMode(wish, readSurroundings());
   if (mode.kind === "daemon" && !lifeline.isDaemon) {
@@ -81,12 +86,12 @@ async function serve(settings: Settings, load: () => SettingsResult, notices: re
   }
   const reason = mode.kind === "foreground" && mode.reason !== undefined ? [mode.reason] : [];
   return runPrimary({
+    ...options,
     settings,
-    load,
     user: readUserFacts(),
     version: readVersion(),
     lifeline,
-    notices: [...reason, ...notices],
+    notices: [...reason, ...options.notices],
   });
 }
 

@@ -6,7 +6,9 @@
  */
 import { absolutePath } from "../base/absolute-path.ts";
 import { escapeHtml } from "../base/html-text.ts";
-import { allOptions, type NamedOption, type Situation } from "./options.ts";
+import { allOptions, keyOf, type NamedOption, type Option, type Situation } from "./options.ts";
+import { FORMER_OPTIONS, type FormerOption } from "./terminator-former-options.ts";
+import { ANNOUNCEMENTS, pemOption, TERMINATOR_HEADINGS } from "./terminator-options.ts";
 
 /** The manual shows the defaults of an ordinary user. */
 const SHOWN_SITUATION: Situation = { isRoot: false, htdocs: absolutePath("/htdocs") };
@@ -101,15 +103,65 @@ export function formatMarkdownTable(): string {
 
 /** The same table for the site that is the manual. */
 export function formatHtmlTable(): string {
-  const bodies = mapHeadings((heading, groups) => [
+  const bodies = mapHeadings((heading, groups) =>
+    tableBody(
+      heading,
+      groups.map((rows) => ({ flags: rowFlags(rows), byDefault: defaultOf(rows), help: helpOf(rows) })),
+    ),
+  );
+  return formatTable(bodies);
+}
+
+/** For the same site: the options of `comanche tls`, and what became of those that only stud had. */
+export function formatTerminatorTable(): string {
+  const pem = { flags: ["PEM…"], byDefault: "", help: `${pemOption.help}; in a section the key pem` };
+  return formatTable([
+    ...tableBody("What it proves itself with", [pem]),
+    ...TERMINATOR_HEADINGS.flatMap(([heading, rows]) =>
+      tableBody(
+        heading,
+        Object.entries(rows).map(([property, option]) => ({
+          flags: flagsOf(keyOf(property), option.short),
+          byDefault: defaultInWords(option),
+          help: option.help,
+        })),
+      ),
+    ),
+    ...tableBody(
+      "What the backend is told ahead of the first byte (one of them)",
+      ANNOUNCEMENTS.map(({ key, help }) => ({ flags: flagsOf(key), byDefault: "no", help })),
+    ),
+    ...tableBody("Of stud, without effect", formerRows("ignored")),
+    ...tableBody("Of stud, refused", formerRows("refused")),
+  ]);
+}
+
+function formerRows(fate: FormerOption["fate"]): readonly TableRow[] {
+  return FORMER_OPTIONS.filter((each) => each.fate === fate).map(({ keys, short, sentence }) => {
+    const [first, ...others] = keys;
+    return { flags: [...flagsOf(first, short), ...others.map(longFlag)], byDefault: "", help: sentence };
+  });
+}
+
+interface TableRow {
+  readonly flags: readonly string[];
+  readonly byDefault: string;
+  readonly help: string;
+}
+
+function tableBody(heading: string, rows: readonly TableRow[]): readonly string[] {
+  return [
     "<tbody>",
     `<tr><th colspan="3" scope="rowgroup">${escapeHtml(heading)}</th></tr>`,
-    ...groups.map((rows) => {
-      const flags = rowFlags(rows).map((flag) => `<code>${escapeHtml(flag)}</code>`);
-      return `<tr><td>${flags.join(", ")}</td><td>${escapeHtml(defaultOf(rows))}</td><td>${escapeHtml(helpOf(rows))}</td></tr>`;
+    ...rows.map(({ flags, byDefault, help }) => {
+      const codes = flags.map((flag) => `<code>${escapeHtml(flag)}</code>`).join(", ");
+      return `<tr><td>${codes}</td><td>${escapeHtml(byDefault)}</td><td>${escapeHtml(help)}</td></tr>`;
     }),
     "</tbody>",
-  ]);
+  ];
+}
+
+function formatTable(bodies: readonly string[]): string {
   const head =
     '<thead><tr><th scope="col">Option</th><th scope="col">Default</th><th scope="col">Meaning</th></tr></thead>';
   return ['<table class="options">', head, ...bodies, "</table>"].join("\n");
@@ -155,8 +207,11 @@ function rowFlags(row: Row): readonly string[] {
   const last = row.at(-1) ?? first;
   if (last !== first) return [`--${first.key}`, "…", `--${last.key}`];
   const { short, shortSets } = first.option;
-  const long = shortSets === "no" ? `--no-${first.key}` : `--${first.key}`;
-  return short === undefined ? [long] : [`-${short}`, long];
+  return flagsOf(shortSets === "no" ? `no-${first.key}` : first.key, short);
+}
+
+function flagsOf(key: string, short?: string): readonly string[] {
+  return short === undefined ? [longFlag(key)] : [`-${short}`, longFlag(key)];
 }
 
 function helpEntry(row: Row): readonly string[] {
@@ -176,10 +231,14 @@ function helpLines(flags: string, help: string): readonly string[] {
 
 function defaultOf(row: Row): string {
   const words = row.map(({ key, option }) => {
-    const value = option.defaultInWords ?? option.kind.format(option.defaultFor(SHOWN_SITUATION));
+    const value = defaultInWords(option);
     return row.length > 1 && value !== "" ? `${key}: ${value}` : value;
   });
   return words.filter((each) => each !== "").join(", ");
+}
+
+function defaultInWords(option: Option<unknown>): string {
+  return option.defaultInWords ?? option.kind.format(option.defaultFor(SHOWN_SITUATION));
 }
 
 function helpOf([{ option, scope }]: Row): string {
@@ -195,6 +254,7 @@ function confLine({ key, option }: NamedOption): string {
   return `;${key} = ${value.replaceAll("%", "%%")}`.trimEnd();
 }
 
+const longFlag = (key: string): string => `--${key}`;
 const comment = (line: string): string => `# ${line}`;
 const comments = (text: string): readonly string[] => wrap(text, COMMENT_WIDTH).map(comment);
 const code = (text: string): string => (text === "…" ? text : `\`${text}\``);

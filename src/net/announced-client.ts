@@ -7,25 +7,32 @@ import type { PeerAddress } from "../http/exchange.ts";
 import type { AnnouncedClient } from "../proxy/announce.ts";
 import type { ProxyTls, ProxyTlvs } from "../proxy/header.ts";
 
-/** @returns undefined for a client that has gone already */
-export function describeClient(socket: Socket, peer: PeerAddress, header: Uint8Array): AnnouncedClient | undefined {
+/**
+ * @param serverName  that it has asked for; Node does not know it of a session that was resumed
+ * @returns undefined for a client that has gone already
+ */
+export function describeClient(
+  socket: Socket,
+  peer: PeerAddress,
+  header: Uint8Array,
+  serverName: string | undefined,
+): AnnouncedClient | undefined {
   const { localAddress, localPort = 0, remoteAddress } = socket;
   // Of one that was reset before it was accepted, only our own end is known.
   if (localAddress === undefined || remoteAddress === undefined || socket.destroyed) return undefined;
   return {
     client: peer,
     server: { address: localAddress, port: localPort },
-    tlvs: () => (socket instanceof TLSSocket ? describeTls(socket) : {}),
+    tlvs: () => (socket instanceof TLSSocket ? describeTls(socket, serverName) : {}),
     header,
   };
 }
 
-function describeTls(socket: TLSSocket): ProxyTlvs {
+function describeTls(socket: TLSSocket, authority: string | undefined): ProxyTlvs {
   const { alpnProtocol } = socket;
-  const authority: unknown = "servername" in socket ? socket.servername : undefined;
   return {
     ...(typeof alpnProtocol === "string" ? { alpn: alpnProtocol } : {}),
-    ...(typeof authority === "string" ? { authority } : {}),
+    ...(authority === undefined ? {} : { authority }),
     tls: describeSession(socket),
   };
 }

@@ -37,7 +37,7 @@ export interface ClientMaterial {
 export interface BackendWay {
   /** At least one. */
   readonly places: readonly BackendPlace[];
-  /** Until it is reached, handshake and all. */
+  /** Until it is reached, handshake and all; each place has an equal part of it. */
   readonly patience: Milliseconds;
   /** Undefined where it is spoken to in plain. */
   readonly tls: BackendTls | undefined;
@@ -64,7 +64,8 @@ class Approach {
   readonly #way: BackendWay;
   readonly #announcement: Uint8Array;
   readonly #hooks: BackendHooks;
-  readonly #timer: NodeJS.Timeout;
+  /** Of the present place: where one is silent, the others have their part of the time. */
+  #timer: NodeJS.Timeout | undefined;
   /** Of the places, the one to be tried next. */
   #next = 0;
   #socket: Socket | undefined;
@@ -73,19 +74,18 @@ class Approach {
     this.#way = way;
     this.#announcement = announcement;
     this.#hooks = hooks;
-    this.#timer = setTimeout(() => this.#fail("it does not answer in time"), way.patience);
   }
 
   begin(): void {
-    const place = this.#way.places[this.#next++];
+    const { places, patience } = this.#way;
+    const place = places[this.#next++];
     if (place === undefined) throw new Error("a backend has a place");
+    this.#timer = setTimeout(() => this.#goOn("it does not answer in time"), patience / places.length);
     const to = place.kind === "unix" ? { path: place.path } : { host: place.host, port: place.port };
     const socket = connect({ ...to, allowHalfOpen: true, noDelay: true });
     this.#socket = socket;
     socket.once("error", (error) => {
-      if (this.#socket !== socket) return;
-      if (this.#next < this.#way.places.length) this.begin();
-      else this.#fail(explainBackendFault(error));
+      if (this.#socket === socket) this.#goOn(explainBackendFault(error));
     });
     socket.once("connect", () => this.#greet(socket, place));
   }
@@ -111,7 +111,7 @@ class Approach {
       ...(tls.alpn.length === 0 ? {} : { ALPNProtocols: [...tls.alpn] }),
     });
     this.#socket = secure;
-    secure.once("error", (error) => this.#fail(explainBackendFault(error)));
+    secure.once("error", (error) => this.#goOn(explainBackendFault(error)));
     secure.once("secureConnect", () => this.#arrive(secure));
   }
 
@@ -121,9 +121,11 @@ class Approach {
     this.#hooks.onReached(socket.removeAllListeners("error"));
   }
 
-  #fail(why: string): void {
+  /** To the next place, if there is one. */
+  #goOn(why: string): void {
     this.giveUp();
-    this.#hooks.onFailed(why);
+    if (this.#next < this.#way.places.length) this.begin();
+    else this.#hooks.onFailed(why);
   }
 }
 

@@ -40,7 +40,7 @@ export function explainListenFault(code: string | undefined, endpoint: Endpoint)
     case "EADDRINUSE":
       return endpoint.kind === "unix"
         ? "another program listens there, or it is not a socket"
-        : "the port is in use; choose another with -p, or stop the program that has it";
+        : "the port is in use; choose another, or stop the program that has it";
     case "EACCES":
       return endpoint.kind === "tcp" && endpoint.port < 1024 && endpoint.port !== 0
         ? "permission denied; ports below 1024 are for root, try -p 8080"

@@ -13,7 +13,8 @@ import { connect, createServer, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer, connect as tlsConnect } from "node:tls";
 import { bytes, milliseconds } from "../base/units.ts";
 import { Splice, type SpliceEnding } from "./splice.ts";
-import { SpliceKit, takeableHandle } from "./splice-handle-end.ts";
+import { takeableHandle } from "./splice-handle-end.ts";
+import { SpliceKit } from "./splice-kit.ts";
 import { findStreamInternals } from "./stream-internals.ts";
 
 export type SpliceChoice =

@@ -17,7 +17,7 @@ export function decideProxiedTls(bytes: Uint8Array): OpeningDecision {
   const behind = bytes.subarray(header.consumed);
   if (behind.length === 0) return { kind: "need-more" };
   const opening = decideTlsOpening(behind);
-  return opening.kind === "open" ? header : opening;
+  return opening.kind === "open" ? { ...opening, consumed: header.consumed, peer: header.peer } : opening;
 }
 
 /** The same in front of plain bytes. */

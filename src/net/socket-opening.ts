@@ -8,14 +8,23 @@ import type { PeerAddress } from "../http/exchange.ts";
 
 export type OpeningDecision =
   | { readonly kind: "need-more" }
-  /** The first `consumed` bytes were for us. `peer`: who is really there, where they say so. */
-  | { readonly kind: "open"; readonly consumed: number; readonly peer: PeerAddress | undefined }
+  | Opening
   /** `answer`: what the client is told before the end; empty: nothing. */
   | { readonly kind: "refused"; readonly why: string; readonly answer: string };
 
+export interface Opening {
+  readonly kind: "open";
+  /** So many of the first bytes were for us. */
+  readonly consumed: number;
+  /** Who is really there, where they say so. */
+  readonly peer: PeerAddress | undefined;
+  /** The server that a client of TLS asks for, where it names one. */
+  readonly serverName?: string | undefined;
+}
+
 export interface OpeningHooks {
   /** The socket is paused, and has what is left to read. `header`: what was for us of its bytes. */
-  readonly onOpen: (peer: PeerAddress | undefined, header: Uint8Array) => void;
+  readonly onOpen: (opening: Opening, header: Uint8Array) => void;
   /** The socket is closed, or being closed. Also told of one that says nothing in time, or goes. */
   readonly onRefused: (why: string) => void;
 }
@@ -62,7 +71,7 @@ export function openSocket(
         leave();
         socket.pause();
         if (decision.consumed < received.length) socket.unshift(received.subarray(decision.consumed));
-        onOpen(decision.peer, received.subarray(0, decision.consumed));
+        onOpen(decision, received.subarray(0, decision.consumed));
     }
   };
   const onClose = (): void => refuse("the client has gone");

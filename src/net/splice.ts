@@ -9,7 +9,8 @@
  */
 import { type Bytes, bytes, type Milliseconds } from "../base/units.ts";
 import type { SplicedSocket, SpliceEnd, SpliceEvents } from "./splice-end.ts";
-import { SpliceHandleEnd, type SpliceKit, takeableHandle } from "./splice-handle-end.ts";
+import { SpliceHandleEnd, takeableHandle } from "./splice-handle-end.ts";
+import type { SpliceKit } from "./splice-kit.ts";
 import { SpliceStreamEnd } from "./splice-stream-end.ts";
 
 export type SpliceSide = "front" | "back";
@@ -54,6 +55,8 @@ export class Splice implements SpliceEvents {
   #fromBack = 0;
   /** Why one side was cut, once one was. */
   #ending: SpliceEnding | undefined;
+  /** Of the two who speak with each other the back has said the last word, or nobody has said any. */
+  #isAnswered = true;
   /** `endIfQuiet` has ended both sides. */
   #isQuit = false;
   #isGone = false;
@@ -97,11 +100,14 @@ export class Splice implements SpliceEvents {
   }
 
   /**
-   * Ends both sides in good order where nothing has moved for `quietFor`, and nothing waits to be written. It is gone when both
-   * peers have ended too; one that sends more instead is cut.
+   * Ends both sides in good order where nothing has moved for `quietFor`, and nothing waits to be written, nor the front for an
+   * answer. It is gone when both peers have ended too; one that sends more instead is cut, and so is one that has not ended
+   * after the same time again. To be called now and then.
    */
   endIfQuiet(now: Milliseconds, quietFor: Milliseconds): void {
-    if (this.#quietSince(now) < quietFor || this.unsent > 0 || this.#isQuit) return;
+    const quiet = this.#quietSince(now);
+    if (this.#isQuit && quiet >= 2 * quietFor) this.#cut({ kind: "idle" });
+    if (quiet < quietFor || this.unsent > 0 || !this.#isAnswered || this.#isQuit) return;
     this.#isQuit = true;
     this.#front.end();
     this.#back.end();
@@ -115,8 +121,9 @@ export class Splice implements SpliceEvents {
   // ---- what the ends tell us
 
   onBytes(from: SpliceEnd, chunk: Uint8Array): void {
-    if (from === this.#front) this.#fromFront += chunk.length;
-    else this.#fromBack += chunk.length;
+    this.#isAnswered = from === this.#back;
+    if (this.#isAnswered) this.#fromBack += chunk.length;
+    else this.#fromFront += chunk.length;
     if (this.#isQuit) this.destroy();
     else if (!this.#otherOf(from).write(chunk)) from.pause();
   }

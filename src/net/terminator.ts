@@ -11,6 +11,7 @@ import { describeClient } from "./announced-client.ts";
 import type { BackendPlace, BackendTls } from "./backend.ts";
 import { decideProxied } from "./proxy-opening.ts";
 import { openSocket } from "./socket-opening.ts";
+import type { SpliceKit } from "./splice-kit.ts";
 import { TlsAcceptor, type TlsCounts } from "./tls-acceptor.ts";
 import type { TlsMaterial } from "./tls-identity.ts";
 import type { TlsRules } from "./tls-server.ts";
@@ -36,6 +37,8 @@ export interface TerminatorOptions {
   /** Infinite for no limit. */
   readonly idleTimeout: Milliseconds;
   readonly clock: Clock;
+  /** As a `SpliceContext` has it. */
+  readonly kit: SpliceKit | undefined;
   /** Told why somebody was not served. */
   readonly onRefused: (why: string, peer: PeerAddress) => void;
 }
@@ -44,6 +47,8 @@ export class Terminator {
   readonly #options: TerminatorOptions;
   readonly #acceptor: TlsAcceptor | undefined;
   readonly #tunnels: Tunnels;
+  /** Plain clients that have not said yet for whom they come. */
+  readonly #opening = new Set<Socket>();
   #places: readonly BackendPlace[];
   #backendTls: BackendTls | undefined;
 
@@ -69,7 +74,7 @@ export class Terminator {
       rules: side.rules,
       maxHandshakes: side.maxHandshakes,
       isTrustedProxy: announcement === "passed-on" ? isTrustedProxy : undefined,
-      onSecure: ({ socket, peer, header }) => this.#passOn(socket, peer, header),
+      onSecure: (client) => this.#passOn(client.socket, client.peer, client.header, client.serverName),
       onFailed: (why, peer) => onRefused(`TLS handshake failed: ${why}`, peer),
     });
   }
@@ -105,8 +110,9 @@ export class Terminator {
     this.#places = places;
   }
 
-  /** As `Tunnels.drain`; who shakes hands still is passed on first. */
+  /** As `Tunnels.drain`; who shakes hands still is passed on first, and who has said nothing yet is cut. */
   async drain(isStopping: boolean): Promise<void> {
+    for (const socket of this.#opening) socket.destroy();
     await this.#acceptor?.settled();
     await this.#tunnels.drain(isStopping);
   }
@@ -120,10 +126,10 @@ export class Terminator {
   }
 
   #acceptPlain(socket: Socket): void {
-    const { announcement, isTrustedProxy, handshakeTimeout, onRefused } = this.#options;
+    const { announcement, isTrustedProxy, handshakeTimeout, maxConnections, onRefused } = this.#options;
     const peer: PeerAddress = { address: socket.remoteAddress ?? "unknown", port: socket.remotePort ?? 0 };
     if (announcement !== "passed-on") {
-      this.#passOn(socket.pause(), peer, new Uint8Array(0));
+      this.#passOn(socket.pause(), peer, new Uint8Array(0), undefined);
       return;
     }
     if (!isTrustedProxy(peer.address)) {
@@ -131,14 +137,26 @@ export class Terminator {
       onRefused("not a trusted proxy", peer);
       return;
     }
+    if (this.#opening.size >= maxConnections) {
+      socket.destroy();
+      onRefused("too many connections", peer);
+      return;
+    }
+    this.#opening.add(socket);
     openSocket(socket, decideProxied, handshakeTimeout, {
-      onOpen: (claimed, header) => this.#passOn(socket, claimed ?? peer, header),
-      onRefused: (why) => onRefused(why, peer),
+      onOpen: ({ peer: claimed }, header) => {
+        this.#opening.delete(socket);
+        this.#passOn(socket, claimed ?? peer, header, undefined);
+      },
+      onRefused: (why) => {
+        this.#opening.delete(socket);
+        onRefused(why, peer);
+      },
     });
   }
 
-  #passOn(socket: Socket, peer: PeerAddress, header: Uint8Array): void {
-    const told = describeClient(socket, peer, header);
+  #passOn(socket: Socket, peer: PeerAddress, header: Uint8Array, serverName: string | undefined): void {
+    const told = describeClient(socket, peer, header, serverName);
     if (told === undefined) socket.destroy();
     else this.#tunnels.open(socket, encodeAnnouncement(this.#options.announcement, told), peer);
   }

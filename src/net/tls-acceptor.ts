@@ -6,10 +6,10 @@ import type { TLSSocket } from "node:tls";
 import type { Milliseconds } from "../base/units.ts";
 import type { PeerAddress } from "../http/exchange.ts";
 import { decideProxiedTls } from "./proxy-opening.ts";
-import { openSocket } from "./socket-opening.ts";
+import { type OpeningDecision, openSocket } from "./socket-opening.ts";
 import { describeHandshakeFailure } from "./tls-failure.ts";
 import type { TlsMaterial } from "./tls-identity.ts";
-import { decideTlsOpening } from "./tls-opening.ts";
+import { decideTlsOpening, refuseUnknownName } from "./tls-opening.ts";
 import { type TlsRules, TlsServer } from "./tls-server.ts";
 
 export interface TlsCounts {
@@ -29,12 +29,15 @@ export interface SecureClient {
   readonly peer: PeerAddress;
   /** The PROXY header that came ahead of the handshake; empty where none did. */
   readonly header: Uint8Array;
+  /** The server that it has asked for (RFC 6066 §3). */
+  readonly serverName: string | undefined;
 }
 
 /** Somebody who is in a handshake. */
 interface Arrival {
   readonly peer: PeerAddress;
   readonly header: Uint8Array;
+  readonly serverName: string | undefined;
 }
 
 const NO_HEADER = new Uint8Array(0);
@@ -96,15 +99,18 @@ export class TlsAcceptor {
       this.#fail("not a trusted proxy", peer);
       return;
     }
-    this.#arriving.set(socket, { peer, header: NO_HEADER });
-    openSocket(socket, isTrustedProxy === undefined ? decideTlsOpening : decideProxiedTls, this.#patience, {
-      onOpen: (claimed, header) => {
-        if (header.length > 0) this.#arriving.set(socket, { peer: claimed ?? peer, header });
+    this.#arriving.set(socket, { peer, header: NO_HEADER, serverName: undefined });
+    const decideFirst = isTrustedProxy === undefined ? decideTlsOpening : decideProxiedTls;
+    const decide = (bytes: Uint8Array): OpeningDecision =>
+      refuseUnknownName(decideFirst(bytes), (name) => this.#server.serves(name));
+    openSocket(socket, decide, this.#patience, {
+      onOpen: ({ peer: claimed, serverName }, header) => {
+        this.#arriving.set(socket, { peer: claimed ?? peer, header, serverName });
         // Whoever knows better why speaks in the same turn.
         socket.once("close", () => setImmediate(() => this.#forget(socket, "the client has gone")));
         // Half a handshake is of no use: who closes one end in it has gone.
         socket.allowHalfOpen = false;
-        this.#server.accept(socket);
+        this.#server.accept(socket, serverName);
       },
       onRefused: (why) => this.#forget(socket, why),
     });
@@ -137,7 +143,8 @@ export class TlsAcceptor {
     this.#completed[version] = (this.#completed[version] ?? 0) + 1;
     if (secure.isSessionReused()) this.#resumed += 1;
     this.#leave(socket);
-    this.#options.onSecure({ socket: secure, peer: withCertificate(arrival.peer, secure), header: arrival.header });
+    const { header, serverName } = arrival;
+    this.#options.onSecure({ socket: secure, peer: withCertificate(arrival.peer, secure), header, serverName });
   }
 
   #sendAway(secure: TLSSocket, error: Error): void {

@@ -24,7 +24,6 @@ export function describeHandshakeFailure(error: Error): string {
   const code = errorCode(error) ?? "";
   const known = WORDS[code];
   if (known !== undefined) return known;
-  if (error.message.startsWith("no certificate for ")) return "no certificate for the name asked for";
   // Such as ERR_SSL_BAD_RECORD_TYPE, in lower case and without underscores.
   if (code.startsWith("ERR_SSL_")) return code.slice("ERR_SSL_".length).toLowerCase().replaceAll("_", " ");
   return code === "" ? "a fault of the handshake" : code;

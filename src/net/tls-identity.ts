@@ -20,8 +20,10 @@ export interface TlsIdentity {
 }
 
 export interface TlsMaterial {
-  /** The first is for clients that name no server, and for names that none is for. At least one. */
-  readonly identities: readonly [TlsIdentity, ...TlsIdentity[]];
+  /** At least one. */
+  readonly identities: readonly TlsIdentity[];
+  /** Of them, for clients that name no server, and for names that none is for. */
+  readonly fallback: TlsIdentity;
   /** 48 bytes: who has them can resume a session, and read what was sent in it (RFC 5077). */
   readonly ticketKeys: Uint8Array;
   /** PEM: who may sign the certificates of clients; undefined where clients need none. */

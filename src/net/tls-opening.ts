@@ -1,7 +1,8 @@
 /**
- * Whether the first bytes on a TLS port begin a handshake (RFC 8446 §5.1). People type http:// for https://, and deserve a
- * sentence instead of a riddle.
+ * Whether the first bytes on a TLS port begin a handshake (RFC 8446 §5.1), and with whom. People type http:// for https://,
+ * and deserve a sentence instead of a riddle.
  */
+import { readClientHello } from "./client-hello.ts";
 import type { OpeningDecision } from "./socket-opening.ts";
 
 /** The content type of a handshake record, with which every ClientHello begins. */
@@ -22,8 +23,29 @@ const ANSWER = [
 /** @param bytes  at least one */
 export function decideTlsOpening(bytes: Uint8Array): OpeningDecision {
   const first = bytes[0] as number;
-  if (first === HANDSHAKE) return { kind: "open", consumed: 0, peer: undefined };
+  if (first === HANDSHAKE) return decideHello(bytes);
   // Every method begins with a capital letter.
   if (first >= UPPER_A && first <= UPPER_Z) return { kind: "refused", why: "plain HTTP on a TLS port", answer: ANSWER };
   return { kind: "refused", why: "no TLS handshake", answer: "" };
+}
+
+function decideHello(bytes: Uint8Array): OpeningDecision {
+  const hello = readClientHello(bytes);
+  switch (hello.kind) {
+    case "need-more":
+      return hello;
+    case "hello":
+      return { kind: "open", consumed: 0, peer: undefined, serverName: hello.serverName };
+    case "unreadable":
+      return { kind: "open", consumed: 0, peer: undefined };
+  }
+}
+
+/** A fatal alert in a record of its own: unrecognized_name (RFC 6066 §3). */
+const UNRECOGNIZED_NAME = "\x15\x03\x03\x00\x02\x02\x70";
+
+/** Where names are taken strictly: who asks for one that nobody has is told so. */
+export function refuseUnknownName(decision: OpeningDecision, isKnown: (name: string) => boolean): OpeningDecision {
+  if (decision.kind !== "open" || decision.serverName === undefined || isKnown(decision.serverName)) return decision;
+  return { kind: "refused", why: "no certificate for the name asked for", answer: UNRECOGNIZED_NAME };
 }

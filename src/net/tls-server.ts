@@ -1,11 +1,11 @@
 /**
- * TLS on accepted sockets: handshakes by Node's own server, which listens nowhere, with the identity that the client asks
- * for by name.
+ * TLS on accepted sockets: handshakes by Node's own servers, which listen nowhere, one for each identity. Which one a
+ * client gets is decided by the name that it asks for, before the handshake.
  *
  * Session tickets (RFC 5077, RFC 8446 §4.6.1) are sealed with keys that all processes of a server share, so that any of
  * them resumes what another began. Nothing of a session is kept here.
  */
-import { constants, X509Certificate } from "node:crypto";
+import { constants } from "node:crypto";
 import type { Socket } from "node:net";
 import {
   createSecureContext,
@@ -60,19 +60,33 @@ export interface TlsServerHooks {
 export class TlsServer {
   readonly #rules: TlsRules;
   readonly #hooks: TlsServerHooks;
-  /** Handshakes end with the server with which they began. */
-  #server: Server;
+  #material: TlsMaterial;
+  /** One for each identity, in the same order. Handshakes end with the server with which they began. */
+  #servers: readonly Server[];
 
   /** @throws what OpenSSL says of an identity, a cipher or a group that it does not take; nothing is to be released then */
   constructor(material: TlsMaterial, rules: TlsRules, hooks: TlsServerHooks) {
     this.#rules = rules;
     this.#hooks = hooks;
-    this.#server = openServer(material, rules, hooks);
+    this.#material = material;
+    this.#servers = openServers(material, rules, hooks);
   }
 
-  /** Begins the handshake. What was read from the socket already and given back to it (`unshift`) is part of it. */
-  accept(socket: Socket): void {
-    this.#server.emit("connection", socket);
+  /** Whether there is an identity for that very name; with rules that are not strict any name has one. */
+  serves(name: string): boolean {
+    return !this.#rules.sniStrict || findByName(this.#material.identities, name) !== -1;
+  }
+
+  /**
+   * Begins the handshake. What was read from the socket already and given back to it (`unshift`) is part of it.
+   *
+   * @param name  the server that the client asks for; undefined where it names none
+   */
+  accept(socket: Socket, name: string | undefined): void {
+    const { identities, fallback } = this.#material;
+    const place = name === undefined ? -1 : findByName(identities, name);
+    const server = this.#servers[place === -1 ? identities.indexOf(fallback) : place];
+    server?.emit("connection", socket);
   }
 
   /**
@@ -81,45 +95,28 @@ export class TlsServer {
    * @throws what OpenSSL says; then everything stays as it was
    */
   renew(material: TlsMaterial): void {
-    this.#server = openServer(material, this.#rules, this.#hooks);
+    this.#servers = openServers(material, this.#rules, this.#hooks);
+    this.#material = material;
   }
 }
 
-function openServer(material: TlsMaterial, rules: TlsRules, hooks: TlsServerHooks): Server {
-  const choose = chooserOf(material, rules);
-  const staples = collectStaples(material);
-  const server = createServer({
-    ...contextOptions(material.identities[0], material, rules),
-    ...(choose === undefined ? {} : { SNICallback: choose }),
-    ...(rules.alpn.length === 0 ? {} : { ALPNProtocols: [...rules.alpn] }),
-    requestCert: material.clientAuthorities !== undefined,
-    rejectUnauthorized: rules.clientVerify === "require",
-    handshakeTimeout: rules.handshakeTimeout,
-    allowHalfOpen: true,
-  });
-  server.on("secureConnection", hooks.onSecure);
-  server.on("tlsClientError", hooks.onFailed);
-  // Whoever listens makes every handshake wait for him.
-  if (staples.size > 0) {
-    server.on("OCSPRequest", (certificate, _issuer, callback) => {
-      callback(null, Buffer.from(staples.get(Buffer.from(certificate).toString("base64")) ?? []));
+function openServers(material: TlsMaterial, rules: TlsRules, hooks: TlsServerHooks): readonly Server[] {
+  return material.identities.map((identity) => {
+    const server = createServer({
+      ...contextOptions(identity, material, rules),
+      ...(rules.alpn.length === 0 ? {} : { ALPNProtocols: [...rules.alpn] }),
+      requestCert: material.clientAuthorities !== undefined,
+      rejectUnauthorized: rules.clientVerify === "require",
+      handshakeTimeout: rules.handshakeTimeout,
+      allowHalfOpen: true,
     });
-  }
-  return server;
-}
-
-type Chooser = (name: string, callback: (error: Error | null, context?: SecureContext) => void) => void;
-
-/** Undefined where there is nothing to choose: to be asked costs a handshake a detour. */
-function chooserOf(material: TlsMaterial, rules: TlsRules): Chooser | undefined {
-  const { identities } = material;
-  if (companionsOf(identities[0], identities).length === identities.length && !rules.sniStrict) return undefined;
-  const contexts = makeContexts(material, rules);
-  return (name, callback) => {
-    const place = findByName(identities, name);
-    if (place === -1 && rules.sniStrict) callback(new Error(`no certificate for ${name}`));
-    else callback(null, contexts[Math.max(0, place)]);
-  };
+    server.on("secureConnection", hooks.onSecure);
+    server.on("tlsClientError", hooks.onFailed);
+    const staple = stapleFor(identity, material);
+    // Whoever listens makes every handshake wait for him.
+    if (staple !== undefined) server.on("OCSPRequest", (_certificate, _issuer, callback) => callback(null, staple));
+    return server;
+  });
 }
 
 /**
@@ -181,13 +178,8 @@ export function contextRules(rules: Pick<TlsRules, "curves" | "suites" | "cipher
   } satisfies SecureContextOptions;
 }
 
-/** Only where there is one certificate to choose: Node does not tell which of two the client will see. */
-function collectStaples({ identities }: TlsMaterial): ReadonlyMap<string, Uint8Array> {
-  return new Map(
-    identities.flatMap((identity) => {
-      const { certificates, ocsp } = identity;
-      if (ocsp === undefined || companionsOf(identity, identities).length > 1) return [];
-      return [[new X509Certificate(certificates).raw.toString("base64"), ocsp] as const];
-    }),
-  );
+/** Only where there is one certificate to show: Node does not tell which of two the client will see. */
+function stapleFor(identity: TlsIdentity, { identities }: TlsMaterial): Buffer | undefined {
+  if (identity.ocsp === undefined || companionsOf(identity, identities).length > 1) return undefined;
+  return Buffer.from(identity.ocsp);
 }

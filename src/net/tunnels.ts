@@ -8,6 +8,7 @@ import { type Bytes, bytes, type Milliseconds, milliseconds } from "../base/unit
 import type { PeerAddress } from "../http/exchange.ts";
 import { type BackendWay, reachBackend } from "./backend.ts";
 import { Splice, type SpliceContext } from "./splice.ts";
+import type { SpliceKit } from "./splice-kit.ts";
 
 /** How often time-outs are looked at; one is late by at most this. */
 const SWEEP_INTERVAL_MS = 1000;
@@ -22,6 +23,8 @@ export interface TunnelOptions {
   /** Infinite for no limit. */
   readonly idleTimeout: Milliseconds;
   readonly clock: Clock;
+  /** As a `SpliceContext` has it. */
+  readonly kit: SpliceKit | undefined;
   /** Asked for each connection, because the backend's addresses may change. */
   readonly way: () => BackendWay;
   /** Told why the backend was not reached. */
@@ -61,6 +64,7 @@ export class Tunnels {
     this.#context = {
       maxUnsent: MAX_UNSENT,
       idleTimeout: options.idleTimeout,
+      kit: options.kit,
       onGone: (splice) => this.#forget(splice),
     };
   }

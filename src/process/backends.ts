@@ -16,18 +16,25 @@ const LOOK_MS = 10_000;
 
 type Terminators = Settings["terminators"];
 
+/** Every address of a name, the preferred first; rejects where it is not known. A name that is an address is its own. */
+export type LookUp = (name: string) => Promise<readonly string[]>;
+
+const lookUpHere: LookUp = async (name) => (await lookup(name, { all: true })).map(({ address }) => address);
+
 /** @throws StartupError for a name that is not known */
-export async function findBackends(terminators: Terminators): Promise<BackendPlaces> {
-  const found = [...terminators].map(async ([name, { backend }]) => [name, await findBackend(backend)] as const);
+export async function findBackends(terminators: Terminators, lookUp: LookUp = lookUpHere): Promise<BackendPlaces> {
+  const found = [...terminators].map(
+    async ([name, { backend }]) => [name, await findBackend(backend, lookUp)] as const,
+  );
   return new Map(await Promise.all(found));
 }
 
-async function findBackend(backend: BackAddress): Promise<readonly BackendPlace[]> {
+async function findBackend(backend: BackAddress, lookUp: LookUp): Promise<readonly BackendPlace[]> {
   if (backend.kind === "unix") return [backend];
   const { host, port } = backend;
   try {
-    const addresses = await lookup(host, { all: true });
-    return addresses.map(({ address }) => ({ kind: "tcp", host: address, port }));
+    const addresses = await lookUp(host);
+    return addresses.map((address) => ({ kind: "tcp", host: address, port }));
   } catch (cause) {
     throw new StartupError(`backend ${host},${port}: the name is not known`, { cause });
   }
@@ -43,6 +50,8 @@ export interface BackendWatchParts {
   readonly places: BackendPlaces;
   readonly events: Events;
   readonly onMoved: (places: BackendPlaces) => void;
+  /** Unless a test has its own. */
+  readonly lookUp?: LookUp;
 }
 
 /** Looks names up anew, and tells when one leads elsewhere. A name that is no longer known keeps its addresses. */
@@ -51,6 +60,7 @@ export class BackendWatch {
   readonly #timer: NodeJS.Timeout | undefined;
   #places: BackendPlaces;
   #isLooking = false;
+  #isClosed = false;
   /** What the last look complained of, so that it is not told again and again. */
   #complaint = "";
 
@@ -66,25 +76,41 @@ export class BackendWatch {
   async look(): Promise<void> {
     if (this.#isLooking) return;
     this.#isLooking = true;
-    const { terminators, events, onMoved } = this.#parts;
+    const { events, onMoved } = this.#parts;
     try {
-      const places = await findBackends(terminators);
+      const { places, complaints } = await this.#findWhatIsKnown();
+      // Whoever has closed it meanwhile has others, or none.
+      if (this.#isClosed) return;
       if (describe(places) !== describe(this.#places)) {
         this.#places = places;
         events.info(`backends have moved: ${describe(places)}`);
         onMoved(places);
       }
-      this.#complaint = "";
-    } catch (error) {
-      const complaint = error instanceof Error ? error.message : String(error);
-      if (complaint !== this.#complaint) events.warn(`${complaint}; its last address stays in use`);
+      const complaint = complaints.join(", ");
+      if (complaint !== "" && complaint !== this.#complaint) events.warn(`${complaint}; its last address stays in use`);
       this.#complaint = complaint;
     } finally {
       this.#isLooking = false;
     }
   }
 
+  /** One name that is not known must not hold up the others. */
+  async #findWhatIsKnown(): Promise<{ readonly places: BackendPlaces; readonly complaints: readonly string[] }> {
+    const { terminators, lookUp = lookUpHere } = this.#parts;
+    const complaints = new Set<string>();
+    const found = [...terminators].map(async ([name, { backend }]) => {
+      try {
+        return [name, await findBackend(backend, lookUp)] as const;
+      } catch (error) {
+        complaints.add(error instanceof Error ? error.message : String(error));
+        return [name, this.#places.get(name) ?? []] as const;
+      }
+    });
+    return { places: new Map(await Promise.all(found)), complaints: [...complaints].sort() };
+  }
+
   close(): void {
+    this.#isClosed = true;
     clearInterval(this.#timer);
   }
 }

@@ -45,6 +45,8 @@ export interface PrimaryOptions {
   readonly user: UserFacts;
   readonly version: string;
   readonly lifeline: Lifeline;
+  /** Whether a daemon has a PID file although the settings name none. */
+  readonly hasUsualPidFile: boolean;
   /** What the operator should know besides, one line each. */
   readonly notices: readonly string[];
 }
@@ -112,9 +114,9 @@ class Primary {
   }
 
   async run(): Promise<ServeStatus> {
-    const { settings, lifeline, user } = this.#options;
+    const { settings, lifeline, user, hasUsualPidFile } = this.#options;
     try {
-      this.#takePidFile(settings, lifeline.isDaemon, user);
+      this.#takePidFile(settings, lifeline.isDaemon && hasUsualPidFile, user);
       const epoch = await Promise.race([this.#open(settings, 1), this.#giveUpStart()]);
       this.#epoch = epoch;
       this.#watchWorld(epoch);
@@ -171,10 +173,10 @@ class Primary {
     return this.#epoch.logs;
   }
 
-  #takePidFile(settings: Settings, isDaemon: boolean, user: UserFacts): void {
+  #takePidFile(settings: Settings, mayBeUsual: boolean, user: UserFacts): void {
     const { pidfile } = settings.server;
     // In the foreground several servers may run side by side, so there the file is taken only when it is asked for.
-    if (!isDaemon && pidfile === undefined) return;
+    if (!mayBeUsual && pidfile === undefined) return;
     this.#pidFile = acquirePidFile(pidFilePlaces(pidfile, user));
     this.#stateFile = new StateFile(this.#pidFile.path);
   }

@@ -98,7 +98,7 @@ export function planSandbox(settings: Settings, privileges: PrivilegePlan, facts
         : { attributes: attributesOf(calls.version, freed), rules: planRules(privileges, facts, readsEverything) },
   };
   const parts = [
-    describeLandlock(calls.version, facts, readsEverything) + describeFreed(freed),
+    describeLandlock(calls.version, facts, readsEverything) + (calls.version === 0 ? "" : describeFreed(freed)),
     "no new privileges",
     describeCapabilities(exceptions),
   ];

@@ -37,10 +37,18 @@ export function connectionsWanted(settings: Pick<Settings, "server" | "terminato
   return [...settings.terminators.values()].reduce((sum, { maxConnections }) => sum + maxConnections, ofSites);
 }
 
-/** The same settings with fewer connections for everybody, but one at least, so that together there are no more than `most`. */
+/**
+ * The same settings with fewer connections, so that together there are no more than `most`; but everybody keeps one, however
+ * few there may be.
+ */
 export function withFewerConnections(settings: Settings, most: number): Settings {
-  const part = most / connectionsWanted(settings);
-  return part >= 1 ? settings : withConnections(settings, (count) => Math.max(1, Math.floor(count * part)));
+  const wanted = connectionsWanted(settings);
+  if (wanted <= most) return settings;
+  // Beside the one that each has, of what is left the same part of what it wants.
+  const users = settings.terminators.size + (servesSites(settings) ? 1 : 0);
+  const left = Math.max(0, most - users);
+  const rest = Math.max(1, wanted - users);
+  return withConnections(settings, (count) => 1 + Math.floor(((count - 1) * left) / rest));
 }
 
 function withConnections(settings: Settings, change: (count: number) => number): Settings {

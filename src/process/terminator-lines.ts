@@ -56,9 +56,9 @@ export function formatTunnels(
   { open, opened, unreached, fromClients, fromBackend }: TunnelCounts,
 ): string {
   const parts = [
-    `${open} connections`,
+    `${open} ${open === 1 ? "connection" : "connections"}`,
     `${opened} so far`,
-    `${unreached} times no backend`,
+    `${unreached} ${unreached === 1 ? "time" : "times"} no backend`,
     `${formatHumanSize(fromClients)} from clients`,
     `${formatHumanSize(fromBackend)} from the backend`,
   ];

@@ -6,6 +6,7 @@ import { milliseconds } from "../base/units.ts";
 import type { TerminatorSettings } from "../config/terminator-settings.ts";
 import { type BackendPlace, type BackendTls, backendContext, type ClientMaterial } from "../net/backend.ts";
 import { formatPurpose } from "../net/listen-socket.ts";
+import type { SpliceKit } from "../net/splice-kit.ts";
 import { Terminator, type TerminatorSide } from "../net/terminator.ts";
 import type { RefusalReport } from "../site/refusal-report.ts";
 import { isBackendName } from "./backends.ts";
@@ -22,6 +23,7 @@ export function openTerminatorRole(
   settings: TerminatorSettings,
   material: SideMaterial,
   places: readonly BackendPlace[],
+  kit: SpliceKit | undefined,
   refusals: RefusalReport,
 ): Role {
   const purpose = { kind: "terminator", name } as const;
@@ -38,6 +40,7 @@ export function openTerminatorRole(
     handshakeTimeout: settings.tlsHandshakeTimeout,
     idleTimeout: settings.idleTimeout ?? NEVER,
     clock: systemClock,
+    kit,
     onRefused: (why, peer) => refusals.add(`connection of ${peer.address} cut: ${why}`),
   });
   return {

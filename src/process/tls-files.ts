@@ -89,11 +89,11 @@ function readIdentities(wish: TlsWish, now: number, warnings: string[]): readonl
 
 function assemble(wish: TlsWish, identities: readonly TlsIdentity[], tickets: Uint8Array): SideMaterial {
   const authorities = wish.authorityFile === undefined ? undefined : readAuthorities(wish.authorityFile, wish.side);
-  const [first, ...others] = identities;
-  if (wish.side === "client") return { side: "client", material: { identity: first, authorities } };
-  if (first === undefined) throw new StartupError(`tls-dir ${wish.folder}: there is no *.pem file in it`);
+  const fallback = identities.at(wish.fallback === "first" ? 0 : -1);
+  if (wish.side === "client") return { side: "client", material: { identity: fallback, authorities } };
+  if (fallback === undefined) throw new StartupError(`tls-dir ${wish.folder}: there is no *.pem file in it`);
   const ticketKeys = wish.ticketKeyFile === undefined ? tickets : readTicketKeys(wish.ticketKeyFile);
-  return { side: "server", material: { identities: [first, ...others], ticketKeys, clientAuthorities: authorities } };
+  return { side: "server", material: { identities, fallback, ticketKeys, clientAuthorities: authorities } };
 }
 
 /** @throws StartupError with what OpenSSL says */
@@ -136,12 +136,10 @@ function describeFile(path: AbsolutePath): string {
   }
 }
 
-/** The one that is for every name goes first. */
 function certificateFiles({ pemFiles, folder, fallback }: TlsWish): readonly AbsolutePath[] {
   const listed = folder === undefined ? [] : listFolder(folder);
   if (fallback === "first") return [...pemFiles, ...listed];
-  const all = [...listed, ...pemFiles];
-  return [...all.slice(-1), ...all.slice(0, -1)];
+  return [...listed, ...pemFiles];
 }
 
 function listFolder(folder: AbsolutePath): readonly AbsolutePath[] {

@@ -8,6 +8,8 @@ import type { Milliseconds } from "../base/units.ts";
 import type { Settings } from "../config/settings.ts";
 import { formatPurpose, type ListenSocket, type ServedEndpoint } from "../net/listen-socket.ts";
 import { Listener } from "../net/listener.ts";
+import { describeSplices, probeSplice } from "../net/probe-splice.ts";
+import type { SpliceKit } from "../net/splice-kit.ts";
 import type { AccessLog } from "../observe/access-log.ts";
 import type { Events } from "../observe/log.ts";
 import { RefusalReport } from "../site/refusal-report.ts";
@@ -156,13 +158,22 @@ async function openRoles(parts: WorkerParts): Promise<readonly Role[]> {
     pool === undefined
       ? []
       : [await openSiteRole({ settings, access, events, refusals, sockets, tls, pool, uploads, native })];
+  const kit = settings.terminators.size === 0 ? undefined : await findSpliceKit(events);
   const terminators = [...settings.terminators].map(([name, terminator]) => {
     const material = tls.get(formatPurpose({ kind: "terminator", name }));
     const places = backends.get(name);
     if (material === undefined || places === undefined) throw new Error(`terminator ${name} has no keys or no backend`);
-    return openTerminatorRole(name, terminator, material, places, refusals);
+    return openTerminatorRole(name, terminator, material, places, kit, refusals);
   });
   return [...sites, ...terminators];
+}
+
+/** Undefined where tunnels are served the slower way. */
+async function findSpliceKit(events: Events): Promise<SpliceKit | undefined> {
+  const choice = await probeSplice();
+  if (choice.kind === "handle") return choice.kit;
+  events.warn(describeSplices(choice));
+  return undefined;
 }
 
 interface OpenListener {

@@ -3,9 +3,18 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { absolutePath } from "../../src/base/absolute-path.ts";
 import { loadSettings } from "../../src/config/load.ts";
-import { formatConf, formatHelp, formatHtmlTable, formatMarkdownTable, insertTable } from "../../src/config/manual.ts";
+import {
+  formatConf,
+  formatHelp,
+  formatHtmlTable,
+  formatMarkdownTable,
+  formatTerminatorTable,
+  insertTable,
+} from "../../src/config/manual.ts";
 import { allOptions } from "../../src/config/options.ts";
 import type { Settings } from "../../src/config/settings.ts";
+import { FORMER_OPTIONS } from "../../src/config/terminator-former-options.ts";
+import { TERMINATOR_KEYS } from "../../src/config/terminator-options.ts";
 import { fakeDisk, settingsOf } from "./fake-disk.ts";
 
 const conf = formatConf();
@@ -74,6 +83,35 @@ test("the HTML table has the same rows", () => {
     .filter((line) => line.startsWith("| `"));
   assert.equal(rows.length, ofMarkdown.length);
   assert.ok(rows.some((row) => row.startsWith("<tr><td><code>--max-target</code></td><td>8k</td><td>longest")));
+});
+
+const tables: [page: string, table: string][] = [
+  ["options.html", formatHtmlTable()],
+  ["terminator.html", formatTerminatorTable()],
+];
+for (const [name, table] of tables) {
+  test(`htdocs/${name} has the table that is generated (node scripts/manual.js html)`, () => {
+    const page = readFileSync(new URL(`../../../htdocs/${name}`, import.meta.url), "utf8");
+    assert.equal(insertTable(page, table), page);
+  });
+}
+
+test("the table of terminators has every key of a section, and every option that only stud had", () => {
+  const table = formatTerminatorTable();
+  const flags = [...TERMINATOR_KEYS].filter((key) => key !== "pem");
+  const former = FORMER_OPTIONS.flatMap(({ keys }) => keys);
+  for (const key of [...flags, ...former]) assert.ok(table.includes(`<code>--${key}</code>`), key);
+  assert.ok(table.includes("<code>PEM…</code>"));
+});
+
+test("conf/tls.conf is understood, and its terminators are once they are switched on", () => {
+  const text = readFileSync(new URL("../../../conf/tls.conf", import.meta.url), "utf8");
+  const [sites = "", terminators = ""] = text.split(/^(?=# TLS for other servers)/m);
+  const switchedOn = loadShipped(sites + terminators.replace(/^;/gm, "")).terminators;
+  assert.deepEqual([...loadShipped(text).terminators], []);
+  assert.deepEqual([...switchedOn.keys()], ["app", "outward"]);
+  assert.equal(switchedOn.get("app")?.pemFiles.length, 2);
+  assert.equal(switchedOn.get("outward")?.client, true);
 });
 
 const insertions: [name: string, page: string, want: string | undefined][] = [

@@ -47,7 +47,7 @@ test("bindSocket: a port in use", async (t) => {
   const port = portOf(await open(t, anyPort));
   await assert.rejects(listenHere({ kind: "tcp", host: "127.0.0.1", port }, 16, ignore), (error) => {
     assert.ok(error instanceof StartupError);
-    const why = "the port is in use; choose another with -p, or stop the program that has it";
+    const why = "the port is in use; choose another, or stop the program that has it";
     assert.equal(error.message, `cannot listen on 127.0.0.1:${port}: ${why}`);
     return true;
   });

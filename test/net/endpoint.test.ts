@@ -28,7 +28,7 @@ for (const [endpoint, want] of formats) {
   test(`formatEndpoint: ${want}`, () => assert.equal(formatEndpoint(endpoint), want));
 }
 
-const IN_USE = "the port is in use; choose another with -p, or stop the program that has it";
+const IN_USE = "the port is in use; choose another, or stop the program that has it";
 const faults: [code: string | undefined, endpoint: Endpoint, want: string][] = [
   ["EADDRINUSE", tcp("::", 80), IN_USE],
   ["EADDRINUSE", unix, "another program listens there, or it is not a socket"],

@@ -28,7 +28,7 @@ async function openPair(t: TestContext): Promise<Pair> {
 }
 
 type Outcome =
-  | { readonly kind: "open"; readonly peer: PeerAddress | undefined }
+  | { readonly kind: "open"; readonly peer: PeerAddress | undefined; readonly header: string }
   | { readonly kind: "refused"; readonly why: string };
 
 /** Resolves with what comes first; what comes later is in `all`. */
@@ -40,7 +40,7 @@ function begin(socket: Socket, decide: (bytes: Buffer) => OpeningDecision, patie
       resolve(outcome);
     };
     openSocket(socket, decide, milliseconds(patience), {
-      onOpen: (peer) => note({ kind: "open", peer }),
+      onOpen: ({ peer }, header) => note({ kind: "open", peer, header: Buffer.from(header).toString("latin1") }),
       onRefused: (why) => note({ kind: "refused", why }),
     });
   });
@@ -85,7 +85,7 @@ for (const [name, sent, left] of pieces) {
       await turn();
     }
     client.end();
-    assert.deepEqual(await first, { kind: "open", peer });
+    assert.deepEqual(await first, { kind: "open", peer, header: "[ab]" });
     assert.equal(await readToEnd(accepted), left);
     assert.equal(all.length, 1);
   });
@@ -95,7 +95,7 @@ test("openSocket: the socket is paused, so that nothing is lost before somebody 
   const { client, accepted } = await openPair(t);
   const { first } = begin(accepted, () => ({ kind: "open", consumed: 0, peer: undefined }));
   client.write("hello");
-  assert.deepEqual(await first, { kind: "open", peer: undefined });
+  assert.deepEqual(await first, { kind: "open", peer: undefined, header: "" });
   assert.equal(accepted.isPaused(), true);
   for (let i = 0; i < 10; i += 1) await turn();
   client.end(" world");

@@ -10,7 +10,36 @@ import { createServer as createTlsServer, connect as tlsConnect } from "node:tls
 import fc from "fast-check";
 import { bytes, milliseconds } from "../../src/base/units.ts";
 import { Splice, type SpliceContext, type SpliceEnding } from "../../src/net/splice.ts";
+import { takeableHandle } from "../../src/net/splice-handle-end.ts";
+import { SpliceKit } from "../../src/net/splice-kit.ts";
+import { findStreamInternals } from "../../src/net/stream-internals.ts";
 import { until } from "../support/until.ts";
+
+interface Way {
+  readonly name: string;
+  readonly kit?: SpliceKit;
+  /** Why it cannot be tried. */
+  readonly skip: string | false;
+}
+
+const found = findStreamInternals();
+const ways: readonly Way[] = [
+  { name: "streams", skip: false },
+  found.kind === "found"
+    ? { name: "handles", kit: new SpliceKit(found.internals), skip: false }
+    : { name: "handles", skip: found.why },
+];
+
+type OpenRig = (t: TestContext, options?: RigOptions) => Promise<Rig>;
+
+/** Whatever carries the bytes, a splice does the same. */
+function eachWay(name: string, run: (t: TestContext, openRig: OpenRig, way: Way) => Promise<void>): void {
+  for (const way of ways) {
+    test(`Splice on ${way.name}: ${name}`, { skip: way.skip }, (t) =>
+      run(t, (rigTest, options) => openRigBy(way, rigTest, options), way),
+    );
+  }
+}
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -107,7 +136,7 @@ interface RigOptions {
   readonly before?: (front: Line, back: Line) => Promise<void>;
 }
 
-async function openRig(t: TestContext, options: RigOptions = {}): Promise<Rig> {
+async function openRigBy(way: Way, t: TestContext, options: RigOptions = {}): Promise<Rig> {
   const {
     openFront = overTcp,
     openBack = overTcp,
@@ -122,6 +151,7 @@ async function openRig(t: TestContext, options: RigOptions = {}): Promise<Rig> {
   const context: SpliceContext = {
     maxUnsent: bytes(maxUnsent),
     idleTimeout: milliseconds(idleTimeout),
+    kit: way.kit,
     onGone: (gone, ending) => {
       assert.equal(gone, splice);
       endings.push(ending);
@@ -177,7 +207,7 @@ const lines: [name: string, openFront: OpenLine, openBack: OpenLine][] = [
   ["TCP to TLS", overTcp, overTls],
 ];
 for (const [name, openFront, openBack] of lines) {
-  test(`Splice: ${name}: the front ends first, and the back answers when it has all`, async (t) => {
+  eachWay(`${name}: the front ends first, and the back answers when it has all`, async (t, openRig) => {
     const rig = await openRig(t, { openFront, openBack });
     rig.front.theirs.end("question");
     assert.equal(String(await takeToEnd(rig.back.theirs)), "question");
@@ -190,7 +220,7 @@ for (const [name, openFront, openBack] of lines) {
     assert.deepEqual([rig.splice.fromFront, rig.splice.fromBack], [8, 6]);
   });
 
-  test(`Splice: ${name}: the back ends first, and the front speaks on`, async (t) => {
+  eachWay(`${name}: the back ends first, and the front speaks on`, async (t, openRig) => {
     const rig = await openRig(t, { openFront, openBack });
     rig.back.theirs.end("greeting");
     assert.equal(String(await takeToEnd(rig.front.theirs)), "greeting");
@@ -206,7 +236,7 @@ for (const [name, openFront, openBack] of lines) {
     ["front", "back"],
     ["back", "front"],
   ] as const) {
-    test(`Splice: ${name}: 64 MiB to a slow ${to} wait with the ${from}`, async (t) => {
+    eachWay(`${name}: 64 MiB to a slow ${to} wait with the ${from}`, async (t, openRig) => {
       const rig = await openRig(t, { openFront, openBack });
       const content = numbered(64 * MIB);
       const [sender, reader] = [rig[from].theirs, rig[to].theirs];
@@ -232,11 +262,10 @@ for (const [name, openFront, openBack] of lines) {
 }
 
 /** The most bytes that the splice's sockets ever kept, looked at once a turn. */
-function watchBuffers({ front, back, endings }: Rig): () => number {
+function watchBuffers({ splice, front, back, endings }: Rig): () => number {
   let most = 0;
-  const kept = (socket: Socket): number => socket.readableLength + socket.writableLength;
   const look = (): void => {
-    most = Math.max(most, kept(front.ours) + kept(back.ours));
+    most = Math.max(most, splice.unsent + front.ours.readableLength + back.ours.readableLength);
     if (endings.length === 0) setImmediate(look);
   };
   look();
@@ -254,24 +283,30 @@ function staysSame(read: () => number): () => boolean {
   };
 }
 
-test("Splice: whatever is sent in whatever pieces arrives, both ways at once", async (t) => {
-  const pieces = fc.array(fc.uint8Array({ minLength: 1, maxLength: 3000 }), { maxLength: 20 });
-  await fc.assert(
-    fc.asyncProperty(pieces, pieces, async (up, down) => {
-      const rig = await openRig(t);
-      const [atBack, atFront] = [takeToEnd(rig.back.theirs), takeToEnd(rig.front.theirs)];
-      for (const piece of up) rig.front.theirs.write(piece);
-      for (const piece of down) rig.back.theirs.write(piece);
-      rig.front.theirs.end();
-      rig.back.theirs.end();
-      assert.deepEqual(await Promise.all([atBack, atFront]), [Buffer.concat(up), Buffer.concat(down)]);
-      assert.deepEqual(await gone(rig), { kind: "ended" });
-    }),
-    { numRuns: 25 },
-  );
-});
+for (const [name, openFront, openBack] of lines) {
+  eachWay(`${name}: whatever is sent in whatever pieces arrives, both ways at once`, async (t, openRig) => {
+    const pieces = fc.array(fc.uint8Array({ minLength: 1, maxLength: 3000 }), { maxLength: 20 });
+    await fc.assert(
+      fc.asyncProperty(pieces, pieces, fc.boolean(), async (up, down, isSlow) => {
+        const rig = await openRig(t, { openFront, openBack });
+        const [atBack, atFront] = [takeToEnd(rig.back.theirs), takeToEnd(rig.front.theirs)];
+        const send = async (socket: Socket, sent: readonly Uint8Array[]): Promise<void> => {
+          for (const piece of sent) {
+            socket.write(piece);
+            if (isSlow) await turn();
+          }
+          socket.end();
+        };
+        await Promise.all([send(rig.front.theirs, up), send(rig.back.theirs, down)]);
+        assert.deepEqual(await Promise.all([atBack, atFront]), [Buffer.concat(up), Buffer.concat(down)]);
+        assert.deepEqual(await gone(rig), { kind: "ended" });
+      }),
+      { numRuns: 12 },
+    );
+  });
+}
 
-test("Splice: a bound below the stream's own mark stops nobody for ever", async (t) => {
+eachWay("a bound below the stream's own mark stops nobody for ever", async (t, openRig) => {
   const rig = await openRig(t, { openFront: overTls, maxUnsent: 0 });
   for (const answer of ["one", "two", "three"]) {
     rig.back.theirs.write(answer);
@@ -279,7 +314,7 @@ test("Splice: a bound below the stream's own mark stops nobody for ever", async 
   }
 });
 
-test("Splice: what still connects can be destroyed", async (t) => {
+eachWay("what still connects can be destroyed", async (t, openRig) => {
   const server = createServer();
   const port = await listen(server);
   t.after(() => server.close());
@@ -294,19 +329,26 @@ test("Splice: what still connects can be destroyed", async (t) => {
   assert.deepEqual(await gone(rig), { kind: "destroyed" });
 });
 
-test("Splice: the preamble comes before bytes that have waited, and counts in neither way", async (t) => {
-  const rig = await openRig(t, {
-    preamble: Buffer.from("PROXY UNKNOWN\r\n"),
-    before: async ({ ours, theirs }) => {
-      theirs.end("early");
-      await once(ours, "readable");
+for (const [name, openFront, openBack] of lines) {
+  eachWay(
+    `${name}: the preamble comes before bytes that have waited, and counts in neither way`,
+    async (t, openRig) => {
+      const rig = await openRig(t, {
+        openFront,
+        openBack,
+        preamble: Buffer.from("PROXY UNKNOWN\r\n"),
+        before: async ({ ours, theirs }) => {
+          theirs.end("early");
+          await once(ours, "readable");
+        },
+      });
+      assert.equal(String(await takeToEnd(rig.back.theirs)), "PROXY UNKNOWN\r\nearly");
+      assert.deepEqual([rig.splice.fromFront, rig.splice.fromBack], [5, 0]);
     },
-  });
-  assert.equal(String(await takeToEnd(rig.back.theirs)), "PROXY UNKNOWN\r\nearly");
-  assert.deepEqual([rig.splice.fromFront, rig.splice.fromBack], [5, 0]);
-});
+  );
+}
 
-test("Splice: the back may still be connecting", async (t) => {
+eachWay("the back may still be connecting", async (t, openRig) => {
   const server = createServer({ allowHalfOpen: true });
   const port = await listen(server);
   const accepted = once(server, "connection") as Promise<[Socket]>;
@@ -319,7 +361,7 @@ test("Splice: the back may still be connecting", async (t) => {
   assert.equal(String(await takeToEnd(theirs)), "first then");
 });
 
-test("Splice: a back that cannot be reached cuts the front", async (t) => {
+eachWay("a back that cannot be reached cuts the front", async (t, openRig) => {
   const server = createServer();
   const port = await listen(server);
   await once(server.close(), "close");
@@ -338,7 +380,7 @@ const cuts: [name: string, openFront: OpenLine, openBack: OpenLine, cutBack: str
   ["TCP to a Unix socket", overTcp, overUnix, "end", "ECONNRESET"],
 ];
 for (const [name, openFront, openBack, fateOfBack, fateOfFront] of cuts) {
-  test(`Splice: ${name}: a front that is reset cuts the back`, async (t) => {
+  eachWay(`${name}: a front that is reset cuts the back`, async (t, openRig) => {
     const rig = await openRig(t, { openFront, openBack });
     const fate = fateOf(rig.back.theirs);
     rig.front.theirs.resetAndDestroy();
@@ -346,7 +388,7 @@ for (const [name, openFront, openBack, fateOfBack, fateOfFront] of cuts) {
     assert.deepEqual(await gone(rig), { kind: "lost", side: "front", code: "ECONNRESET" });
   });
 
-  test(`Splice: ${name}: destroy cuts both sides, once`, async (t) => {
+  eachWay(`${name}: destroy cuts both sides, once`, async (t, openRig) => {
     const rig = await openRig(t, { openFront, openBack });
     const fates = [fateOf(rig.front.theirs), fateOf(rig.back.theirs)];
     rig.splice.destroy();
@@ -371,7 +413,7 @@ function recordTypes(sent: readonly Buffer[]): readonly number[] {
 const ALERT = 21;
 const APPLICATION_DATA = 23;
 
-test("Splice: a back that is reset cuts the front, and TLS does not end as if all were there", async (t) => {
+eachWay("a back that is reset cuts the front, and TLS does not end as if all were there", async (t, openRig) => {
   const sent: Buffer[] = [];
   const rig = await openRig(t, { openFront: (test) => openTlsLine(test, (chunk) => sent.push(chunk)) });
   rig.back.theirs.write("half of");
@@ -382,7 +424,7 @@ test("Splice: a back that is reset cuts the front, and TLS does not end as if al
   assert.equal(recordTypes(sent).at(-1), APPLICATION_DATA);
 });
 
-test("Splice: an end in good order ends TLS with close_notify", async (t) => {
+eachWay("an end in good order ends TLS with close_notify", async (t, openRig) => {
   const sent: Buffer[] = [];
   const rig = await openRig(t, { openFront: (test) => openTlsLine(test, (chunk) => sent.push(chunk)) });
   rig.back.theirs.end("whole");
@@ -390,7 +432,7 @@ test("Splice: an end in good order ends TLS with close_notify", async (t) => {
   assert.equal(recordTypes(sent).at(-1), ALERT);
 });
 
-test("Splice: a side that has ended before is an end, and the other way goes on", async (t) => {
+eachWay("a side that has ended before is an end, and the other way goes on", async (t, openRig) => {
   const rig = await openRig(t, {
     before: async (_front, { ours, theirs }) => {
       theirs.end();
@@ -410,7 +452,7 @@ const lostBefore: [name: string, lose: (front: Line, back: Line) => Promise<unkn
   ["a back that is closed", (_front, { ours }) => once(ours.destroy(), "close"), "back"],
 ];
 for (const [name, lose, side] of lostBefore) {
-  test(`Splice: ${name} cuts the other`, async (t) => {
+  eachWay(`${name} cuts the other`, async (t, openRig) => {
     const rig = await openRig(t, { before: async (front, back) => void (await lose(front, back)) });
     assert.deepEqual(await gone(rig), { kind: "lost", side, code: undefined });
     assert.deepEqual([rig.front.ours.destroyed, rig.back.ours.destroyed], [true, true]);
@@ -426,14 +468,14 @@ function sweepAt(rig: Rig, ...moments: number[]): readonly boolean[] {
   });
 }
 
-test("Splice: idle for as long as it may be", async (t) => {
+eachWay("idle for as long as it may be", async (t, openRig) => {
   const rig = await openRig(t, { idleTimeout: 1000 });
   assert.deepEqual(sweepAt(rig, 0, 999, 1000), [true, true, false]);
   assert.deepEqual(await gone(rig), { kind: "idle" });
 });
 
 for (const side of ["front", "back"] as const) {
-  test(`Splice: a byte of the ${side} and it is not idle`, async (t) => {
+  eachWay(`a byte of the ${side} and it is not idle`, async (t, openRig) => {
     const rig = await openRig(t, { idleTimeout: 1000 });
     rig[side].theirs.write("x");
     await once(rig[side === "front" ? "back" : "front"].theirs, "readable");
@@ -441,8 +483,8 @@ for (const side of ["front", "back"] as const) {
   });
 }
 
-test("Splice: who takes what was sent long ago is not idle", async (t) => {
-  const rig = await openRig(t, { idleTimeout: 1000 });
+test("Splice on streams: who takes what was sent long ago is not idle", async (t) => {
+  const rig = await openRigBy({ name: "streams", skip: false }, t, { idleTimeout: 1000 });
   rig.back.ours.cork();
   rig.front.theirs.write("much");
   await until("it is read", () => rig.splice.fromFront === 4);
@@ -452,7 +494,181 @@ test("Splice: who takes what was sent long ago is not idle", async (t) => {
   assert.deepEqual(sweepAt(rig, 1200, 2199, 2200), [true, true, false]);
 });
 
-test("Splice: without a limit it may be idle for ever", async (t) => {
+eachWay("without a limit it may be idle for ever", async (t, openRig) => {
   const rig = await openRig(t, { idleTimeout: Number.POSITIVE_INFINITY });
   assert.deepEqual(sweepAt(rig, 1e15), [true]);
+});
+
+/** More than the kernel and we hold together. */
+const MUCH = numbered(16 * MIB);
+
+for (const [name, openFront, openBack] of lines) {
+  eachWay(`${name}: goes by what it was told`, async (t, openRig, way) => {
+    const { front, back } = await openRig(t, { openFront, openBack });
+    const isRead = [front, back].map(({ ours }) => ours.listenerCount("data") > 0);
+    assert.deepEqual(isRead, way.name === "streams" ? [true, true] : [false, false]);
+  });
+
+  eachWay(`${name}: bytes and an end that have waited are passed on`, async (t, openRig) => {
+    const rig = await openRig(t, {
+      openFront,
+      openBack,
+      before: async ({ ours, theirs }) => {
+        ours.read(0);
+        theirs.end("early");
+        await until("all is there", () => ours.readableLength === 5);
+        for (let turns = 0; turns < 5; turns += 1) await turn();
+      },
+    });
+    assert.equal(String(await takeToEnd(rig.back.theirs)), "early");
+    rig.back.theirs.end("late");
+    assert.equal(String(await takeToEnd(rig.front.theirs)), "late");
+    assert.deepEqual(await gone(rig), { kind: "ended" });
+  });
+
+  eachWay(`${name}: a front that goes while it has much to take cuts the back`, async (t, openRig) => {
+    const rig = await openRig(t, { openFront, openBack });
+    const most = watchBuffers(rig);
+    rig.back.theirs.write(MUCH);
+    await until(
+      "nothing moves any more",
+      staysSame(() => rig.splice.fromBack),
+    );
+    assert.ok(most() > 0);
+    rig.front.theirs.destroy();
+    const ending = await gone(rig);
+    assert.ok(ending.kind === "lost" && ending.side === "front", JSON.stringify(ending));
+    assert.match(String(ending.code), /^(ECONNRESET|EPIPE)$/);
+    assert.deepEqual([rig.front.ours.destroyed, rig.back.ours.destroyed], [true, true]);
+  });
+
+  eachWay(`${name}: destroyed while much waits both ways`, async (t, openRig) => {
+    const rig = await openRig(t, { openFront, openBack });
+    rig.back.theirs.write(MUCH);
+    rig.front.theirs.write(MUCH);
+    await until(
+      "nothing moves any more",
+      staysSame(() => rig.splice.fromBack + rig.splice.fromFront),
+    );
+    rig.splice.destroy();
+    assert.deepEqual(await gone(rig), { kind: "destroyed" });
+    for (let turns = 0; turns < 5; turns += 1) await turn();
+    assert.equal(rig.endings.length, 1);
+  });
+
+  eachWay(`${name}: where all is quiet both sides are ended in good order`, async (t, openRig) => {
+    const rig = await openRig(t, { openFront, openBack });
+    rig.front.theirs.write("question");
+    assert.equal(await take(rig.back.theirs, 8), "question");
+    rig.splice.endIfQuiet(milliseconds(100), milliseconds(50));
+    rig.splice.endIfQuiet(milliseconds(149), milliseconds(50));
+    rig.back.theirs.write("answer");
+    assert.equal(await take(rig.front.theirs, 6), "answer");
+    const ends = [takeToEnd(rig.front.theirs), takeToEnd(rig.back.theirs)];
+    rig.splice.endIfQuiet(milliseconds(150), milliseconds(50));
+    rig.splice.endIfQuiet(milliseconds(200), milliseconds(50));
+    assert.deepEqual((await Promise.all(ends)).map(String), ["", ""]);
+    assert.deepEqual(rig.endings, []);
+    rig.front.theirs.end();
+    rig.back.theirs.end();
+    assert.deepEqual(await gone(rig), { kind: "ended" });
+  });
+
+  eachWay(`${name}: what comes after both sides were ended cuts them`, async (t, openRig) => {
+    const rig = await openRig(t, { openFront, openBack });
+    rig.splice.endIfQuiet(milliseconds(0), milliseconds(0));
+    assert.equal(String(await takeToEnd(rig.front.theirs)), "");
+    rig.front.theirs.write("too late");
+    assert.deepEqual(await gone(rig), { kind: "destroyed" });
+    assert.equal(rig.splice.fromFront, 8);
+  });
+}
+
+eachWay("destroyed in the moment in which it is ended", async (t, openRig) => {
+  const rig = await openRig(t);
+  rig.front.theirs.write("question");
+  assert.equal(await take(rig.back.theirs, 8), "question");
+  rig.splice.endIfQuiet(milliseconds(0), milliseconds(0));
+  const fates = [fateOf(rig.front.theirs), fateOf(rig.back.theirs)];
+  rig.splice.destroy();
+  assert.deepEqual(await gone(rig), { kind: "destroyed" });
+  await Promise.all(fates);
+});
+
+eachWay("what waits to be written is not quiet", async (t, openRig) => {
+  const rig = await openRig(t);
+  rig.back.theirs.write(MUCH);
+  await until(
+    "nothing moves any more",
+    staysSame(() => rig.splice.fromBack),
+  );
+  rig.splice.endIfQuiet(milliseconds(0), milliseconds(0));
+  const got = await take(rig.front.theirs, MUCH.length);
+  assert.equal(got.length, MUCH.toString().length);
+});
+
+for (const [name, openFront, openBack] of lines) {
+  eachWay(`${name}: what waits in one is not touched by another`, async (t, openRig) => {
+    const [slow, busy] = [await openRig(t, { openFront, openBack }), await openRig(t, { openFront, openBack })];
+    slow.front.theirs.end(MUCH);
+    slow.back.theirs.end(MUCH);
+    await until(
+      "nothing moves any more",
+      staysSame(() => slow.splice.fromFront + slow.splice.fromBack),
+    );
+    const other = Buffer.alloc(MIB, "#");
+    const others = [takeToEnd(busy.front.theirs), takeToEnd(busy.back.theirs)];
+    busy.front.theirs.end(other);
+    busy.back.theirs.end(other);
+    for (const got of await Promise.all(others)) assert.ok(got.equals(other));
+    for (const got of await Promise.all([takeToEnd(slow.front.theirs), takeToEnd(slow.back.theirs)])) {
+      assert.ok(got.equals(MUCH));
+    }
+  });
+}
+
+test("Splice on handles: a fault of ours ends that splice and nothing else", {
+  skip: ways[1]?.skip ?? false,
+}, async (t) => {
+  const [, handles] = ways;
+  assert.ok(handles !== undefined);
+  const rig = await openRigBy(handles, t, { openFront: overTls });
+  t.mock.method(Splice.prototype, "onBytes", () => {
+    throw new Error("a fault");
+  });
+  rig.front.theirs.write("x");
+  assert.deepEqual(await gone(rig), { kind: "lost", side: "front", code: undefined });
+  assert.equal(rig.back.ours.destroyed, true);
+});
+
+const untakeable: [name: string, spoil: (line: Line) => unknown][] = [
+  ["one that is closed", ({ ours }) => ours.destroy()],
+  ["one that has ended our way", ({ ours }) => ours.end()],
+  ["one that is corked", ({ ours }) => ours.cork()],
+  ["one that has bytes to write", ({ ours }) => ours.write(MUCH)],
+  [
+    "one whose peer has ended",
+    async ({ ours, theirs }) => {
+      theirs.end();
+      await once(ours.resume(), "end");
+    },
+  ],
+];
+for (const [name, spoil] of untakeable) {
+  test(`takeableHandle: not of ${name}`, async (t) => {
+    const line = await overTcp(t);
+    assert.notEqual(takeableHandle(line.ours), undefined);
+    await spoil(line);
+    assert.equal(takeableHandle(line.ours), undefined);
+  });
+}
+
+test("takeableHandle: not of one that still connects", async (t) => {
+  const server = createServer();
+  const port = await listen(server);
+  const socket = connect(port, "127.0.0.1");
+  t.after(() => [socket.destroy(), server.close()]);
+  assert.equal(takeableHandle(socket), undefined);
+  await once(socket, "connect");
+  assert.notEqual(takeableHandle(socket), undefined);
 });

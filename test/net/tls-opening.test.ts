@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { decideTlsOpening } from "../../src/net/tls-opening.ts";
+import type { OpeningDecision } from "../../src/net/socket-opening.ts";
+import { decideTlsOpening, refuseUnknownName } from "../../src/net/tls-opening.ts";
 
 const open = { kind: "open", consumed: 0, peer: undefined } as const;
 const TEXT = "This port speaks HTTPS: ask with https:// instead of http://.\n";
@@ -15,8 +16,9 @@ const plain = {
 const garbage = { kind: "refused", why: "no TLS handshake", answer: "" } as const;
 
 const cases: [name: string, bytes: string, want: ReturnType<typeof decideTlsOpening>][] = [
-  ["a handshake record", "\x16\x03\x01\x00\x05", open],
-  ["its first byte", "\x16", open],
+  ["the head of a handshake record", "\x16\x03\x01\x00\x05", { kind: "need-more" }],
+  ["its first byte", "\x16", { kind: "need-more" }],
+  ["a handshake record that is none of a client", "\x16\x03\x01\x00\x05\x02\x00\x00\x01\x00", open],
   ["GET", "GET / HTTP/1.1\r\n\r\n", plain],
   ["the first letter of a method", "O", plain],
   ["the last letter that begins one", "Z", plain],
@@ -37,10 +39,34 @@ for (const [name, bytes, want] of cases) {
 
 test("decideTlsOpening: the length it announces is that of the text", () => assert.equal(TEXT.length, 62));
 
-test("decideTlsOpening: the first byte decides", () => {
+test("decideTlsOpening: the first byte decides, but of a handshake", () => {
   fc.assert(
     fc.property(fc.uint8Array({ minLength: 1 }), (bytes) => {
-      assert.deepEqual(decideTlsOpening(bytes), decideTlsOpening(bytes.subarray(0, 1)));
+      const decision = decideTlsOpening(bytes);
+      if (bytes[0] === 0x16) assert.notEqual(decision.kind, "refused");
+      else assert.deepEqual(decision, decideTlsOpening(bytes.subarray(0, 1)));
     }),
   );
 });
+
+const named = (serverName: string | undefined) => ({ kind: "open", consumed: 0, peer: undefined, serverName }) as const;
+const more = { kind: "need-more" } as const;
+const unknown = {
+  kind: "refused",
+  why: "no certificate for the name asked for",
+  answer: "\x15\x03\x03\x00\x02\x02\x70",
+} as const;
+const names: [name: string, decision: OpeningDecision, want: OpeningDecision][] = [
+  ["a name that is known", named("a.test"), named("a.test")],
+  ["a name that is not", named("b.test"), unknown],
+  ["no name", named(undefined), named(undefined)],
+  ["not yet", more, more],
+  ["no handshake", garbage, garbage],
+];
+for (const [name, decision, want] of names) {
+  test(`refuseUnknownName: ${name}`, () =>
+    assert.deepEqual(
+      refuseUnknownName(decision, (each) => each === "a.test"),
+      want,
+    ));
+}

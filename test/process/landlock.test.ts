@@ -5,6 +5,7 @@ import {
   decideVersion,
   describeGaps,
   FILE_RIGHTS,
+  type FreedRight,
   MAY_READ,
   MAY_READ_AND_WRITE,
   MAY_RUN,
@@ -29,6 +30,22 @@ const versions: [version: number, fileSystem: number, network: number, scoped: n
 for (const [version, fileSystem, network, scoped] of versions) {
   test(`attributesOf: version ${version}`, () => {
     assert.deepEqual(attributesOf(version), { fileSystem, network, scoped });
+  });
+}
+
+const freed: [version: number, freed: FreedRight[], fileSystem: number, network: number][] = [
+  [9, [], 0x1ffff, 3],
+  [9, ["connect-tcp"], 0x1ffff, 1],
+  [9, ["connect-unix"], 0xffff, 3],
+  [9, ["connect-tcp", "connect-unix"], 0xffff, 1],
+  [7, ["connect-tcp", "connect-unix"], 0xffff, 1],
+  [3, ["connect-tcp", "connect-unix"], 0x7fff, 0],
+  [0, ["connect-tcp", "connect-unix"], 0, 0],
+];
+for (const [version, rights, fileSystem, network] of freed) {
+  test(`attributesOf: version ${version} with ${rights.join(" and ") || "nothing"} freed`, () => {
+    const { scoped } = attributesOf(version);
+    assert.deepEqual(attributesOf(version, rights), { fileSystem, network, scoped });
   });
 }
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { absolutePath } from "../../src/base/absolute-path.ts";
-import { attributesOf, MAY_READ, MAY_STORE, MAY_STORE_BELOW } from "../../src/process/landlock.ts";
+import { attributesOf, type FreedRight, MAY_READ, MAY_STORE, MAY_STORE_BELOW } from "../../src/process/landlock.ts";
 import { NO_CHANGE, type PrivilegePlan } from "../../src/process/privileges.ts";
 import { planSandbox, type SandboxFacts, type SandboxPlan } from "../../src/process/sandbox-plan.ts";
 import { makeTree } from "../support/file-tree.ts";
@@ -25,10 +25,17 @@ const FACTS: SandboxFacts = {
   unwritable: [],
 };
 
+const TERMINATOR = "[TLS terminator a]\npem = p\nfrontend = *,1\nbackend =";
+const FOR_TCP = `${TERMINATOR} 127.0.0.1,80\n`;
+const FOR_UNIX = `${TERMINATOR} unix:/run/app\n`;
+const FOR_BOTH = `${FOR_TCP}[TLS terminator b]\npem = p\nfrontend = *,2\nbackend = unix:/run/app\n`;
+const NO_SITE = `[main]\naddress = no\n${FOR_TCP}`;
+const NO_SITE_WITH_LINKS = `[main]\naddress = no\nsymlinks = anywhere\n${FOR_TCP}`;
+const WITH_TERMINATORS = [FOR_TCP, FOR_UNIX, FOR_BOTH, NO_SITE, NO_SITE_WITH_LINKS];
 const HOST_WITH_LINKS = "[Virtual host a.test]\nsymlinks = anywhere\n";
 const top = makeTree({ after });
 const known = new Map(
-  ["", "sandbox = no", "sandbox = yes", "symlinks = anywhere", HOST_WITH_LINKS].map((text) => [
+  ["", "sandbox = no", "sandbox = yes", "symlinks = anywhere", HOST_WITH_LINKS, ...WITH_TERMINATORS].map((text) => [
     text,
     settingsFrom(top, text.startsWith("[") ? text : `[main]\n${text}\n`),
   ]),
@@ -51,6 +58,8 @@ const without = { kind: "native", version: 0 } as const;
 const version = (number: number) => ({ kind: "native", version: number }) as const;
 const closed = [absolutePath("/home/alice/site")];
 const unwritable = [absolutePath("/home/alice/up")];
+
+const NOTHING_SERVED = { served: [], holders: [], uploads: [] };
 
 const notices: [name: string, text: string, privileges: PrivilegePlan, facts: Partial<SandboxFacts>, want: string][] = [
   [
@@ -98,6 +107,34 @@ const notices: [name: string, text: string, privileges: PrivilegePlan, facts: Pa
   ["no koffi", "", NO_CHANGE, { calls: missing }, "no sandbox: the optional package koffi is not installed"],
   ["not wanted", "sandbox = no", NO_CHANGE, {}, "no sandbox: sandbox = no"],
   ["not wanted, nor possible", "sandbox = no", NO_CHANGE, { calls: missing }, "no sandbox: sandbox = no"],
+  [
+    "a site and a terminator",
+    FOR_BOTH,
+    NO_CHANGE,
+    { uploads: [] },
+    "sandbox: Landlock 7: reads what it serves and connects to backends; no new privileges; no capabilities",
+  ],
+  [
+    "terminators alone",
+    NO_SITE,
+    NO_CHANGE,
+    NOTHING_SERVED,
+    "sandbox: Landlock 7: reads nothing but the program and connects to backends; no new privileges; no capabilities",
+  ],
+  [
+    "terminators alone: the links of a site that is not there are nobody's",
+    NO_SITE_WITH_LINKS,
+    NO_CHANGE,
+    NOTHING_SERVED,
+    "sandbox: Landlock 7: reads nothing but the program and connects to backends; no new privileges; no capabilities",
+  ],
+  [
+    "a terminator without Landlock",
+    FOR_TCP,
+    NO_CHANGE,
+    { calls: without },
+    "sandbox: no Landlock, which this kernel does not have or does not allow; no new privileges; no capabilities",
+  ],
   [
     "root needs a capability to read",
     "",
@@ -170,6 +207,14 @@ for (const [name, privileges, facts, want] of capabilities) {
   });
 }
 
+const freedFor = new Map<string, FreedRight[]>([
+  [FOR_TCP, ["connect-tcp"]],
+  [FOR_UNIX, ["connect-unix"]],
+  [FOR_BOTH, ["connect-tcp", "connect-unix"]],
+  [NO_SITE, ["connect-tcp"]],
+  [NO_SITE_WITH_LINKS, ["connect-tcp"]],
+]);
+
 const rules: [
   name: string,
   text: string,
@@ -218,6 +263,8 @@ const rules: [
       [uploads, MAY_STORE],
     ],
   ],
+  ["terminators alone", NO_SITE, NO_CHANGE, NOTHING_SERVED, []],
+  ["terminators alone, with the links of nobody", NO_SITE_WITH_LINKS, NO_CHANGE, NOTHING_SERVED, []],
   ["all links of one host", HOST_WITH_LINKS, NO_CHANGE, { uploads: [] }, [["/", MAY_READ]]],
   [
     "a chroot",
@@ -237,7 +284,14 @@ for (const [name, text, privileges, facts, want] of rules) {
       landlock?.rules.map(({ path, access }) => [path, access]),
       want,
     );
-    assert.deepEqual(landlock?.attributes, attributesOf(7));
+    assert.deepEqual(landlock?.attributes, attributesOf(7, freedFor.get(text)));
+  });
+}
+
+for (const [text, freed] of freedFor) {
+  test(`planSandbox: what connecting to backends needs is not held back, and nothing else: ${freed.join(" and ")}`, () => {
+    const landlock = plan(text, NO_CHANGE, { calls: version(9) }).confinement?.landlock;
+    assert.deepEqual(landlock?.attributes, attributesOf(9, freed));
   });
 }
 

@@ -393,7 +393,7 @@ for (const mode of ["-d", "--daemon"]) {
     const port = await takePort(t);
     const { status, standardOutput, standardError } = await start(t, top, "-p", String(port));
     assert.deepEqual([status, standardOutput], [1, ""]);
-    const why = "the port is in use; choose another with -p, or stop the program that has it";
+    const why = "the port is in use; choose another, or stop the program that has it";
     assert.equal(standardError, `comanche: cannot listen on 127.0.0.1:${port}: ${why}\n`);
     assert.equal(existsSync(`${top}/pid`), false);
   });

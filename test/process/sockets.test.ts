@@ -8,6 +8,7 @@ import { type Endpoint, formatEndpoint } from "../../src/net/endpoint.ts";
 import type { ListenSocket, Purpose } from "../../src/net/listen-socket.ts";
 import { type ListenWish, type SocketChoice, Sockets } from "../../src/process/sockets.ts";
 import { makeTree } from "../support/file-tree.ts";
+import { findFreePort } from "../support/free-port.ts";
 
 const here: ListenAddress = { kind: "ip", family: 4, address: "127.0.0.1" };
 const there: ListenAddress = { kind: "ip", family: 4, address: "127.0.0.2" };
@@ -50,15 +51,6 @@ const SPOKEN: Readonly<Record<Purpose["kind"], string>> = { http: "", https: " T
 function describe({ endpoint, purpose }: ListenSocket): string {
   if (endpoint?.kind !== "tcp") return endpoint === undefined ? "inherited" : formatEndpoint(endpoint);
   return `${endpoint.host}${SPOKEN[purpose.kind]}`;
-}
-
-async function findFreePort(): Promise<number> {
-  const probe = createServer().listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const { port } = probe.address() as AddressInfo;
-  probe.close();
-  await once(probe, "close");
-  return port;
 }
 
 async function take(sockets: Sockets, wish: Wish): Promise<readonly ListenSocket[]> {

@@ -39,7 +39,7 @@ test("loadTls: TLS is not asked for", (t) => assert.equal(load(makeKeys(t), "").
 
 const TERMINATOR = "[TLS terminator x]\nfrontend = *,0\n";
 
-test("loadTls: the last file of a terminator is for every name, and so it goes first", (t) => {
+test("loadTls: the last file of a terminator is for every name", (t) => {
   const top = makeKeys(t, ["p256.pem", "rsa.pem", "wildcard.pem:certificates/a.pem"]);
   const settings = settingsFrom(top, `${TERMINATOR}pem = p256.pem, rsa.pem\ntls-dir = certificates`);
   const { materials } = loadTls(tlsWishes(settings), TICKETS, NOW);
@@ -48,8 +48,9 @@ test("loadTls: the last file of a terminator is for every name, and so it goes f
   const files = each.material.identities.map(({ file }) => file);
   assert.deepEqual(
     files,
-    ["rsa.pem", "certificates/a.pem", "p256.pem"].map((file) => join(top, file)),
+    ["certificates/a.pem", "p256.pem", "rsa.pem"].map((file) => join(top, file)),
   );
+  assert.equal(each.material.fallback.file, join(top, "rsa.pem"));
 });
 
 test("loadTls: a terminator that is a client of TLS may do without a certificate", (t) => {

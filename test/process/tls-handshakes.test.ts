@@ -66,7 +66,7 @@ for (const isStrict of [false, true]) {
           const want = isStrict ? strictly : loosely;
           const options = { version, ...(servername === undefined ? {} : { servername }) };
           if (want === "cut") {
-            assert.match(await failure(site.tlsPort, options), /^(ECONNRESET|ERR_SSL_)/);
+            assert.match(await failure(site.tlsPort, options), /^ERR_SSL_.*UNRECOGNIZED_NAME$/);
           } else {
             const { name, isTrusted, status } = await visit(site.tlsPort, options);
             assert.deepEqual([name, isTrusted, status], [want, true, 200]);
@@ -227,4 +227,31 @@ test("tls-handshakes = 1: one more that is under way is sent away, until the fir
     t.after(() => client.leave());
     assert.equal((await client.ask("/small.txt")).status, 200);
   }
+});
+
+test("tls-handshakes = 1: a client that ends its side in the middle of a handshake frees its place at once", async (t) => {
+  const site = await startTls(t, { configuration: { "tls-handshakes": "1", "tls-handshake-timeout": "60s" } });
+  const hello = await clientHello(t);
+  const ends: readonly [name: string, bytes: Uint8Array, answer: number][] = [
+    ["before it has said anything", Buffer.alloc(0), 0],
+    ["after one byte", hello.subarray(0, 1), 0],
+    ["after half a ClientHello", hello.subarray(0, hello.length >> 1), 0],
+    ["after the ClientHello", hello, 0],
+    ["after the server's answer has begun", hello, 1],
+  ];
+  const countGone = (): number => site.server.events.match(/failed: the client has gone$/gm)?.length ?? 0;
+  for (const [name, bytes, answer] of ends) {
+    await t.test(name, async (t) => {
+      const before = countGone();
+      const client = await raw(t, site.tlsPort);
+      if (bytes.length > 0) client.send(bytes);
+      await client.readBytes(answer);
+      // Only its own side: it would still read.
+      client.halfClose();
+      await until("it is forgotten", () => countGone() > before, SOON);
+      await assertServesOn(site);
+      await until("its connection is closed", () => client.ended, SOON);
+    });
+  }
+  assert.equal(countGone(), ends.length);
 });

@@ -58,7 +58,7 @@ test("TlsWatch: a changed certificate is taken up once, at the second look that 
   assert.equal(renewed.length, 0);
   for (let count = 0; count < 3; count += 1) watch.look();
   assert.deepEqual(
-    renewed.map(({ identities }) => identities[0].names),
+    renewed.map(({ fallback }) => fallback.names),
     [["*.wild.test"]],
   );
   assert.deepEqual(events.take(), [TAKEN_UP.replace("TOP", top)]);
@@ -126,7 +126,7 @@ test("TlsWatch: what comes beside a certificate counts too", (t) => {
   writeFileSync(join(top, "cert.pem.ocsp"), "staple");
   watch.look();
   watch.look();
-  assert.equal(Buffer.from(renewed[0]?.identities[0].ocsp ?? []).toString(), "staple");
+  assert.equal(Buffer.from(renewed[0]?.fallback.ocsp ?? []).toString(), "staple");
 });
 
 test("TlsWatch: tickets get new keys after half a day, without a word in the log", (t) => {

@@ -132,7 +132,8 @@ function testMaterial(): TlsMaterial {
   const certificate = { name: "p256.pem", text: readKey("p256.pem") };
   const result = readIdentity({ certificate, key: undefined, ocsp: undefined }, Date.now());
   if (result.kind === "fault") throw new Error(result.fault);
-  return { identities: [result.identity], ticketKeys: Buffer.alloc(48), clientAuthorities: undefined };
+  const { identity } = result;
+  return { identities: [identity], fallback: identity, ticketKeys: Buffer.alloc(48), clientAuthorities: undefined };
 }
 
 function promised<Value>() {

@@ -1,0 +1,50 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type AnnouncementForm, encodeAnnouncement } from "../../src/proxy/announce.ts";
+import { decodeProxyHeader } from "../../src/proxy/decode.ts";
+import { encodeV1, encodeV2 } from "../../src/proxy/encode.ts";
+import type { ProxyTlvs } from "../../src/proxy/header.ts";
+
+const client = { address: "192.0.2.1", port: 56324 };
+const server = { address: "198.51.100.7", port: 443 };
+const TLVS: ProxyTlvs = { authority: "a.test", tls: { certificate: "none", verify: 1, version: "TLSv1.3" } };
+const HEADER = encodeV2({ address: "203.0.113.9", port: 1 }, server);
+
+const forms: [form: AnnouncementForm, want: Uint8Array, asksForTlvs: boolean][] = [
+  ["nothing", new Uint8Array(0), false],
+  ["ip", Uint8Array.of(2, 192, 0, 2, 1), false],
+  ["proxy-v1", encodeV1(client, server), false],
+  ["proxy-v2", encodeV2(client, server, TLVS), true],
+  ["passed-on", HEADER, false],
+];
+for (const [form, want, asksForTlvs] of forms) {
+  test(`encodeAnnouncement: ${form}`, () => {
+    let asked = 0;
+    const tlvs = (): ProxyTlvs => {
+      asked += 1;
+      return TLVS;
+    };
+    const bytes = encodeAnnouncement(form, { client, server, tlvs, header: HEADER });
+    assert.deepEqual(Buffer.from(bytes), Buffer.from(want));
+    assert.equal(asked, asksForTlvs ? 1 : 0);
+  });
+}
+
+test("encodeAnnouncement: what version 2 says of TLS can be read", () => {
+  const bytes = encodeAnnouncement("proxy-v2", { client, server, tlvs: () => TLVS, header: new Uint8Array(0) });
+  const header = { source: "proxied", client, server, tlvs: TLVS };
+  assert.deepEqual(decodeProxyHeader(bytes), { kind: "header", header, consumed: bytes.length });
+});
+
+test("encodeAnnouncement: no header to pass on, as where none came", () => {
+  const bytes = encodeAnnouncement("passed-on", { client, server, tlvs: () => ({}), header: new Uint8Array(0) });
+  assert.equal(bytes.length, 0);
+});
+
+for (const form of ["ip", "proxy-v1", "proxy-v2"] as const) {
+  test(`encodeAnnouncement: ${form}: an address that is none is a broken invariant`, () => {
+    const nobody = { address: "unknown", port: 0 };
+    const told = { client: nobody, server, tlvs: () => ({}), header: new Uint8Array(0) };
+    assert.throws(() => encodeAnnouncement(form, told), /not an IP address/);
+  });
+}
