@@ -22,6 +22,8 @@ const CLIENT_HELLO = 1;
 const RECORD_HEAD = 5;
 const MESSAGE_HEAD = 4;
 const MAX_RECORD = 2 ** 14;
+/** Nobody needs more than a few, and each time that some bytes come all are looked at again. */
+const MAX_RECORDS = 64;
 /** Those of browsers take two kilobytes, with keys against quantum computers. */
 const MAX_HELLO = 2 ** 16;
 /** Before the first vector: legacy_version and random. */
@@ -31,21 +33,32 @@ const HOST_NAME = 0;
 
 /** @param bytes  all that came so far: records, of which the first begins here */
 export function readClientHello(bytes: Uint8Array): HelloReading {
-  let message: Uint8Array = NOTHING;
+  const { parts, isOver } = splitRecords(bytes);
+  const [first = NOTHING] = parts;
+  const reading = readMessage(parts.length === 1 ? first : Buffer.concat(parts));
+  return isOver && reading.kind === "need-more" ? UNREADABLE : reading;
+}
+
+interface Records {
+  /** What each carries, the last perhaps not whole. */
+  readonly parts: readonly Uint8Array[];
+  /** Nothing more of the message can come. */
+  readonly isOver: boolean;
+}
+
+/** The records of a handshake with which the bytes begin. What is behind them is for others to read. */
+function splitRecords(bytes: Uint8Array): Records {
+  const parts: Uint8Array[] = [];
   for (let at = 0; at < bytes.length; ) {
-    if (bytes[at] !== HANDSHAKE_RECORD) return UNREADABLE;
-    if (bytes.length < at + RECORD_HEAD) return NEED_MORE;
+    if (bytes[at] !== HANDSHAKE_RECORD || parts.length === MAX_RECORDS) return { parts, isOver: true };
+    if (bytes.length < at + RECORD_HEAD) break;
     const length = readNumber(bytes.subarray(at + 3, at + RECORD_HEAD));
-    // Many empty ones would be a way to say nothing for ever.
-    if (length === 0 || length > MAX_RECORD) return UNREADABLE;
-    const content = bytes.subarray(at + RECORD_HEAD, at + RECORD_HEAD + length);
-    message = message.length === 0 ? content : Buffer.concat([message, content]);
-    // What is behind it is for others to read.
-    const reading = readMessage(message);
-    if (reading.kind !== "need-more") return reading;
-    at += RECORD_HEAD + length;
+    if (length === 0 || length > MAX_RECORD) return { parts, isOver: true };
+    at += RECORD_HEAD;
+    parts.push(bytes.subarray(at, at + length));
+    at += length;
   }
-  return NEED_MORE;
+  return { parts, isOver: false };
 }
 
 /** @param message  as far as it has come */

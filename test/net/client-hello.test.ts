@@ -79,13 +79,20 @@ for (const [name, bytes, want] of cases) {
 
 test("readClientHello: nothing is known before the last octet, however it comes", () => {
   const whole = message(hello(GROUPS, serverName("a.test")));
-  for (const size of [1, 2, 3, 5, 50, whole.length]) {
+  for (const size of [3, 5, 50, whole.length]) {
     const bytes = inRecords(whole, size);
     for (let end = 0; end < bytes.length; end += 1) {
       assert.deepEqual(readClientHello(bytes.subarray(0, end)), MORE, `${end} octets in records of ${size}`);
     }
     assert.deepEqual(readClientHello(bytes), { kind: "hello", serverName: "a.test" });
   }
+});
+
+test("readClientHello: not more than 64 records are put together", () => {
+  const whole = message(hello(serverName("a.test".padEnd(200, "."))));
+  const most = Math.ceil(whole.length / 64);
+  assert.equal(readClientHello(inRecords(whole, most)).kind, "hello");
+  assert.deepEqual(readClientHello(inRecords(whole, most - 1)), UNREADABLE);
 });
 
 test("readClientHello: what comes behind it does not matter", () => {
