@@ -14,14 +14,17 @@ const WORDS: Readonly<Record<string, string>> = {
   ERR_SSL_NO_SUITABLE_KEY_SHARE: "no group in common",
   ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE: "the client showed no certificate",
   ERR_SSL_CERTIFICATE_VERIFY_FAILED: "the client's certificate is not accepted",
-  ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: "the client does not accept the certificate",
-  ERR_SSL_SSLV3_ALERT_CERTIFICATE_UNKNOWN: "the client does not accept the certificate",
-  ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE: "the client does not accept the certificate",
-  ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED: "the client does not accept the certificate",
+  ERR_SSL_ALERT_UNKNOWN_CA: "the client does not accept the certificate",
+  ERR_SSL_ALERT_CERTIFICATE_UNKNOWN: "the client does not accept the certificate",
+  ERR_SSL_ALERT_BAD_CERTIFICATE: "the client does not accept the certificate",
+  ERR_SSL_ALERT_CERTIFICATE_EXPIRED: "the client does not accept the certificate",
 };
 
+/** Which protocol an alert comes from depends on OpenSSL's version: `TLSV1_`, `SSLV3_`, and later `SSL/TLS_`. */
+const ALERT = /^ERR_SSL_[A-Z0-9/]+_ALERT_/;
+
 export function describeHandshakeFailure(error: Error): string {
-  const code = errorCode(error) ?? "";
+  const code = (errorCode(error) ?? "").replace(ALERT, "ERR_SSL_ALERT_");
   const known = WORDS[code];
   if (known !== undefined) return known;
   // Such as ERR_SSL_BAD_RECORD_TYPE, in lower case and without underscores.

@@ -148,6 +148,8 @@ for (const { kind, families, peerFacts, cannotCount, cannotReset, openPair } of 
       test("what waits is unsent, moves while the client reads, and drains once", async (t) => {
         const { client, transport, witness } = await openStarted(t);
         assert.equal(transport.write(Buffer.from("head"), LARGE), false);
+        // From version 26 on Node's TLS begins a write only then.
+        await turn();
         const { unsent } = transport;
         assert.ok(unsent > 10_000_000 && unsent < LARGE.length, `unsent: ${unsent}`);
 
@@ -423,7 +425,9 @@ for (const { kind, families, peerFacts, cannotCount, cannotReset, openPair } of 
           // A client that destroys its socket has only ended its side; the connection closes with ours.
           if (handler === "onClosed") witness.onEnd = () => pair.transport.end();
           const pair = await openStarted(t, witness);
-          const closed = handler === "onClosed" ? undefined : once(pair.client, "close");
+          // It may be told of the cut as an error first.
+          const closed =
+            handler === "onClosed" ? undefined : new Promise((resolve) => pair.client.once("close", resolve));
           provoke(pair);
           await witness.untilSeen(handler === "onClosed" ? "thrown" : "closed");
           pair.client.end();
