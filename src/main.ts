@@ -26,7 +26,15 @@ const args = process.argv.slice(2);
 process.exit(await run());
 
 async function run(): Promise<number> {
-  if (args[0] === "tls") return runTerminator(args.slice(1));
+  try {
+    return args[0] === "tls" ? await runTerminator(args.slice(1)) : await runServer();
+  } catch (error) {
+    if (!(error instanceof StartupError)) throw error;
+    return fail(`comanche: ${error.message}`, 1);
+  }
+}
+
+async function runServer(): Promise<number> {
   const user = readUserFacts();
   const parsed = parseArgv(args, readVersion());
   if (parsed.kind === "print") return print(parsed.text);
@@ -39,18 +47,12 @@ async function run(): Promise<number> {
   const loaded = load();
   const faults = loaded.kind === "faults" ? loaded.faults : [];
   if (faults.some(({ kind }) => kind === "flag")) return fail(describeFaults(faults), 2);
-  try {
-    if (parsed.command !== "serve") {
-      // Whoever has just broken the file must still be able to speak to the server that runs.
-      return await command(parsed.command, loaded.kind === "faults" ? loaded.readable : loaded.settings, faults);
-    }
-    return loaded.kind === "faults"
-      ? await fail(describeFaults(faults), 1)
-      : await serve(loaded.settings, { load, notices: [], hasUsualPidFile: true });
-  } catch (error) {
-    if (!(error instanceof StartupError)) throw error;
-    return fail(`comanche: ${error.message}`, 1);
+  if (parsed.command !== "serve") {
+    // Whoever has just broken the file must still be able to speak to the server that runs.
+    return command(parsed.command, loaded.kind === "faults" ? loaded.readable : loaded.settings, faults);
   }
+  if (loaded.kind === "faults") return fail(describeFaults(faults), 1);
+  return serve(loaded.settings, { load, notices: [], hasUsualPidFile: true });
 }
 
 /** As stud did, it ends with 1 whatever is wrong. */
@@ -61,14 +63,9 @@ async function runTerminator(argv: readonly string[]): Promise<number> {
   if (parsed.kind === "version") return print(readVersion());
   if (parsed.kind === "faults") return fail(describeFaults(parsed.faults), 1);
   const settings = settingsOfTerminator(parsed.terminator, parsed.process);
-  try {
-    if (parsed.process.test) return print([...parsed.notices, ...(await trySettings(settings))].join("\n"));
-    const load = (): SettingsResult => ({ kind: "settings", settings });
-    return await serve(settings, { load, notices: parsed.notices, hasUsualPidFile: false });
-  } catch (error) {
-    if (!(error instanceof StartupError)) throw error;
-    return fail(`comanche: ${error.message}`, 1);
-  }
+  if (parsed.process.test) return print([...parsed.notices, ...(await trySettings(settings))].join("\n"));
+  const load = (): SettingsResult => ({ kind: "settings", settings });
+  return serve(settings, { load, notices: parsed.notices, hasUsualPidFile: false });
 }
 
 type ServeOptions = Pick<PrimaryOptions, "load" | "notices" | "hasUsualPidFile">;

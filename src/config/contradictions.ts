@@ -171,7 +171,7 @@ function isDefault(key: string, layer: Layer): boolean {
 }
 
 /** Whoever stays root can leave a chroot again, so it would hold nobody. */
-function checkChroot({ chroot, user }: ServerSettings): Contradiction | undefined {
+export function checkChroot({ chroot, user }: Pick<ServerSettings, "chroot" | "user">): Contradiction | undefined {
   if (chroot === undefined) return undefined;
   const isHeld = user !== undefined && user !== "root" && !/^0+$/.test(user);
   if (isHeld) return undefined;
@@ -179,9 +179,9 @@ function checkChroot({ chroot, user }: ServerSettings): Contradiction | undefine
   return { keys, problem: "expected user to be set too, and not to root, who can leave a chroot" };
 }
 
-/** `auto` is never too many. */
-function checkProcesses({ processes, workers, maxConnections }: ServerSettings): Contradiction | undefined {
-  if (processes === "auto") return undefined;
+/** `auto` is never too many. Threads and connections of these limits are for sites alone. */
+function checkProcesses({ processes, workers, maxConnections, address }: ServerSettings): Contradiction | undefined {
+  if (processes === "auto" || address.length === 0) return undefined;
   if (processes > workers) {
     const counts = `processes (${processes}) is more than workers (${workers})`;
     return { keys: ["processes", "workers"], problem: `${counts}: each process needs a thread of its own` };

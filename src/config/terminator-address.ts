@@ -14,7 +14,7 @@ export interface FrontAddress {
 export type TcpAddress = Exclude<ListenAddress, { kind: "unix" }>;
 
 export type BackAddress =
-  /** `host`: an address without brackets, or a name that connecting looks up, each time. */
+  /** `host`: an address without brackets, or a name that is still to be looked up. */
   | { readonly kind: "tcp"; readonly host: string; readonly port: number }
   | { readonly kind: "unix"; readonly path: AbsolutePath };
 

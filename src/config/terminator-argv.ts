@@ -5,7 +5,7 @@
  * a PEM file. All faults are found at once.
  */
 import type { AbsolutePath } from "../base/absolute-path.ts";
-import { type Contradiction, layFaults } from "./contradictions.ts";
+import { checkChroot, layFaults } from "./contradictions.ts";
 import { arrangeFaults, didYouMean, type Fault, flagFault, quote } from "./fault.ts";
 import { LayerReader } from "./layer-reader.ts";
 import { layerOfFlags } from "./load.ts";
@@ -26,7 +26,7 @@ export type ParsedTerminatorArgv =
       readonly kind: "settings";
       readonly terminator: TerminatorSettings;
       readonly process: TerminatorProcessSettings;
-      /** One line each, for the standard error: what was asked for and has no effect. */
+      /** One line each, for the operator: what was asked for and has no effect. */
       readonly notices: readonly string[];
     }
   | { readonly kind: "faults"; readonly faults: readonly Fault[] }
@@ -36,7 +36,6 @@ export type ParsedTerminatorArgv =
 
 const PROGRAM = "comanche tls";
 const UNKNOWN = `unknown option: ${PROGRAM} --help lists them all`;
-const CHROOT_OF_ROOT = "expected user to be set too, and not to root, who can leave a chroot";
 
 /**
  * @param argv  what follows `tls`
@@ -172,10 +171,4 @@ function readPemFiles(words: readonly string[], folder: AbsolutePath, faults: Fa
     faults.push(flagFault(word === "" ? '""' : quote(word), "expected the path of a PEM file"));
     return [];
   });
-}
-
-/** Whoever stays root can leave a chroot again, so it would hold nobody. */
-function checkChroot({ chroot, user }: TerminatorProcessSettings): Contradiction | undefined {
-  const staysRoot = user === undefined || user === "root" || /^0+$/.test(user);
-  return chroot !== undefined && staysRoot ? { keys: ["chroot", "user"], problem: CHROOT_OF_ROOT } : undefined;
 }

@@ -8,20 +8,20 @@ import type { TerminatorProcessSettings } from "./terminator-options.ts";
 import { ANY_SITUATION, type TerminatorSettings } from "./terminator-settings.ts";
 
 /** The only terminator has no name of its own. */
-export const TERMINATOR_NAME = "tls";
+const TERMINATOR_NAME = "tls";
 
 export function settingsOfTerminator(terminator: TerminatorSettings, process: TerminatorProcessSettings): Settings {
   const built = buildSettings({ flags: new Map(), file: NO_FILE, situation: ANY_SITUATION, configFile: undefined });
   const settings = built.kind === "settings" ? built.settings : built.readable;
-  const { workers, daemon, pidfile, grace, chroot, user, group, quiet, syslog, syslogFacility } = process;
+  const { workers, test: _, ...others } = process;
   return {
     ...settings,
     server: {
       ...settings.server,
+      ...others,
       address: [],
       processes: workers,
       logfile: absolutePath("/dev/null"),
-      ...{ daemon, pidfile, grace, chroot, user, group, quiet, syslog, syslogFacility },
     },
     terminators: new Map([[TERMINATOR_NAME, terminator]]),
     // What is set here is not to give way to something better.

@@ -83,12 +83,15 @@ export function missingPem(program: string): Fault {
   return flagFault(program, `${NO_PEM}, such as ${program} server.pem`);
 }
 
+const DEFAULT_HANDSHAKES = terminatorOptions.tlsHandshakes.defaultFor(ANY_SITUATION);
+
 /** What only a side that answers handshakes can be asked for. */
 const SERVER_KEYS = [
   ["tls-dir", ({ tlsDir }) => tlsDir !== undefined],
   ["tls-sni-strict", ({ tlsSniStrict }) => tlsSniStrict],
   ["tls-client-ca", ({ tlsClientCa }) => tlsClientCa !== undefined],
   ["tls-ticket-keys", ({ tlsTicketKeys }) => tlsTicketKeys !== undefined],
+  ["tls-handshakes", ({ tlsHandshakes }) => tlsHandshakes !== DEFAULT_HANDSHAKES],
 ] as const satisfies readonly (readonly [key: string, isSet: (terminator: TerminatorSettings) => boolean])[];
 
 function findTerminatorContradictions(terminator: TerminatorSettings): readonly (Contradiction | undefined)[] {

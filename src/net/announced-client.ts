@@ -1,6 +1,7 @@
 /**
  * Who a client is, as its connection tells it, in the form in which a backend is told.
  */
+import type { X509Certificate } from "node:crypto";
 import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import type { PeerAddress } from "../http/exchange.ts";
@@ -40,15 +41,23 @@ function describeTls(socket: TLSSocket, authority: string | undefined): ProxyTlv
 function describeSession(socket: TLSSocket): ProxyTls {
   const certificate = socket.getPeerX509Certificate();
   const version = socket.getProtocol();
-  const [, commonName] = /^CN=(.*)$/m.exec(certificate?.subject ?? "") ?? [];
+  const commonName = certificate && commonNameOf(certificate);
   const shown = socket.isSessionReused() ? "in-session" : "in-connection";
   return {
     certificate: certificate === undefined ? "none" : shown,
-    verify: socket.authorized ? VERIFIED : NOT_VERIFIED,
+    // Of a session that was resumed Node says so without a certificate too.
+    verify: certificate !== undefined && socket.authorized ? VERIFIED : NOT_VERIFIED,
     ...(version === null ? {} : { version }),
     cipher: socket.getCipher().name,
     ...(commonName === undefined ? {} : { commonName }),
   };
+}
+
+/** As the certificate has it, not as it is written in a subject (RFC 4514); the first of several. */
+export function commonNameOf(certificate: X509Certificate): string | undefined {
+  // The types know of one alone.
+  const names: string | readonly string[] | undefined = certificate.toLegacyObject().subject?.CN;
+  return typeof names === "object" ? names[0] : names;
 }
 
 const VERIFIED = 0;

@@ -193,7 +193,7 @@ class Stage {
       this.#tellGone(ending);
     };
     const context = { maxUnsent: MAX_UNSENT, idleTimeout: milliseconds(Number.POSITIVE_INFINITY), kit, onGone };
-    this.#splice = new Splice(front, back, context, { now: milliseconds(0) });
+    this.#splice = new Splice(front, back, context, milliseconds(0));
     return this.#splice;
   }
 

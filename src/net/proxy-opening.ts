@@ -1,6 +1,6 @@
 /**
- * The PROXY protocol header in front of a TLS handshake (HAProxy's proxy-protocol.txt §2): it comes in plain, and what is
- * sealed begins behind it.
+ * The PROXY protocol header in front of a TLS handshake or of plain bytes (HAProxy's proxy-protocol.txt §2). It always comes
+ * in plain, and what is sealed begins behind it.
  *
  * Whether the sender may be believed has been decided before.
  */

@@ -15,6 +15,12 @@ import { cutSocket, type SplicedSocket, type SpliceEnd, type SpliceEvents } from
 import { READ_SIZE, type SpliceKit } from "./splice-kit.ts";
 import { END_OF_FILE, isStreamHandle, type StreamHandle } from "./stream-internals.ts";
 
+/**
+ * After so many reads the others have a turn. libuv reads on as long as there is something to be read, 32 times 64 KiB, which in
+ * records of a byte each (TLS) held everybody else up for a third of a second. Full records do not come to so many in one turn.
+ */
+const READS_IN_A_ROW = 512;
+
 /** What is read is written, or copied, before another handle reads. */
 const READ_BUFFER = Buffer.allocUnsafeSlow(READ_SIZE);
 
@@ -42,6 +48,9 @@ export class SpliceHandleEnd implements SpliceEnd {
   #waiting: Uint8Array[] | undefined;
   #waitingLength = 0;
   #isPaused = false;
+  #reads = 0;
+  /** It reads on when the others had their turn. */
+  #isResting = false;
   /** `end` was called. */
   #hasEnded = false;
   /** The peer has been told so, or will be before it could notice that we are closing. */
@@ -121,7 +130,7 @@ export class SpliceHandleEnd implements SpliceEnd {
     const count = streamBaseState[kReadBytesOrError] as number;
     if (this.#isOver || count === 0) return;
     try {
-      if (count > 0) this.#events.onBytes(this, READ_BUFFER.subarray(0, count));
+      if (count > 0) this.#deliver(count);
       else if (count === END_OF_FILE) this.onPeerEnd();
       else this.#fail(count);
     } catch (fault) {
@@ -156,6 +165,18 @@ export class SpliceHandleEnd implements SpliceEnd {
     this.#isOver = true;
     if (!this.#isShut || !this.#peerHasEnded) this.#events.onLost(this, undefined);
     this.#events.onClosed(this);
+  }
+
+  #deliver(count: number): void {
+    this.#events.onBytes(this, READ_BUFFER.subarray(0, count));
+    this.#reads += 1;
+    if (this.#reads % READS_IN_A_ROW !== 0 || this.#isOver || this.#isResting) return;
+    this.#isResting = true;
+    this.#handle.readStop();
+    setImmediate(() => {
+      this.#isResting = false;
+      if (!this.#isPaused) this.#readOn();
+    });
   }
 
   /** @param isOurs  whether `chunk` stays as it is until it has left */
@@ -202,7 +223,7 @@ export class SpliceHandleEnd implements SpliceEnd {
 
   #readOn(): void {
     // After the peer's end there is nothing to read but the same end again.
-    if (this.#isOver || this.#peerHasEnded) return;
+    if (this.#isOver || this.#peerHasEnded || this.#isResting) return;
     const status = this.#handle.readStart();
     if (status < 0) this.#fail(status);
   }

@@ -40,13 +40,6 @@ export interface SpliceContext {
   onGone(splice: Splice, ending: SpliceEnding): void;
 }
 
-export interface SpliceStart {
-  /** On the monotonic clock. */
-  readonly now: Milliseconds;
-  /** What the back gets before the first byte of the front: a PROXY header. */
-  readonly preamble?: Uint8Array;
-}
-
 export class Splice implements SpliceEvents {
   readonly #front: SpliceEnd;
   readonly #back: SpliceEnd;
@@ -68,11 +61,12 @@ export class Splice implements SpliceEvents {
    * Takes over both sockets, which nobody else reads, writes or closes from now on. Both must have been opened with
    * `allowHalfOpen`, and should have no delay (`setNoDelay`); TLS must have finished its handshake. Bytes may wait
    * already. A side that still connects is served on streams.
+   *
+   * @param now  on the monotonic clock
    */
-  constructor(front: SplicedSocket, back: SplicedSocket, context: SpliceContext, { now, preamble }: SpliceStart) {
+  constructor(front: SplicedSocket, back: SplicedSocket, context: SpliceContext, now: Milliseconds) {
     this.#context = context;
     [this.#front, this.#back] = openEnds(front, back, this, context);
-    if (preamble !== undefined && preamble.length > 0) this.#back.write(preamble);
     this.#movedAt = now;
     this.#lastMoved = this.#moved;
     this.#front.start();
@@ -84,7 +78,7 @@ export class Splice implements SpliceEvents {
     return bytes(this.#fromFront);
   }
 
-  /** The same from the back; the preamble does not count in either. */
+  /** The same from the back. */
   get fromBack(): Bytes {
     return bytes(this.#fromBack);
   }

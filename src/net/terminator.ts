@@ -32,8 +32,8 @@ export interface TerminatorOptions {
   /** Silence after which TCP asks whether a client is there still. */
   readonly keepalive: Milliseconds;
   readonly connectTimeout: Milliseconds;
-  /** Also for a PROXY header on a plain connection. */
-  readonly handshakeTimeout: Milliseconds;
+  /** For the PROXY header of a plain connection: handshakes have their own in the rules. */
+  readonly headerTimeout: Milliseconds;
   /** Infinite for no limit. */
   readonly idleTimeout: Milliseconds;
   readonly clock: Clock;
@@ -54,16 +54,15 @@ export class Terminator {
 
   /** @throws what OpenSSL says of the material or the rules */
   constructor(options: TerminatorOptions) {
-    const { side, announcement, isTrustedProxy, onRefused } = options;
+    const { side, announcement, isTrustedProxy, maxConnections, idleTimeout, clock, kit, onRefused } = options;
     this.#options = options;
     this.#places = options.places;
     this.#tunnels = new Tunnels({
-      ...options,
-      way: () => ({
-        places: this.#places,
-        patience: options.connectTimeout,
-        tls: this.#backendTls,
-      }),
+      maxConnections,
+      idleTimeout,
+      clock,
+      kit,
+      way: () => ({ places: this.#places, patience: options.connectTimeout, tls: this.#backendTls }),
       onUnreached: (why, peer) => onRefused(`the backend was not reached: ${why}`, peer),
       onTurnedAway: (peer) => onRefused("too many connections", peer),
     });
@@ -126,7 +125,7 @@ export class Terminator {
   }
 
   #acceptPlain(socket: Socket): void {
-    const { announcement, isTrustedProxy, handshakeTimeout, maxConnections, onRefused } = this.#options;
+    const { announcement, isTrustedProxy, headerTimeout, maxConnections, onRefused } = this.#options;
     const peer: PeerAddress = { address: socket.remoteAddress ?? "unknown", port: socket.remotePort ?? 0 };
     if (announcement !== "passed-on") {
       this.#passOn(socket.pause(), peer, new Uint8Array(0), undefined);
@@ -143,7 +142,7 @@ export class Terminator {
       return;
     }
     this.#opening.add(socket);
-    openSocket(socket, decideProxied, handshakeTimeout, {
+    openSocket(socket, decideProxied, headerTimeout, {
       onOpen: ({ peer: claimed }, header) => {
         this.#opening.delete(socket);
         this.#passOn(socket, claimed ?? peer, header, undefined);

@@ -1,5 +1,5 @@
 /**
- * What a TLS server proves itself with: plain values, because they are read by one process and used by others.
+ * What a side of TLS proves itself with: plain values, because they are read by one process and used by others.
  */
 
 export interface TlsIdentity {

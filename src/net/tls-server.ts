@@ -5,7 +5,7 @@
  * Session tickets (RFC 5077, RFC 8446 §4.6.1) are sealed with keys that all processes of a server share, so that any of
  * them resumes what another began. Nothing of a session is kept here.
  */
-import { constants } from "node:crypto";
+import { constants, createHash } from "node:crypto";
 import type { Socket } from "node:net";
 import {
   createSecureContext,
@@ -27,7 +27,7 @@ export interface TlsRules {
   readonly suites: string | undefined;
   /** Groups for the key exchange, colons between; undefined for OpenSSL's. */
   readonly curves: string | undefined;
-  /** Whether a client that names a server we are not is sent away; else it gets the first identity. */
+  /** Whether a client that names a server we are not is sent away; else it gets the fallback. */
   readonly sniStrict: boolean;
   /** Whether a client must show a certificate, where there are authorities for them. */
   readonly clientVerify: "require" | "optional";
@@ -48,8 +48,8 @@ const CIPHERS = [
   "DHE-RSA-AES256-GCM-SHA384",
 ].join(":");
 const SUITES = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
-/** Sessions are resumed where this is equal: in every process of ours. */
-const SESSION_CONTEXT = "comanche";
+/** OpenSSL takes no more (SSL_MAX_SID_CTX_LENGTH). */
+const MAX_SESSION_CONTEXT = 32;
 
 export interface TlsServerHooks {
   readonly onSecure: (socket: TLSSocket) => void;
@@ -126,11 +126,15 @@ function openServers(material: TlsMaterial, rules: TlsRules, hooks: TlsServerHoo
  */
 export function checkMaterial(material: TlsMaterial, rules: TlsRules): void {
   makeContexts(material, rules);
-  checkNames(rules);
+  checkCipherNames(rules);
 }
 
-/** OpenSSL passes over names that it does not know, as long as one is left. Words for groups of ciphers are its own business. */
-function checkNames({ ciphers = "", suites = "" }: TlsRules): void {
+/**
+ * OpenSSL passes over names that it does not know, as long as one is left. Words for groups of ciphers are its own business.
+ *
+ * @throws Error that says which it is
+ */
+export function checkCipherNames({ ciphers = "", suites = "" }: TlsRules): void {
   const known = new Set(getCiphers());
   const names = [
     ...ciphers.split(":").filter((word) => /^[A-Z0-9]+-[A-Z0-9-]+$/i.test(word)),
@@ -163,9 +167,20 @@ function contextOptions(identity: TlsIdentity, material: TlsMaterial, rules: Tls
     honorCipherOrder: true,
     // A client cannot begin another handshake on a connection (CVE-2011-1473).
     secureOptions: constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_PRIORITIZE_CHACHA,
-    sessionIdContext: SESSION_CONTEXT,
+    sessionIdContext: sessionContext(clientAuthorities, rules.clientVerify),
     ticketKeys: Buffer.from(ticketKeys),
   } satisfies SecureContextOptions;
+}
+
+/**
+ * Sessions are resumed where this is equal: in every process of ours, and on every machine. Who resumes one shows no certificate
+ * again, and Node takes it for accepted, so a session must not lead to where another certificate is asked for, or a stricter
+ * look is taken at it (as nginx let it before CVE-2025-23419).
+ */
+function sessionContext(clientAuthorities: string | undefined, clientVerify: TlsRules["clientVerify"]): string {
+  if (clientAuthorities === undefined) return "comanche";
+  const digest = createHash("sha256").update(`${clientVerify}\n${clientAuthorities}`).digest("base64url");
+  return digest.slice(0, MAX_SESSION_CONTEXT);
 }
 
 /** What holds for both sides of a handshake. */

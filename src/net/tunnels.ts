@@ -34,7 +34,7 @@ export interface TunnelOptions {
 
 export interface TunnelCounts {
   readonly open: number;
-  /** Since the start, of connections that were reached. */
+  /** Since the start: whose backend was reached, and whose was not. */
   readonly opened: number;
   readonly unreached: number;
   /** What the clients sent, and what the backend sent. */
@@ -115,7 +115,7 @@ export class Tunnels {
         this.#waiting.delete(front);
         front.off("close", onGone).off("error", ignore);
         this.#opened += 1;
-        this.#joined.add(new Splice(front, back, this.#context, { now: clock.monotonic() }));
+        this.#joined.add(new Splice(front, back, this.#context, clock.monotonic()));
       },
       onFailed: (why) => {
         this.#unreached += 1;

@@ -4,8 +4,9 @@
  */
 import { lookup } from "node:dns/promises";
 import { StartupError } from "../base/errors.ts";
+import { parseListenAddress } from "../config/listen-address.ts";
 import type { Settings } from "../config/settings.ts";
-import type { BackAddress } from "../config/terminator-address.ts";
+import { type BackAddress, backAddress } from "../config/terminator-address.ts";
 import type { BackendPlace } from "../net/backend.ts";
 import type { Events } from "../observe/log.ts";
 
@@ -36,13 +37,13 @@ async function findBackend(backend: BackAddress, lookUp: LookUp): Promise<readon
     const addresses = await lookUp(host);
     return addresses.map((address) => ({ kind: "tcp", host: address, port }));
   } catch (cause) {
-    throw new StartupError(`backend ${host},${port}: the name is not known`, { cause });
+    throw new StartupError(`backend ${backAddress.format(backend)}: the name is not known`, { cause });
   }
 }
 
 /** @param host  a name, an IPv4 address, or an IPv6 address with or without a zone */
 export function isBackendName(host: string): boolean {
-  return !host.includes(":") && !/^[0-9.]+$/.test(host);
+  return parseListenAddress(host)?.kind === "name";
 }
 
 export interface BackendWatchParts {
@@ -117,9 +118,5 @@ export class BackendWatch {
 
 /** The same text for the same places, in whatever order a name server gives them. */
 function describe(places: BackendPlaces): string {
-  return [...places].map(([name, each]) => `${name} at ${each.map(formatPlace).sort().join(" ")}`).join(", ");
-}
-
-function formatPlace(place: BackendPlace): string {
-  return place.kind === "unix" ? `unix:${place.path}` : `${place.host},${place.port}`;
+  return [...places].map(([name, each]) => `${name} at ${each.map(backAddress.format).sort().join(" ")}`).join(", ");
 }

@@ -9,11 +9,11 @@ import type { Settings } from "../config/settings.ts";
 import type { DescriptorLimit, Native } from "./native.ts";
 import { withFewerConnections } from "./shares.ts";
 
-/** What the whole server is set to. */
+/** What the whole server is set to, its sites and terminators together. */
 export interface DescriptorNeed {
   readonly maxConnections: number;
   readonly processes: number;
-  /** Task threads. */
+  /** Task threads; 0 where no site is served. */
   readonly workers: number;
 }
 
@@ -44,8 +44,8 @@ export function describeShortage(need: DescriptorNeed, { soft }: DescriptorLimit
   if (soft >= descriptorsNeeded(need)) return undefined;
   const each = Math.max(0, Math.floor((soft - otherDescriptors(need)) / DESCRIPTORS_A_CONNECTION));
   const held = each * need.processes;
-  const remedy = held > 0 ? `set max-connections = ${held}` : "lower workers";
-  return `max-connections = ${need.maxConnections} cannot be held: ${soft} descriptors a process are enough for ${held} connections that each need another, for a file or a backend; raise the limit (LimitNOFILE= in the unit, ulimit -n) or ${remedy}`;
+  const remedy = held > 0 ? ` or lower max-connections to ${held} in all` : need.workers > 0 ? " or lower workers" : "";
+  return `${need.maxConnections} connections (max-connections) cannot be held: ${soft} descriptors a process are enough for ${held} connections that each need another, for a file or a backend; raise the limit (LimitNOFILE= in the unit, ulimit -n)${remedy}`;
 }
 
 /**

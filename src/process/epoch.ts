@@ -1,9 +1,9 @@
 /**
- * One configuration in force: its logs, its sockets and its generation of workers. To open one is a transaction; a reload
- * opens the next beside the present one, with which it shares what both name.
+ * One configuration in force: its logs, its sockets, its certificates and backends, and its generation of workers. To open
+ * one is a transaction; a reload opens the next beside the present one, with which it shares what both name.
  */
 import { networkInterfaces } from "node:os";
-import type { Settings } from "../config/settings.ts";
+import { type Settings, servesSites } from "../config/settings.ts";
 import { type BackendPlaces, findBackends } from "./backends.ts";
 import { raiseDescriptorLimit } from "./descriptor-limit.ts";
 import { Generation } from "./generation.ts";
@@ -82,7 +82,8 @@ export async function openEpoch(
         settings.server.workers,
         settings.server.maxConnections,
       );
-      const need = { maxConnections: connectionsWanted(settings), workers: settings.server.workers, processes };
+      const threads = servesSites(settings) ? settings.server.workers : 0;
+      const need = { maxConnections: connectionsWanted(settings), workers: threads, processes };
       const shortage = raiseDescriptorLimit(need, native.kind === "native" ? native.native : undefined);
       const generation = new Generation({
         number,

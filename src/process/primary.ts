@@ -122,7 +122,7 @@ class Primary {
       this.#watchWorld(epoch);
       watchForFaults(epoch.logs);
       // For ps(1), where several servers can be told apart.
-      process.title = `comanche: primary on ${epoch.urls[0] ?? epoch.terminators[0]}`;
+      process.title = `comanche: primary ${titleOf(epoch)}`;
       await this.#announce(epoch);
       return await this.#serve();
     } finally {
@@ -341,6 +341,12 @@ class Primary {
       reload: this.#reloadState,
     });
   }
+}
+
+/** `on http://127.0.0.1:8080/`, or `that ends TLS at 127.0.0.1:8443 for 127.0.0.1,8000`. */
+function titleOf({ urls, terminators }: Epoch): string {
+  const [url] = urls;
+  return url === undefined ? `that ${terminators[0]}` : `on ${url}`;
 }
 
 /** Several begin on a line of their own. */

@@ -3,18 +3,17 @@
  */
 import type { Purpose } from "../net/listen-socket.ts";
 import type { Reception } from "../net/listener.ts";
-import type { TlsCounts } from "../net/tls-acceptor.ts";
-import type { TunnelCounts } from "../net/tunnels.ts";
 import type { BackendPlaces } from "./backends.ts";
 import type { TlsMaterials } from "./tls-files.ts";
-import type { DrainMode } from "./worker-message.ts";
+import type { DrainMode, WorkerReport } from "./worker-message.ts";
 
 export interface Role {
   /** How many connections may wait to be accepted. */
   readonly backlog: number;
   /** Who gets what is accepted; undefined where that purpose is somebody else's. */
   reception(purpose: Purpose): Reception | undefined;
-  report(): RoleReport;
+  /** How busy it is now. The threads are not a role's. */
+  report(): Omit<WorkerReport, "pool">;
   /** Lets what is under way end. May be called again when the mode has changed. @returns when the last connection is gone */
   drain(mode: DrainMode): Promise<void>;
   /** Cuts every connection. @returns how many of them were busy */
@@ -25,12 +24,4 @@ export interface Role {
   renew(materials: TlsMaterials): void;
   /** The backends are there from now on. */
   redirect(places: BackendPlaces): void;
-}
-
-export interface RoleReport {
-  readonly connections: number;
-  /** Undefined where TLS is not spoken. */
-  readonly tls: TlsCounts | undefined;
-  /** By the terminator's name. */
-  readonly tunnels: ReadonlyMap<string, TunnelCounts>;
 }

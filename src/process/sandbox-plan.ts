@@ -75,7 +75,7 @@ const CAP_SYS_CHROOT = 18;
 
 const EVERYTHING = absolutePath("/");
 
-/** @param settings  only `sandbox` and the link rules of the sites are looked at */
+/** @param settings  of which `sandbox`, whether there are sites, their link rules, and the backends of terminators count */
 export function planSandbox(settings: Settings, privileges: PrivilegePlan, facts: SandboxFacts): SandboxDecision {
   const { sandbox } = settings.server;
   const { calls } = facts;

@@ -37,7 +37,7 @@ export function openTerminatorRole(
     maxConnections: settings.maxConnections,
     keepalive: settings.keepalive,
     connectTimeout: settings.connectTimeout,
-    handshakeTimeout: settings.tlsHandshakeTimeout,
+    headerTimeout: settings.tlsHandshakeTimeout,
     idleTimeout: settings.idleTimeout ?? NEVER,
     clock: systemClock,
     kit,

@@ -11,9 +11,9 @@ import { readIdentity } from "../net/certificate.ts";
 import { formatPurpose } from "../net/listen-socket.ts";
 import { splitPem } from "../net/pem.ts";
 import type { TlsIdentity, TlsMaterial } from "../net/tls-identity.ts";
-import { checkMaterial } from "../net/tls-server.ts";
+import { checkCipherNames, checkMaterial } from "../net/tls-server.ts";
 import { describeSystemError } from "../observe/thrown.ts";
-import type { TlsWish } from "./tls-wishes.ts";
+import type { TlsWish, TlsWishes } from "./tls-wishes.ts";
 
 const HTTPS = formatPurpose({ kind: "https" });
 const TICKET_KEY_BYTES = 48;
@@ -30,15 +30,13 @@ export type TlsMaterials = ReadonlyMap<string, SideMaterial>;
 
 export interface LoadedTls {
   readonly materials: TlsMaterials;
-  /** What was read, for messages. */
+  /** Whose certificates were read, for messages: those to show, and those of authorities. */
   readonly files: readonly string[];
   /** Certificates that have expired, or soon will. */
   readonly warnings: readonly string[];
   /** Tells one state of the files from another. */
   readonly state: string;
 }
-
-export type TlsWishes = ReadonlyMap<string, TlsWish>;
 
 /**
  * @param tickets  seal session tickets where the settings name no file for them
@@ -53,6 +51,7 @@ export function loadTls(wishes: TlsWishes, tickets: Uint8Array, now: number): Lo
   for (const [user, wish] of wishes) {
     const identities = readIdentities(wish, now, warnings);
     files.push(...identities.map(({ file }) => file));
+    if (wish.authorityFile !== undefined) files.push(wish.authorityFile);
     const material = assemble(wish, identities, tickets);
     checkRules(user, wish, material);
     materials.set(user, material);
@@ -99,8 +98,10 @@ function assemble(wish: TlsWish, identities: readonly TlsIdentity[], tickets: Ui
 /** @throws StartupError with what OpenSSL says */
 function checkRules(user: string, { rules }: TlsWish, each: SideMaterial): void {
   try {
-    if (each.side === "server") checkMaterial(each.material, rules);
-    else backendContext(each.material, rules);
+    if (each.side === "client") {
+      backendContext(each.material, rules);
+      checkCipherNames(rules);
+    } else checkMaterial(each.material, rules);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message.trim() : String(cause);
     const whose = user === HTTPS ? "" : `${user}: `;

@@ -1,19 +1,14 @@
 /**
  * Certificates that change are taken up without a restart: their files are looked at now and then, and read when they have
- * changed and rest again, because a certificate and its key are seldom replaced in one moment.
+ * changed and rest again, because a certificate and its key are seldom replaced in one moment. Ticket keys that the primary
+ * makes anew go the same way.
  */
 import { StartupError } from "../base/errors.ts";
 import type { Events } from "../observe/log.ts";
 import { describeThrown } from "../observe/thrown.ts";
 import type { TicketKeys } from "./ticket-keys.ts";
-import {
-  describeTlsFiles,
-  type LoadedTls,
-  loadTls,
-  type TlsMaterials,
-  type TlsWishes,
-  withTickets,
-} from "./tls-files.ts";
+import { describeTlsFiles, type LoadedTls, loadTls, type TlsMaterials, withTickets } from "./tls-files.ts";
+import type { TlsWishes } from "./tls-wishes.ts";
 
 const LOOK_MS = 5000;
 

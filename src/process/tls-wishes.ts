@@ -25,14 +25,16 @@ export interface TlsWish {
   readonly rules: TlsRules;
 }
 
-/** By what `formatPurpose` calls it; empty where TLS is not spoken. */
-export function tlsWishes({ server, terminators }: Pick<Settings, "server" | "terminators">) {
+/** By what `formatPurpose` calls whoever uses it; empty where TLS is not spoken. */
+export type TlsWishes = ReadonlyMap<string, TlsWish>;
+
+export function tlsWishes({ server, terminators }: Pick<Settings, "server" | "terminators">): TlsWishes {
   const wishes = new Map<string, TlsWish>();
   if (server.tlsPort !== undefined) wishes.set(formatPurpose({ kind: "https" }), wishOfServer(server));
   for (const [name, terminator] of terminators) {
     wishes.set(formatPurpose({ kind: "terminator", name }), wishOfTerminator(terminator));
   }
-  return wishes as ReadonlyMap<string, TlsWish>;
+  return wishes;
 }
 
 function wishOfServer(server: ServerSettings): TlsWish {

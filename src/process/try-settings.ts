@@ -1,5 +1,6 @@
 /**
- * Settings tried out without serving: everything that is looked up or read before the first socket is bound.
+ * Settings tried out without serving: certificates and keys are read, backends and users looked up. No socket is bound, and
+ * no sandbox made.
  */
 import type { Settings } from "../config/settings.ts";
 import { findBackends } from "./backends.ts";
@@ -8,7 +9,10 @@ import { TicketKeys } from "./ticket-keys.ts";
 import { loadTls } from "./tls-files.ts";
 import { tlsWishes } from "./tls-wishes.ts";
 
-/** @returns lines for the operator @throws StartupError for what would stop the start */
+/**
+ * @returns lines for the operator
+ * @throws StartupError for what would stop the start
+ */
 export async function trySettings(settings: Settings): Promise<readonly string[]> {
   const { files, warnings } = loadTls(tlsWishes(settings), new TicketKeys(() => 0).current, Date.now());
   await findBackends(settings.terminators);

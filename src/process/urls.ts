@@ -7,7 +7,10 @@ import type { Purpose, ServedEndpoint } from "../net/listen-socket.ts";
 
 export type Interfaces = Readonly<Record<string, readonly NetworkInterfaceInfo[] | undefined>>;
 
-/** One line for each address of a site; who ends TLS for others is no place for a browser. A socket bound to every address is reachable by each that the machine has. */
+/**
+ * One line for each address of a site; who ends TLS for others is no place for a browser. A socket bound to every address
+ * is reachable by each that the machine has.
+ */
 export function urlsFor(served: readonly ServedEndpoint[], interfaces: Interfaces): readonly string[] {
   const urls = served.flatMap(({ endpoint, purpose }) => {
     if (purpose.kind === "terminator") return [];

@@ -1,7 +1,7 @@
 /**
  * The life of a worker process, from its orders to its end.
  *
- *     start   threads if it will be enclosed, identity, sites, sockets       -> ready, or failed
+ *     start   threads if it will be enclosed, identity, roles, sockets       -> ready, or failed
  *     drain   no more connections, the present ones end, the log leaves      -> drained
  *     the primary is gone: as `drain`, without anybody to tell
  *

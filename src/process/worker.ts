@@ -150,10 +150,9 @@ function aborted(signal: AbortSignal): Promise<void> {
 }
 
 async function openRoles(parts: WorkerParts): Promise<readonly Role[]> {
-  const { settings, logs, pool, tls, backends } = parts;
-  const refusals = new RefusalReport(systemClock, (text) => logs.events.info(text));
-  const { access, events } = logs;
-  const { sockets, uploads, native } = parts;
+  const { settings, sockets, tls, backends, pool, uploads, native } = parts;
+  const { access, events } = parts.logs;
+  const refusals = new RefusalReport(systemClock, (text) => events.info(text));
   const sites =
     pool === undefined
       ? []
@@ -189,11 +188,8 @@ async function openListeners(
   try {
     for (const socket of sockets) {
       const { purpose } = socket;
-      const role = roles.find((each) => each.reception(purpose) !== undefined);
-      const reception = role?.reception(purpose);
-      if (role === undefined || reception === undefined)
-        throw new Error(`nobody is there for ${formatPurpose(purpose)}`);
-      listeners.push({ listener: await Listener.open(socket, role.backlog, reception), purpose });
+      const { backlog, reception } = receptionFor(purpose, roles);
+      listeners.push({ listener: await Listener.open(socket, backlog, reception), purpose });
     }
   } catch (error) {
     for (const { listener } of listeners) listener.close();
@@ -201,4 +197,12 @@ async function openListeners(
     throw error;
   }
   return listeners;
+}
+
+function receptionFor(purpose: ListenSocket["purpose"], roles: readonly Role[]) {
+  for (const role of roles) {
+    const reception = role.reception(purpose);
+    if (reception !== undefined) return { backlog: role.backlog, reception };
+  }
+  throw new Error(`nobody is there for ${formatPurpose(purpose)}`);
 }

@@ -37,8 +37,9 @@ test("[DEFAULT] speaks for terminators too, as far as they have the option", () 
   );
 });
 
-test("address = no: no site is served", () => {
-  assert.equal(servesSites(settingsOf(loadText("[main]\naddress = no\n[TLS terminator a]\npem = a"))), false);
+test("address = no: no site is served, and limits of sites limit nothing else", () => {
+  const lines = "address = no\nprocesses = 3\nworkers = 2\nmax-connections = 2";
+  assert.equal(servesSites(settingsOf(loadText(`[main]\n${lines}\n[TLS terminator a]\npem = a`))), false);
 });
 
 const faultCases: [name: string, text: string, want: readonly string[]][] = [
@@ -88,10 +89,11 @@ const faultCases: [name: string, text: string, want: readonly string[]][] = [
   ],
   [
     "what only HTTPS clients could feel, with client",
-    "[TLS terminator a]\nclient = yes\ntls-sni-strict = yes\ntls-dir = d",
+    "[TLS terminator a]\nclient = yes\ntls-sni-strict = yes\ntls-dir = d\ntls-handshakes = 9",
     [
       "test.conf:3: [TLS terminator a] tls-sni-strict = yes: has no effect with client: clients come without TLS",
       "test.conf:4: [TLS terminator a] tls-dir = d: has no effect with client: clients come without TLS",
+      "test.conf:5: [TLS terminator a] tls-handshakes = 9: has no effect with client: clients come without TLS",
     ],
   ],
   [

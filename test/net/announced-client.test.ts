@@ -1,16 +1,17 @@
 import assert from "node:assert/strict";
+import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { type TestContext, test } from "node:test";
 import type { SecureVersion } from "node:tls";
 import { Worker } from "node:worker_threads";
 import { milliseconds } from "../../src/base/units.ts";
-import { describeClient } from "../../src/net/announced-client.ts";
+import { commonNameOf, describeClient } from "../../src/net/announced-client.ts";
 import { readIdentity } from "../../src/net/certificate.ts";
 import { type SecureClient, TlsAcceptor } from "../../src/net/tls-acceptor.ts";
 import type { TlsIdentity, TlsMaterial } from "../../src/net/tls-identity.ts";
 import type { TlsRules } from "../../src/net/tls-server.ts";
-import type { ProxyTlvs } from "../../src/proxy/header.ts";
+import type { ProxyTls, ProxyTlvs } from "../../src/proxy/header.ts";
 import { readKey, TlsClient, type TlsOptions } from "../support/tls-client.ts";
 import { until } from "../support/until.ts";
 
@@ -186,6 +187,14 @@ const sessions: [name: string, options: TlsOptions, want: ProxyTlvs][] = [
     { tls: { certificate: "in-connection", verify: NOT_VERIFIED, commonName: "rsa" } },
   ],
 ];
+const unverified: [name: string, options: TlsOptions, want: ProxyTls][] = [
+  ["no certificate", {}, { certificate: "none", verify: NOT_VERIFIED }],
+  [
+    "somebody else's authority",
+    { certificate: "rsa.pem" },
+    { certificate: "in-session", verify: NOT_VERIFIED, commonName: "rsa" },
+  ],
+];
 for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
   for (const [name, options, want] of sessions) {
     test(`describeClient: ${version}: ${name}`, async (t) => {
@@ -205,6 +214,48 @@ for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
     const tls = { certificate: "in-session", verify: VERIFIED, commonName: "client one" } as const;
     assertTlvs(again.tlvs, version, { authority: "a.test", tls });
   });
+
+  for (const [name, options, want] of unverified) {
+    test(`describeClient: ${version}: a session that is resumed is verified no more than before: ${name}`, async (t) => {
+      const { visit } = await openService(t);
+      const { client } = await visit({ ...options, version });
+      const session = await until("there is a ticket", () => client.session);
+      const again = await visit({ ...options, version, session });
+      assert.equal(again.client.agreed.isResumed, true);
+      assertTlvs(again.tlvs, version, { tls: want });
+    });
+  }
+}
+
+/** O=x, OU=b + CN=J\\ö, "a", CN=second: as RFC 4514 writes it, there are backslashes more. */
+const TWO_NAMES = `-----BEGIN CERTIFICATE-----
+MIIBcjCCARkCFEY7+PEKk1ljBUIcDAZ+W99Upq4qMAoGCCqGSM49BAMCMDsxCjAI
+BgNVBAoMAXgxHDAIBgNVBAsMAWIwEAYDVQQDDAlKXMO2LCAiYSIxDzANBgNVBAMM
+BnNlY29uZDAgFw0yNjExMjExMDEyMzBaGA8yMTI2MTAyODEwMTIzMFowOzEKMAgG
+A1UECgwBeDEcMAgGA1UECwwBYjAQBgNVBAMMCUpcw7YsICJhIjEPMA0GA1UEAwwG
+c2Vjb25kMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEc9FcsDYj1mFMK/fKOiTr
+56U16Y6WYtBiEXzwrv7v4ghSkHbBDNHb108YvqLa6/ue4R8xU7V/4vCNbs9kv61I
+AzAKBggqhkjOPQQDAgNHADBEAiAg+dF+o4tOVFPhg3heoyCTLRCL0GoslX7ioaxa
+hSeSZQIgcnQKlh/bkrpjvPNrTdsYiM27mF4EFj7/D4Y9c//gHDk=
+-----END CERTIFICATE-----
+`;
+/** O=CN=x */
+const NO_NAME = `-----BEGIN CERTIFICATE-----
+MIIBGjCBwQIUFqcMGXFBqUW8X5Z7usKgvKp8zygwCgYIKoZIzj0EAwIwDzENMAsG
+A1UECgwEQ049eDAgFw0yNjExMjExMDEyMzBaGA8yMTI2MTAyODEwMTIzMFowDzEN
+MAsGA1UECgwEQ049eDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABJYBa+cqPueN
+GMpCAmXGRuC2zNYp4LGYljjfyKAeipVFaPMp10lPsa2+amTsiamKBiv2TYQFnYPT
+gFJ6So/vosYwCgYIKoZIzj0EAwIDSAAwRQIgSrAgSFkHZMtJCUFsIvjLVpFKBmPs
+Y50O6HdyCtPfwU8CIQClW67X1JroNqp50zR7WMaX9okMlxrl4VxfsV2uAeYhCA==
+-----END CERTIFICATE-----
+`;
+
+const names: [name: string, certificate: string, want: string | undefined][] = [
+  ["without backslashes of its own, beside something else, and the first of two", TWO_NAMES, 'J\\ö, "a"'],
+  ["none, where another part looks like it", NO_NAME, undefined],
+];
+for (const [name, certificate, want] of names) {
+  test(`commonNameOf: ${name}`, () => assert.equal(commonNameOf(new X509Certificate(certificate)), want));
 }
 
 /** @param want  but for what the version tells */

@@ -129,7 +129,6 @@ function closeAfter(t: TestContext, server: Server, line: Line): Line {
 interface RigOptions {
   readonly openFront?: OpenLine;
   readonly openBack?: OpenLine;
-  readonly preamble?: Uint8Array;
   readonly idleTimeout?: number;
   readonly maxUnsent?: number;
   /** Called before the sockets are joined. */
@@ -137,14 +136,7 @@ interface RigOptions {
 }
 
 async function openRigBy(way: Way, t: TestContext, options: RigOptions = {}): Promise<Rig> {
-  const {
-    openFront = overTcp,
-    openBack = overTcp,
-    preamble,
-    idleTimeout = 1000,
-    maxUnsent = MAX_UNSENT,
-    before,
-  } = options;
+  const { openFront = overTcp, openBack = overTcp, idleTimeout = 1000, maxUnsent = MAX_UNSENT, before } = options;
   const [front, back] = [await openFront(t), await openBack(t)];
   await before?.(front, back);
   const endings: SpliceEnding[] = [];
@@ -157,8 +149,7 @@ async function openRigBy(way: Way, t: TestContext, options: RigOptions = {}): Pr
       endings.push(ending);
     },
   };
-  const start = { now: milliseconds(0), ...(preamble === undefined ? {} : { preamble }) };
-  const splice = new Splice(front.ours, back.ours, context, start);
+  const splice = new Splice(front.ours, back.ours, context, milliseconds(0));
   return { splice, front, back, endings };
 }
 
@@ -330,22 +321,18 @@ eachWay("what still connects can be destroyed", async (t, openRig) => {
 });
 
 for (const [name, openFront, openBack] of lines) {
-  eachWay(
-    `${name}: the preamble comes before bytes that have waited, and counts in neither way`,
-    async (t, openRig) => {
-      const rig = await openRig(t, {
-        openFront,
-        openBack,
-        preamble: Buffer.from("PROXY UNKNOWN\r\n"),
-        before: async ({ ours, theirs }) => {
-          theirs.end("early");
-          await once(ours, "readable");
-        },
-      });
-      assert.equal(String(await takeToEnd(rig.back.theirs)), "PROXY UNKNOWN\r\nearly");
-      assert.deepEqual([rig.splice.fromFront, rig.splice.fromBack], [5, 0]);
-    },
-  );
+  eachWay(`${name}: bytes that have waited, and an end behind them, are passed on`, async (t, openRig) => {
+    const rig = await openRig(t, {
+      openFront,
+      openBack,
+      before: async ({ ours, theirs }) => {
+        theirs.end("early");
+        await once(ours, "readable");
+      },
+    });
+    assert.equal(String(await takeToEnd(rig.back.theirs)), "early");
+    assert.deepEqual([rig.splice.fromFront, rig.splice.fromBack], [5, 0]);
+  });
 }
 
 eachWay("the back may still be connecting", async (t, openRig) => {
@@ -354,11 +341,11 @@ eachWay("the back may still be connecting", async (t, openRig) => {
   const accepted = once(server, "connection") as Promise<[Socket]>;
   const ours = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
   const line = { ours, theirs: ours };
-  const rig = await openRig(t, { openBack: () => Promise.resolve(line), preamble: Buffer.from("first ") });
+  const rig = await openRig(t, { openBack: () => Promise.resolve(line) });
   rig.front.theirs.end("then");
   const [theirs] = await accepted;
   closeAfter(t, server, { ours, theirs });
-  assert.equal(String(await takeToEnd(theirs)), "first then");
+  assert.equal(String(await takeToEnd(theirs)), "then");
 });
 
 eachWay("a back that cannot be reached cuts the front", async (t, openRig) => {

@@ -58,17 +58,21 @@ const shortages: [name: string, soft: number, want: string | undefined][] = [
   [
     "one descriptor short",
     NEEDED - 1,
-    "max-connections = 2000 cannot be held: 2207 descriptors a process are enough for 1998 connections that each need another, for a file or a backend; raise the limit (LimitNOFILE= in the unit, ulimit -n) or set max-connections = 1998",
+    "2000 connections (max-connections) cannot be held: 2207 descriptors a process are enough for 1998 connections that each need another, for a file or a backend; raise the limit (LimitNOFILE= in the unit, ulimit -n) or lower max-connections to 1998 in all",
   ],
   [
     "not even one",
     200,
-    "max-connections = 2000 cannot be held: 200 descriptors a process are enough for 0 connections that each need another, for a file or a backend; raise the limit (LimitNOFILE= in the unit, ulimit -n) or lower workers",
+    "2000 connections (max-connections) cannot be held: 200 descriptors a process are enough for 0 connections that each need another, for a file or a backend; raise the limit (LimitNOFILE= in the unit, ulimit -n) or lower workers",
   ],
 ];
 for (const [name, soft, want] of shortages) {
   test(`describeShortage: ${name}`, () => assert.equal(describeShortage(NEED, limit(soft)), want));
 }
+
+test("describeShortage: without threads there are none to be lowered", () => {
+  assert.match(describeShortage({ ...NEED, workers: 0 }, limit(100)) ?? "", /; raise the limit \([^)]*\)$/);
+});
 
 const line = (soft: string, hard: string): string =>
   `Max processes             63432                63432                processes \nMax open files            ${soft.padEnd(20)} ${hard.padEnd(20)} files     \n`;
@@ -113,7 +117,7 @@ test("raiseDescriptorLimit: without koffi it looks at the limit that this proces
   if (loaded.kind === "native") {
     assert.ok(warning.includes(`: ${loaded.native.descriptorLimit().soft} descriptors a process `), warning);
   }
-  assert.match(warning, /^max-connections = 1000000000 cannot be held: \d+ descriptors/);
+  assert.match(warning, /^1000000000 connections \(max-connections\) cannot be held: \d+ descriptors/);
 });
 
 const held: [name: string, soft: number, open: number, workers: number, want: number][] = [

@@ -56,9 +56,21 @@ test("loadTls: the last file of a terminator is for every name", (t) => {
 test("loadTls: a terminator that is a client of TLS may do without a certificate", (t) => {
   const top = makeKeys(t, ["ca.pem"]);
   const settings = settingsFrom(top, `${TERMINATOR}client = yes\nbackend-ca = ca.pem`);
-  const { materials } = loadTls(tlsWishes(settings), TICKETS, NOW);
+  const { materials, files } = loadTls(tlsWishes(settings), TICKETS, NOW);
+  assert.deepEqual(files, [join(top, "ca.pem")]);
   const material = { identity: undefined, authorities: readKey("ca.pem") };
   assert.deepEqual(materials.get("[TLS terminator x]"), { side: "client", material });
+});
+
+test("loadTls: names that OpenSSL does not know among others are refused, on either side", (t) => {
+  const top = makeKeys(t, ["p256.pem"]);
+  for (const side of ["client = yes", "pem = p256.pem"]) {
+    const settings = settingsFrom(top, `${TERMINATOR}${side}\ntls-suites = TLS_AES_128_GCM_SHA256:TLS_NO_SUCH`);
+    assert.throws(
+      () => loadTls(tlsWishes(settings), TICKETS, NOW),
+      /^StartupError: \[TLS terminator x\]: .* OpenSSL knows no TLS_NO_SUCH$/,
+    );
+  }
 });
 
 test("loadTls: what OpenSSL refuses of a terminator names it", (t) => {

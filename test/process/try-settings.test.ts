@@ -37,7 +37,7 @@ const good: [name: string, files: string[], text: string, want: readonly string[
     "a client of TLS without a certificate",
     ["ca.pem"],
     `[main]\naddress = no\n${terminator("client = yes\nbackend-ca = ca.pem")}`,
-    ["the configuration is good: no certificate"],
+    ["the configuration is good: certificates in TOP/ca.pem"],
   ],
 ];
 for (const [name, files, text, want] of good) {
