@@ -30,8 +30,8 @@ export class TlsTransport implements AcceptedTransport {
   constructor(socket: TLSSocket, peer: PeerAddress) {
     this.#socket = socket;
     this.peer = peer;
-    // A broken connection is an ordinary end; `close` follows each error.
-    socket.on("error", () => undefined);
+    // A broken connection is an ordinary end. After a record that cannot be opened Node would not close it, and keep all that comes.
+    socket.on("error", () => socket.destroy());
   }
 
   start(events: TransportEvents, onFault: (fault: unknown) => void): void {

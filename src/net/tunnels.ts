@@ -103,8 +103,9 @@ export class Tunnels {
       onTurnedAway(peer);
       return;
     }
-    // Until it is joined nobody else would hear of it.
-    front.once("error", ignore);
+    // Until it is joined nobody else would hear of it. Node does not close TLS by itself after a record that cannot be opened.
+    const onError = (): void => void front.destroy();
+    front.on("error", onError);
     const onGone = (): void => {
       this.#waiting.get(front)?.();
       this.#leave(front);
@@ -113,7 +114,7 @@ export class Tunnels {
     const giveUp = reachBackend(way(), announcement, {
       onReached: (back) => {
         this.#waiting.delete(front);
-        front.off("close", onGone).off("error", ignore);
+        front.off("close", onGone).off("error", onError);
         this.#opened += 1;
         this.#joined.add(new Splice(front, back, this.#context, clock.monotonic()));
       },
@@ -189,5 +190,3 @@ export class Tunnels {
     this.#emptied = undefined;
   }
 }
-
-const ignore = (): void => undefined;
