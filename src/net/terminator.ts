@@ -112,7 +112,8 @@ export class Terminator {
   /** As `Tunnels.drain`; who shakes hands still is passed on first, and who has said nothing yet is cut. */
   async drain(isStopping: boolean): Promise<void> {
     for (const socket of this.#opening) socket.destroy();
-    await this.#acceptor?.settled();
+    // Those that are joined do not wait for somebody who is slow to shake hands.
+    await Promise.all([this.#acceptor?.settled(), this.#tunnels.drain(isStopping)]);
     await this.#tunnels.drain(isStopping);
   }
 

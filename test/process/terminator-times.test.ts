@@ -99,6 +99,23 @@ test("TERM: a silent tunnel does not hold it up, even if its ends do not answer 
   assert.equal((await command.end).status, 0);
 });
 
+test("TERM: a silent tunnel does not wait for somebody else who is slow to shake hands", async (t) => {
+  const backend = await Backend.start(t, "waits");
+  const { port, command } = await startComanche(t, { backend: backend.place }, ["--tls-handshake-timeout", "1m"]);
+  const idle = await tunnel(t, port, backend);
+  await assertJoined(idle);
+  const slow = connect(port, "127.0.0.1");
+  t.after(() => slow.destroy());
+  await once(slow, "connect");
+  // Whoever has connected after it is accepted after it.
+  const other = await tunnel(t, port, backend);
+  command.signal("SIGTERM");
+  const took = await milliseconds(Promise.all([idle, other].map(({ client }) => client.end.takeRest())));
+  assert.ok(took < 10_000, `${took} ms`);
+  slow.destroy();
+  assert.equal((await command.end).status, 0);
+});
+
 test("TERM: ends tunnels from before a reload too", async (t) => {
   const backend = await Backend.start(t, "waits");
   const terminator = await startComanche(t, { backend: backend.place });
