@@ -1,5 +1,6 @@
 /**
- * Who may import whom: fails on any arrow that the table of the house does not have.
+ * Who may import whom: fails on any arrow that the table of the house does not have, on a row of the table that no
+ * import uses, and on a circle of files. An import of types alone counts, and so does `import("...")`.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative, sep } from "node:path";
@@ -16,12 +17,12 @@ const LAYERS = {
   http: { imports: ["base"], types: [], node: ["buffer"], packages: ["mime-types"] },
   proxy: { imports: ["base"], types: [], node: ["buffer"], packages: [] },
   config: { imports: ["base"], types: [], node: ["path"], packages: ["ini", "yargs"], only: { fs: ["ini-file.ts"] } },
-  tasks: { imports: ["base", "http"], types: [], node: ["fs", "crypto", "path"], packages: ["piscina"] },
+  tasks: { imports: ["base", "http"], types: [], node: ["fs", "crypto"], packages: ["piscina"] },
   observe: { imports: ["base", "http"], types: [], node: ["fs"], packages: [] },
-  site: { imports: ["base", "http"], types: ["config", "tasks"], node: ["fs"], packages: [] },
+  site: { imports: ["base", "http"], types: ["tasks"], node: ["fs"], packages: [] },
   net: {
     imports: ["base", "http", "proxy"],
-    types: ["config", "observe"],
+    types: ["config"],
     node: ["crypto", "events", "fs", "net", "tls", "util"],
     packages: [],
   },
@@ -34,22 +35,36 @@ const LAYERS = {
   "": {
     imports: ["base", "config", "process", "tasks"],
     types: [],
-    node: ["path", "fs", "os", "url"],
+    node: ["fs", "os", "url"],
     packages: ["piscina"],
   },
 };
 
-const IMPORT = /^(?:import|export)\s+(type\s+)?(?:[^"';]*?\sfrom\s+)?"([^"]+)";/gms;
+const IMPORT = /^(?:import|export)\s+(type\s+)?(?:[^"';]*?\sfrom\s+)?"([^"]+)";|\bimport\("([^"]+)"\)/gms;
 
 const faults = [];
+/** What of the table is used, as `allowanceOf` names it. */
+const used = new Set();
+/** For each file, the files of ours that it imports. */
+const graph = new Map();
+
 for (const entry of readdirSync(SRC, { withFileTypes: true, recursive: true })) {
   if (!entry.isFile() || !entry.name.endsWith(".ts")) continue;
   const path = join(entry.parentPath, entry.name);
-  for (const [, isType, target] of readFileSync(path, "utf8").matchAll(IMPORT)) {
-    const fault = faultOf(path, target, isType !== undefined);
+  graph.set(path, []);
+  for (const [, isType, fixed, dynamic] of readFileSync(path, "utf8").matchAll(IMPORT)) {
+    const fault = faultOf(path, fixed ?? dynamic, isType !== undefined);
     if (fault !== undefined) faults.push(`${relative(SRC, path)}: ${fault}`);
   }
 }
+for (const [folder, layer] of Object.entries(LAYERS)) {
+  for (const allowance of allowancesOf(folder, layer)) {
+    if (!used.has(allowance)) faults.push(`scripts/check-layers.js: nothing uses ${allowance}`);
+  }
+}
+for (const circle of findCircles(graph))
+  faults.push(`a circle: ${circle.map((path) => relative(SRC, path)).join(" ↔ ")}`);
+
 for (const fault of faults) console.error(fault);
 if (faults.length > 0) process.exit(1);
 console.log("layers: every import points the right way");
@@ -58,20 +73,65 @@ function faultOf(path, target, isType) {
   const folder = folderOf(path);
   const layer = LAYERS[folder];
   if (layer === undefined) return `the folder ${folder} has no row in scripts/check-layers.js`;
-  if (target.startsWith("node:")) return faultOfNodeModule(layer, path, target.slice("node:".length).split("/")[0]);
-  if (!target.startsWith(".")) return layer.packages.includes(target.split("/")[0]) ? undefined : `package ${target}`;
+  if (target.startsWith("node:")) return faultOfNodeModule(folder, path, target.slice("node:".length).split("/")[0]);
+  if (!target.startsWith("."))
+    return isAllowed(folder, "packages", target.split("/")[0]) ? undefined : `package ${target}`;
 
-  const wanted = folderOf(join(dirname(path), target));
-  if (wanted === folder || layer.imports.includes(wanted)) return undefined;
-  if (isType && layer.types.includes(wanted)) return undefined;
+  const file = join(dirname(path), target);
+  graph.get(path).push(file);
+  const wanted = folderOf(file);
+  if (wanted === folder || isAllowed(folder, "imports", wanted)) return undefined;
+  if (isType && isAllowed(folder, "types", wanted)) return undefined;
   return `${folder || "an entry"} must not import ${target}${layer.types.includes(wanted) ? " but as a type" : ""}`;
 }
 
-function faultOfNodeModule(layer, path, name) {
+function faultOfNodeModule(folder, path, name) {
   if (name === "http" || name === "https") return `node:${name}: the protocol is ours`;
-  if (layer.node.includes(name)) return undefined;
-  const files = layer.only?.[name] ?? [];
-  return files.some((file) => path.endsWith(sep + file)) ? undefined : `node:${name}`;
+  if (isAllowed(folder, "node", name)) return undefined;
+  const file = LAYERS[folder].only?.[name]?.find((each) => path.endsWith(sep + each));
+  if (file === undefined) return `node:${name}`;
+  used.add(allowanceOf(folder, name, file));
+}
+
+function isAllowed(folder, kind, name) {
+  if (!LAYERS[folder][kind].includes(name)) return false;
+  used.add(allowanceOf(folder, kind, name));
+  return true;
+}
+
+function allowanceOf(folder, kind, name) {
+  return `${folder || "the entries"}: ${kind} ${name}`;
+}
+
+function allowancesOf(folder, { only = {}, ...kinds }) {
+  return Object.entries({ ...kinds, ...only }).flatMap(([kind, names]) =>
+    names.map((name) => allowanceOf(folder, kind, name)),
+  );
+}
+
+/** The sets of files that reach each other by their imports (Tarjan's strongly connected components). */
+function findCircles(arrows) {
+  const circles = [];
+  const stack = [];
+  const order = new Map();
+  /** The lowest number on the stack that the file reaches. */
+  const lowest = new Map();
+  for (const path of arrows.keys()) if (!order.has(path)) visit(path);
+  return circles;
+
+  function visit(path) {
+    const number = order.size;
+    order.set(path, number);
+    lowest.set(path, number);
+    stack.push(path);
+    for (const next of arrows.get(path) ?? []) {
+      if (!order.has(next)) visit(next);
+      if (stack.includes(next)) lowest.set(path, Math.min(lowest.get(path), lowest.get(next)));
+    }
+    if (lowest.get(path) !== number) return;
+    const members = stack.splice(stack.indexOf(path));
+    if (members.length > 1) circles.push(members.toSorted());
+  }
 }
 
 /** The folder below src; empty for an entry. */

@@ -6,12 +6,12 @@
  */
 import yargs from "yargs";
 import { absolutePath } from "../base/absolute-path.ts";
+import { findValueFaults } from "./build-settings.ts";
 import { arrangeFaults, didYouMean, type Fault, flagFault, quote } from "./fault.ts";
 import { LONG_FLAGS, OWN_FLAGS, SHORT_FLAGS, spellOut } from "./flag-words.ts";
 import { layerOfFlags } from "./load.ts";
 import { formatHelp } from "./manual.ts";
 import { allOptions, optionsByKey } from "./options.ts";
-import { findValueFaults } from "./settings.ts";
 
 export type Command = (typeof RUN_COMMANDS)[number];
 

@@ -2,17 +2,11 @@
  * Settings that are well written one by one and cannot hold together.
  */
 import { didYouMean, type Fault } from "./fault.ts";
-import { type Entry, entryFault, type Layer } from "./layer.ts";
+import { type Contradiction, type Layer, layFaults } from "./layer.ts";
 import { formatListenAddress, type ListenAddress } from "./listen-address.ts";
 import { formatSize } from "./option-kinds.ts";
 import { optionsByKey, type Situation, serverOptions } from "./options.ts";
 import type { ServerSettings, Settings } from "./settings.ts";
-
-export interface Contradiction {
-  /** The options that disagree. The fault is laid at the first of them that somebody has set. */
-  readonly keys: readonly string[];
-  readonly problem: string;
-}
 
 export interface ContradictionInput {
   readonly settings: Settings;
@@ -38,23 +32,6 @@ export function findContradictions({ settings, layer, situation, unreadable }: C
     checkSocketMode(server, situation),
   ];
   return layFaults(found, layer, unreadable);
-}
-
-/**
- * Where the faults of contradictions lie. What nobody has set contradicts nothing.
- *
- * @param unreadable  keys whose values are faults already
- */
-export function layFaults(
-  found: readonly (Contradiction | undefined)[],
-  layer: Layer,
-  unreadable: ReadonlySet<string>,
-): readonly Fault[] {
-  return found.flatMap((contradiction) => {
-    if (contradiction === undefined || contradiction.keys.some((key) => unreadable.has(key))) return [];
-    const entry = contradiction.keys.map((key) => layer.get(key)).find((each): each is Entry => each !== undefined);
-    return entry === undefined ? [] : [entryFault(entry, contradiction.problem)];
-  });
 }
 
 /** With `virthost` any folder may be a host; without it only the sections are, and the default must be one of them. */

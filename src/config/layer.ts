@@ -45,6 +45,29 @@ export function entryFault(entry: Entry, problem: string): Fault {
   return fileFault(origin.place, `[${quote(origin.section)}] ${quote(key)} =${value}: ${problem}${hint(text, origin)}`);
 }
 
+export interface Contradiction {
+  /** The options that disagree. The fault is laid at the first of them that somebody has set. */
+  readonly keys: readonly string[];
+  readonly problem: string;
+}
+
+/**
+ * Where the faults of contradictions lie. What nobody has set contradicts nothing.
+ *
+ * @param unreadable  keys whose values are faults already
+ */
+export function layFaults(
+  found: readonly (Contradiction | undefined)[],
+  layer: Layer,
+  unreadable: ReadonlySet<string>,
+): readonly Fault[] {
+  return found.flatMap((contradiction) => {
+    if (contradiction === undefined || contradiction.keys.some((key) => unreadable.has(key))) return [];
+    const entry = contradiction.keys.map((key) => layer.get(key)).find((each): each is Entry => each !== undefined);
+    return entry === undefined ? [] : [entryFault(entry, contradiction.problem)];
+  });
+}
+
 /** The two slips that make a good value bad without showing it. */
 function hint(text: string, origin: Extract<Origin, { kind: "file" }>): string {
   if (origin.continuedAt !== undefined) return ` (line ${origin.continuedAt} is indented, so it continues this value)`;

@@ -3,11 +3,12 @@
  */
 import { basename, dirname, join, resolve } from "node:path";
 import { type AbsolutePath, absolutePath } from "../base/absolute-path.ts";
+import { buildSettings } from "./build-settings.ts";
 import { fileFault, flagFault, quote } from "./fault.ts";
 import { type FileContent, NO_FILE, readSections } from "./file-sections.ts";
 import { type ConfigDisk, parseIniFile, realDisk } from "./ini-file.ts";
 import type { Entry, Layer } from "./layer.ts";
-import { buildSettings, type SettingsResult } from "./settings.ts";
+import type { SettingsResult } from "./settings.ts";
 
 /** Who starts the server, as far as a default depends on it. */
 export interface Identity {

@@ -5,8 +5,9 @@
  * a PEM file. All faults are found at once.
  */
 import type { AbsolutePath } from "../base/absolute-path.ts";
-import { checkChroot, layFaults } from "./contradictions.ts";
+import { checkChroot } from "./contradictions.ts";
 import { arrangeFaults, didYouMean, type Fault, flagFault, quote } from "./fault.ts";
+import { layFaults } from "./layer.ts";
 import { LayerReader } from "./layer-reader.ts";
 import { layerOfFlags } from "./load.ts";
 import { filePath } from "./option-kinds.ts";

@@ -2,8 +2,9 @@
  * `comanche tls` as settings of a server: one without a site, which ends TLS for somebody else.
  */
 import { absolutePath } from "../base/absolute-path.ts";
+import { buildSettings } from "./build-settings.ts";
 import { NO_FILE } from "./file-sections.ts";
-import { buildSettings, type Settings } from "./settings.ts";
+import type { Settings } from "./settings.ts";
 import type { TerminatorProcessSettings } from "./terminator-options.ts";
 import { ANY_SITUATION, type TerminatorSettings } from "./terminator-settings.ts";
 

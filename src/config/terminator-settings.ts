@@ -3,9 +3,8 @@
  * hold together.
  */
 import { type AbsolutePath, absolutePath } from "../base/absolute-path.ts";
-import { type Contradiction, layFaults } from "./contradictions.ts";
 import { type Fault, fileFault, flagFault, type Place, quote } from "./fault.ts";
-import type { Layer } from "./layer.ts";
+import { type Contradiction, type Layer, layFaults } from "./layer.ts";
 import { LayerReader } from "./layer-reader.ts";
 import { flag } from "./option-kinds.ts";
 import type { SettingsOf, Situation } from "./options.ts";

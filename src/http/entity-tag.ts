@@ -1,13 +1,20 @@
 /**
  * Entity tags: the version of a file in one word (RFC 9110 §8.8.3).
  */
-import { type Milliseconds, milliseconds, type UnixMilliseconds } from "../base/units.ts";
-import type { FileIdentity } from "./file-facts.ts";
+import { type Bytes, type Milliseconds, milliseconds, type UnixMilliseconds } from "../base/units.ts";
 
 export interface EntityTag {
   readonly weak: boolean;
   /** The text between the quotes. */
   readonly opaque: string;
+}
+
+/** What makes a file's content this content: a change of any of it means other bytes. */
+export interface FileIdentity {
+  readonly device: bigint;
+  readonly inode: bigint;
+  readonly size: Bytes;
+  readonly modifiedNs: bigint;
 }
 
 /** The value of If-Match or If-None-Match. */

@@ -1,14 +1,6 @@
 import type { Bytes, UnixSeconds } from "../base/units.ts";
 import type { EntityTag } from "./entity-tag.ts";
 
-/** What makes a file's content this content: a change of any of it means other bytes. */
-export interface FileIdentity {
-  readonly device: bigint;
-  readonly inode: bigint;
-  readonly size: Bytes;
-  readonly modifiedNs: bigint;
-}
-
 /** What a response says of a file: all of it read from the descriptor that is being sent. */
 export interface FileFacts {
   readonly size: Bytes;

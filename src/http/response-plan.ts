@@ -1,11 +1,10 @@
 /**
  * A response as a value: everything about it except the writing.
  */
-import type { Bytes } from "../base/units.ts";
+import type { Bytes, UnixSeconds } from "../base/units.ts";
 import { chunkedLength } from "./chunked-encoder.ts";
+import type { FileIdentity } from "./entity-tag.ts";
 import type { Field } from "./field.ts";
-import type { FileIdentity } from "./file-facts.ts";
-import type { MessageMemo } from "./message-memo.ts";
 import type { Reason } from "./reason.ts";
 import type { Status } from "./status.ts";
 
@@ -17,7 +16,17 @@ export interface ResponsePlan {
   /** Why it was refused: for the log. */
   readonly reason?: Reason;
   /** Present on a plan that is sent again and again: where its finished bytes are kept. */
-  readonly memo?: MessageMemo;
+  readonly memo?: ResponseMemo;
+}
+
+/** Finished bytes of a response that is sent again and again. */
+export interface ResponseMemo {
+  /** The message with the date of that second, valid until the next call; undefined when there is none. */
+  at(second: UnixSeconds): Uint8Array | undefined;
+  /** @param message  formatted for that second; belongs to the memo from now on */
+  keep(second: UnixSeconds, message: Uint8Array): void;
+  /** The bytes are still being read elsewhere: the memo does not change them any more. */
+  letGo(): void;
 }
 
 export type BodyPlan =

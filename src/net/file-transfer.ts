@@ -4,7 +4,7 @@
 import { fstatSync, read } from "node:fs";
 import { bytes } from "../base/units.ts";
 import { contentFitting, writeChunks } from "../http/chunked-encoder.ts";
-import type { FileIdentity } from "../http/file-facts.ts";
+import type { FileIdentity } from "../http/entity-tag.ts";
 import type { BodyPlan, OpenSource } from "../http/response-plan.ts";
 import type { BufferPool } from "./buffer-pool.ts";
 

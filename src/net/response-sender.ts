@@ -4,9 +4,8 @@
 import type { Clock } from "../base/clock.ts";
 import { type Bytes, bytes, type Milliseconds, milliseconds, type UnixSeconds } from "../base/units.ts";
 import { unreachable } from "../base/unreachable.ts";
-import type { MessageMemo } from "../http/message-memo.ts";
 import { formatResponseHead } from "../http/response-head.ts";
-import type { ResponsePlan } from "../http/response-plan.ts";
+import type { ResponseMemo, ResponsePlan } from "../http/response-plan.ts";
 import type { BufferPool } from "./buffer-pool.ts";
 import { type FileBody, type TransferOutcome, transferFile } from "./file-transfer.ts";
 import type { Transport } from "./transport.ts";
@@ -173,7 +172,7 @@ function headBytes(plan: ResponsePlan, connection: string | undefined, now: Unix
   return Buffer.from(formatResponseHead(plan, now, connection), "latin1");
 }
 
-function keepMessage(memo: MessageMemo, plan: ResponsePlan, body: Uint8Array, now: UnixSeconds): Uint8Array {
+function keepMessage(memo: ResponseMemo, plan: ResponsePlan, body: Uint8Array, now: UnixSeconds): Uint8Array {
   const head = formatResponseHead(plan, now, undefined);
   const message = join(Buffer.allocUnsafeSlow(head.length + body.length), head, body);
   memo.keep(now, message);

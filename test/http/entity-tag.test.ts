@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { bytes, unixMilliseconds } from "../../src/base/units.ts";
+import type { FileIdentity } from "../../src/http/entity-tag.ts";
 import {
   CLOCK_TICK,
   type EntityTag,
@@ -12,7 +13,6 @@ import {
   isWeakMatch,
   parseEntityTagList,
 } from "../../src/http/entity-tag.ts";
-import type { FileIdentity } from "../../src/http/file-facts.ts";
 
 const strong = (opaque: string): EntityTag => ({ weak: false, opaque });
 const weak = (opaque: string): EntityTag => ({ weak: true, opaque });

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { bytes } from "../../src/base/units.ts";
 import { encodeChunked } from "../../src/http/chunked-encoder.ts";
-import type { FileIdentity } from "../../src/http/file-facts.ts";
+import type { FileIdentity } from "../../src/http/entity-tag.ts";
 import type { OpenSource, Part } from "../../src/http/response-plan.ts";
 import { BufferPool } from "../../src/net/buffer-pool.ts";
 import { type FileBody, type SendChunks, type TransferOutcome, transferFile } from "../../src/net/file-transfer.ts";
