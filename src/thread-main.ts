@@ -52,10 +52,10 @@ function exactOpener(): Promise<DirectoryOpener | undefined> {
 }
 
 async function loadExactOpener(): Promise<DirectoryOpener | undefined> {
-  const { loadNative } = await import("./process/native.ts");
+  const { loadNative } = await import("./system/native.ts");
   const loaded = await loadNative();
   if (loaded.kind === "missing") return undefined;
-  const { openExactDirectory } = await import("./process/exact-directory.ts");
+  const { openExactDirectory } = await import("./system/exact-directory.ts");
   return (path) => openExactDirectory(loaded.native, path);
 }
 

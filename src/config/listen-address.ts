@@ -46,3 +46,8 @@ function parseUnixPath(path: string): ListenAddress | undefined {
   if (new TextEncoder().encode(path).length > MAX_UNIX_PATH_BYTES) return undefined;
   return { kind: "unix", path: absolutePath(path) };
 }
+
+/** @param host  a name, an IPv4 address, or an IPv6 address with or without a zone */
+export function isBackendName(host: string): boolean {
+  return parseListenAddress(host)?.kind === "name";
+}

@@ -1,24 +1,12 @@
 /**
  * One request and its answer: the door between the connection, which knows sockets, and the site, which knows files.
  */
+import type { PeerAddress } from "../base/peer-address.ts";
 import type { Bytes, Milliseconds, UnixMilliseconds } from "../base/units.ts";
 import type { Reason } from "./reason.ts";
 import type { RequestHead } from "./request-head.ts";
 import type { ResponsePlan } from "./response-plan.ts";
 import type { ErrorStatus } from "./status.ts";
-
-/** Who is at the other end. `address` is "unix" for a client on a Unix socket. */
-export interface PeerAddress {
-  readonly address: string;
-  readonly port: number;
-  /** Present on a connection that is sealed. */
-  readonly tls?: PeerTls;
-}
-
-export interface PeerTls {
-  /** Of the certificate that the client has shown and that was verified: `CN=client one,O=…` (RFC 4514). */
-  readonly subject?: string;
-}
 
 export interface IncomingRequest {
   readonly head: RequestHead;

@@ -6,7 +6,7 @@
  * end. Forwarded (RFC 7239) is not read: which of the two a proxy sets, and which it only passes on, nobody can tell.
  */
 import { formatIpAddress, parseIpAddress, parseIpv4, parseIpv6 } from "../base/ip-address.ts";
-import type { PeerAddress } from "./exchange.ts";
+import type { PeerAddress } from "../base/peer-address.ts";
 import type { RequestFields } from "./field.ts";
 import { splitList } from "./field-list.ts";
 

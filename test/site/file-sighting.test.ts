@@ -14,12 +14,12 @@ import {
 } from "node:fs";
 import { test } from "node:test";
 import { absolutePath } from "../../src/base/absolute-path.ts";
-import { lookNatively } from "../../src/process/look-natively.ts";
-import { loadNative } from "../../src/process/native.ts";
 import { DocumentRoot, type SymlinkRule } from "../../src/site/document-root.ts";
 import { type LookAt, lookByNode } from "../../src/site/file-look.ts";
 import { type FileSighting, isStillCurrent, wholeSeconds } from "../../src/site/file-sighting.ts";
 import { openBelow } from "../../src/site/open-file.ts";
+import { lookNatively } from "../../src/system/look-natively.ts";
+import { loadNative } from "../../src/system/native.ts";
 import { DIRECTORY, linkTo, makeTree } from "../support/file-tree.ts";
 
 const PATH = "to-dir/f";

@@ -19,10 +19,10 @@ import type { IncomingRequest, ResponseWriter, SendOutcome, Service } from "../.
 import { formatHttpDate } from "../../src/http/http-date.ts";
 import type { Method } from "../../src/http/method.ts";
 import type { ResponsePlan } from "../../src/http/response-plan.ts";
+import { RefusalReport } from "../../src/observe/refusal-report.ts";
 import type { Sites } from "../../src/site/choose-site.ts";
 import { HostDirectories } from "../../src/site/host-directories.ts";
 import type { LocateContext } from "../../src/site/locate.ts";
-import { RefusalReport } from "../../src/site/refusal-report.ts";
 import { createService } from "../../src/site/serve.ts";
 import type { SiteRules } from "../../src/site/site.ts";
 import { addToTree, linkTo, makeTree } from "../support/file-tree.ts";

@@ -2,11 +2,11 @@
  * A worker process reduced to what makes it harmless: it confines itself, executes itself anew, takes its identity, says
  * `ready`, and lives until its standard input ends.
  */
-import { loadNative } from "../../src/process/native.ts";
-import type { PrivilegePlan } from "../../src/process/privileges.ts";
-import { confine } from "../../src/process/sandbox.ts";
-import type { Confinement } from "../../src/process/sandbox-plan.ts";
-import { takeIdentity } from "../../src/process/take-identity.ts";
+import { loadNative } from "../../src/system/native.ts";
+import type { PrivilegePlan } from "../../src/system/privileges.ts";
+import { confine } from "../../src/system/sandbox.ts";
+import type { Confinement } from "../../src/system/sandbox-plan.ts";
+import { takeIdentity } from "../../src/system/take-identity.ts";
 
 export interface ChildOrder {
   readonly privileges: PrivilegePlan;

@@ -7,7 +7,7 @@ import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
-import { parseThreadStatus, type ThreadStatus } from "../../src/process/thread-status.ts";
+import { parseThreadStatus, type ThreadStatus } from "../../src/system/thread-status.ts";
 import { scriptPath } from "./child-script.ts";
 import type { ChildOrder } from "./confinement-child.ts";
 import { type ProbeOrder, type ProbeReport, REPORT_MARK } from "./confinement-probe.ts";

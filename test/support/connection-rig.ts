@@ -3,13 +3,13 @@
  */
 import { setImmediate as turn } from "node:timers/promises";
 import { bytes, milliseconds } from "../../src/base/units.ts";
+import { BufferPool } from "../../src/connection/buffer-pool.ts";
+import { Connection } from "../../src/connection/connection.ts";
+import type { ConnectionContext, ConnectionLimits, ServingPhase } from "../../src/connection/connection-context.ts";
 import type { ExchangeRecord, IncomingRequest, Refusal, ResponseWriter } from "../../src/http/exchange.ts";
 import { FieldBlocks } from "../../src/http/field-blocks.ts";
 import type { ResponsePlan } from "../../src/http/response-plan.ts";
 import type { Status } from "../../src/http/status.ts";
-import { BufferPool } from "../../src/net/buffer-pool.ts";
-import { Connection } from "../../src/net/connection.ts";
-import type { ConnectionContext, ConnectionLimits, ServingPhase } from "../../src/net/connection-context.ts";
 import { FakeClock } from "./fake-clock.ts";
 import { FakeTransport } from "./fake-transport.ts";
 

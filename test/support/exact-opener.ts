@@ -1,9 +1,10 @@
 /**
  * The opener that a worker in a chroot has; undefined where the C library cannot be called.
  */
-import { openExactPlace } from "../../src/process/exact-directory.ts";
-import { loadNative } from "../../src/process/native.ts";
+
 import type { DescriptorPaths, ExactOpener } from "../../src/site/document-root.ts";
+import { openExactPlace } from "../../src/system/exact-directory.ts";
+import { loadNative } from "../../src/system/native.ts";
 
 const loaded = await loadNative();
 

@@ -5,9 +5,10 @@
  * them, so a buffer that is used again too early is seen; a write while others wait, or after `end`, throws; and events
  * come in a turn of their own, never inside a call.
  */
+
+import type { PeerAddress } from "../../src/base/peer-address.ts";
 import { type Bytes, bytes } from "../../src/base/units.ts";
-import type { PeerAddress } from "../../src/http/exchange.ts";
-import type { Transport, TransportEvents } from "../../src/net/transport.ts";
+import type { Transport, TransportEvents } from "../../src/transport/transport.ts";
 
 export class FakeTransport implements Transport {
   readonly peer: PeerAddress = { address: "192.0.2.7", port: 54321 };

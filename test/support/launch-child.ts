@@ -4,7 +4,7 @@
  */
 import { readFileSync, readlinkSync, writeSync } from "node:fs";
 import { connect } from "node:net";
-import { openLifeline } from "../../src/process/lifeline.ts";
+import { openLifeline } from "../../src/control/lifeline.ts";
 
 const [manner, port, crashLog] = process.argv.slice(2);
 

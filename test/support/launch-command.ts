@@ -1,7 +1,7 @@
 /**
  * A command that starts `launch-child` as its daemon, with the same arguments.
  */
-import { launch } from "../../src/process/launch.ts";
+import { launch } from "../../src/control/launch.ts";
 import { scriptPath } from "./child-script.ts";
 
 process.exitCode = await launch({

@@ -1,12 +1,12 @@
 /**
  * A listener of this very process on an endpoint: what a server's primary and its worker do together.
  */
-import { bindSocket } from "../../src/net/bound-socket.ts";
-import type { Endpoint } from "../../src/net/endpoint.ts";
-import { Listener } from "../../src/net/listener.ts";
-import { probeHandleTransport } from "../../src/net/probe-handle-transport.ts";
-import type { AcceptedTransport } from "../../src/net/transport.ts";
-import type { TransportChoice } from "../../src/net/transport-choice.ts";
+import { bindSocket } from "../../src/transport/bound-socket.ts";
+import type { Endpoint } from "../../src/transport/endpoint.ts";
+import { Listener } from "../../src/transport/listener.ts";
+import { probeHandleTransport } from "../../src/transport/probe-handle-transport.ts";
+import type { AcceptedTransport } from "../../src/transport/transport.ts";
+import type { TransportChoice } from "../../src/transport/transport-choice.ts";
 
 /** @param choice  undefined: as a server chooses */
 export async function listenHere(

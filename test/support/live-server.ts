@@ -5,7 +5,7 @@
 import { readFileSync, renameSync, truncateSync, writeFileSync } from "node:fs";
 import type { TestContext } from "node:test";
 import { type AbsolutePath, absolutePath } from "../../src/base/absolute-path.ts";
-import { readState, type ServerState } from "../../src/process/state-file.ts";
+import { readState, type ServerState } from "../../src/control/state-file.ts";
 import { ComancheCommand, type CommandEnd } from "./comanche-command.ts";
 import { type Entry, makeTree } from "./file-tree.ts";
 import { childrenOf, isRunning } from "./process-facts.ts";

@@ -4,9 +4,9 @@
  */
 import { once } from "node:events";
 import { createServer } from "node:net";
-import { loadNative } from "../../src/process/native.ts";
-import { openServiceNotifier } from "../../src/process/service-notify.ts";
-import { takeActivatedSockets } from "../../src/process/socket-activation.ts";
+import { openServiceNotifier } from "../../src/primary/service-notify.ts";
+import { takeActivatedSockets } from "../../src/primary/socket-activation.ts";
+import { loadNative } from "../../src/system/native.ts";
 
 const notifier = openServiceNotifier(process.env, await loadNative(), console.error);
 const sockets = takeActivatedSockets(process.env, process.pid);

@@ -4,7 +4,7 @@
  */
 import { once } from "node:events";
 import { absolutePath } from "../../src/base/absolute-path.ts";
-import { acquirePidFile, type PidFile } from "../../src/process/pid-file.ts";
+import { acquirePidFile, type PidFile } from "../../src/control/pid-file.ts";
 
 const [path = "", manner] = process.argv.slice(2);
 if (manner === "stubborn") process.on("SIGTERM", () => {});

@@ -5,8 +5,8 @@
 import { once } from "node:events";
 import { absolutePath } from "../../src/base/absolute-path.ts";
 import { unixMilliseconds } from "../../src/base/units.ts";
-import { acquirePidFile } from "../../src/process/pid-file.ts";
-import { type ReloadState, type ServerState, StateFile } from "../../src/process/state-file.ts";
+import { acquirePidFile } from "../../src/control/pid-file.ts";
+import { type ReloadState, type ServerState, StateFile } from "../../src/control/state-file.ts";
 
 const [path = "", manner = ""] = process.argv.slice(2);
 const pidFile = acquirePidFile([{ path: absolutePath(path), isInStateDirectory: false }]);

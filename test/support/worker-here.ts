@@ -2,9 +2,9 @@
  * A worker in this very process, with sockets of its own: what a primary gives and a worker process does, without either.
  */
 import type { Settings } from "../../src/config/settings.ts";
-import { listenWishes, Sockets } from "../../src/process/sockets.ts";
-import { openTaskThreads, startWorker, type Worker, type WorkerLogs } from "../../src/process/worker.ts";
+import { listenWishes, Sockets } from "../../src/primary/sockets.ts";
 import { UploadLedger } from "../../src/site/upload-ledger.ts";
+import { openTaskThreads, startWorker, type Worker, type WorkerLogs } from "../../src/worker/worker.ts";
 
 export async function startWorkerHere(settings: Settings, logs: WorkerLogs): Promise<Worker> {
   // The descriptors are the worker's from now on, so the sockets are not closed as well, unless it fails.

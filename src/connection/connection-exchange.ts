@@ -1,0 +1,68 @@
+/**
+ * One request and its answer, as the service sees them; and what their connection must remember of them.
+ */
+import type { Clock } from "../base/clock.ts";
+import type { PeerAddress } from "../base/peer-address.ts";
+import type { Milliseconds, UnixMilliseconds } from "../base/units.ts";
+import type { IncomingRequest, ResponseWriter, SendOutcome } from "../http/exchange.ts";
+import type { Reason } from "../http/reason.ts";
+import type { RequestHead } from "../http/request-head.ts";
+import type { ResponsePlan } from "../http/response-plan.ts";
+import type { CloseCause } from "./connection-trace.ts";
+import type { RequestBody } from "./request-body.ts";
+
+/** Who sends the answer of an exchange: its connection. */
+export interface Sending {
+  send(exchange: Exchange, plan: ResponsePlan): SendOutcome | Promise<SendOutcome>;
+}
+
+export class Exchange implements IncomingRequest, ResponseWriter {
+  readonly #connection: Sending;
+  readonly head: RequestHead;
+  readonly peer: PeerAddress;
+  readonly body: RequestBody | undefined;
+  readonly receivedAt: UnixMilliseconds;
+  readonly startedAt: Milliseconds;
+  /** The client waits for `100 Continue` before it sends the body. */
+  readonly isExpecting: boolean;
+  plan: ResponsePlan | undefined = undefined;
+  isComplete = false;
+  /** Why the connection closes after the answer; undefined when it is kept. */
+  closeCause: CloseCause | undefined = undefined;
+  cutReason: Reason | undefined = undefined;
+  /** Made only for those who ask: most answers are gone before their client. */
+  #lost: AbortController | undefined = undefined;
+
+  constructor(
+    connection: Sending,
+    head: RequestHead,
+    peer: PeerAddress,
+    body: RequestBody | undefined,
+    clock: Clock,
+    isExpecting = false,
+  ) {
+    this.#connection = connection;
+    this.head = head;
+    this.peer = peer;
+    this.body = body;
+    this.receivedAt = clock.wall();
+    this.startedAt = clock.monotonic();
+    this.isExpecting = isExpecting;
+  }
+
+  get gone(): AbortSignal {
+    this.#lost ??= new AbortController();
+    return this.#lost.signal;
+  }
+
+  /** The connection is lost. */
+  lose(): void {
+    this.body?.fail(undefined);
+    this.#lost ??= new AbortController();
+    this.#lost.abort();
+  }
+
+  send(plan: ResponsePlan): SendOutcome | Promise<SendOutcome> {
+    return this.#connection.send(this, plan);
+  }
+}

@@ -1,0 +1,61 @@
+/**
+ * What the event log is told of one connection at level debug: that it was opened, what it carried, and why it ended.
+ *
+ * Nothing here needs an escape: the parser lets only printable ASCII into a path.
+ */
+import type { PeerAddress } from "../base/peer-address.ts";
+import { bodyLength, type ResponsePlan } from "../http/response-plan.ts";
+
+/** Why a connection is not kept after an answer, or not any longer. */
+export type CloseCause =
+  | "idle"
+  | "limit of requests reached"
+  | "as the client asked"
+  | "the client closed its side"
+  | "a request body was left unread"
+  | "the server is stopping";
+
+export class ConnectionTrace {
+  readonly #tell: (text: string) => void;
+  readonly #peer: string;
+
+  constructor(tell: (text: string) => void, peer: PeerAddress) {
+    this.#tell = tell;
+    this.#peer = formatPeer(peer);
+  }
+
+  opened(): void {
+    this.#tell(`connection opened: ${this.#peer}`);
+  }
+
+  /** @param waiting  what the server was waiting for */
+  timedOut(waiting: string): void {
+    this.#tell(`connection timed out: ${this.#peer}, ${waiting}`);
+  }
+
+  closing(cause: CloseCause): void {
+    this.#tell(`closing persistent connection: ${this.#peer}, ${cause}`);
+  }
+
+  transferStarted(path: string, plan: ResponsePlan): void {
+    if (!isTransfer(plan)) return;
+    this.#tell(`transfer started: ${path}, ${bodyLength(plan.body)} bytes to ${this.#peer}`);
+  }
+
+  /** @param sent  how many bytes of the body have left */
+  transferEnded(path: string, plan: ResponsePlan, sent: number, isComplete: boolean): void {
+    if (!isTransfer(plan)) return;
+    this.#tell(`transfer ${isComplete ? "completed" : "broken off"}: ${path}, ${sent} bytes to ${this.#peer}`);
+  }
+}
+
+/** `127.0.0.1:54321`, `[::1]:54321`, or `unix`. */
+export function formatPeer({ address, port }: PeerAddress): string {
+  if (address === "unix") return address;
+  return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+/** Error pages and redirects are answers, but nothing that one would call a transfer. */
+function isTransfer({ status, body }: ResponsePlan): boolean {
+  return (status === 200 || status === 206) && body.kind !== "none";
+}

@@ -1,0 +1,501 @@
+/**
+ * The HTTP/1.1 conversation on one transport (RFC 9112 §9): requests are read one at a time, answered in order, and the
+ * connection is kept or closed.
+ *
+ * Bytes of the next request wait while one is being answered, and beyond a bound the transport is paused, so a client
+ * never has more than that in our memory. There is no timer here: the present deadline is data, and `sweep` looks at it.
+ */
+
+import type { PeerAddress } from "../base/peer-address.ts";
+import { type Milliseconds, milliseconds, toUnixSeconds } from "../base/units.ts";
+import { decideExpectation, decideFraming } from "../http/body-framing.ts";
+import type { Refusal, SendOutcome } from "../http/exchange.ts";
+import { clientOf } from "../http/forwarded-for.ts";
+import { connectionField, decidePersistence } from "../http/persistence.ts";
+import type { RequestHead } from "../http/request-head.ts";
+import { RequestParser } from "../http/request-parser.ts";
+import { bodyLength, type ResponsePlan } from "../http/response-plan.ts";
+import type { Transport, TransportEvents } from "../transport/transport.ts";
+import { ByteQueue } from "./byte-queue.ts";
+import type { ConnectionContext } from "./connection-context.ts";
+import { Exchange } from "./connection-exchange.ts";
+import { type CloseCause, ConnectionTrace } from "./connection-trace.ts";
+import { type PresentFraming, RequestBody } from "./request-body.ts";
+import { ResponseSender } from "./response-sender.ts";
+
+type State =
+  /** Not one byte of the next request has arrived. */
+  | { readonly kind: "idle"; readonly deadline: Milliseconds }
+  | { readonly kind: "reading-head"; readonly deadline: Milliseconds }
+  | { readonly kind: "answering"; readonly exchange: Exchange; bodyDeadline: Milliseconds }
+  /** Answered, but the client is still sending a body that nobody read. */
+  | { readonly kind: "dropping-body"; readonly body: RequestBody; left: number; readonly deadline: Milliseconds }
+  /** Our side is closed; what arrives is dropped for a while, so that no reset erases the answer (RFC 9112 §9.6). */
+  | { readonly kind: "lingering"; left: number; deadline: Milliseconds }
+  | { readonly kind: "closed" };
+
+/** How much of a body that nobody reads is dropped before the connection is closed instead. */
+const MAX_DROPPED_BODY = 64 * 1024;
+/** How much may wait while a request is answered before the transport is paused. */
+const MAX_WAITING = 64 * 1024;
+const LINGER_TIME = milliseconds(5000);
+/** While the server stops: a client that does not close must not hold it up. */
+const LINGER_TIME_WHEN_DRAINING = milliseconds(1000);
+const MAX_LINGER_BYTES = 16 * 1024 * 1024;
+
+const CONTINUE = Buffer.from("HTTP/1.1 100 Continue\r\n\r\n", "latin1");
+const NOTHING = Buffer.alloc(0);
+const CLOSED: State = { kind: "closed" };
+
+export class Connection implements TransportEvents {
+  readonly #transport: Transport;
+  readonly #context: ConnectionContext;
+  readonly #onGone: (connection: Connection) => void;
+  readonly #parser: RequestParser;
+  readonly #sender: ResponseSender;
+  readonly #trace: ConnectionTrace | undefined;
+  readonly #waiting = new ByteQueue();
+  #state: State;
+  #served = 0;
+  /**
+   * While a request is answered at once: how many bytes behind it are neither read nor waiting. A client that has closed
+   * its side may have sent more requests before: only when nothing is left behind this one is it the last.
+   */
+  #unreadBytes = 0;
+  #isPaused = false;
+  /** A handler is at work, perhaps for a client that has gone already. */
+  #isHandling = false;
+  /** The client has closed its writing side: after what it sent there is nothing more to answer. */
+  #hasEnded = false;
+
+  /** @param onGone  called once, when the transport is closed and no handler is at work any more */
+  constructor(transport: Transport, context: ConnectionContext, onGone: (connection: Connection) => void) {
+    this.#transport = transport;
+    this.#context = context;
+    this.#onGone = onGone;
+    this.#parser = new RequestParser(context.limits, context.fieldBlocks);
+    this.#sender = new ResponseSender(transport, context.buffers, context.clock, context.limits.sendTimeout);
+    this.#trace = context.trace && new ConnectionTrace(context.trace, transport.peer);
+    this.#state = { kind: "idle", deadline: this.#in(context.limits.headerTimeout) };
+    this.#trace?.opened();
+  }
+
+  /** Whether a request is being read or answered. */
+  get isBusy(): boolean {
+    return this.#state.kind === "reading-head" || this.#state.kind === "answering";
+  }
+
+  // ---- what the transport tells us
+
+  onBytes(chunk: Buffer): void {
+    const state = this.#state;
+    switch (state.kind) {
+      case "idle":
+      case "reading-head":
+        this.#readHeads(chunk);
+        this.#advance();
+        return;
+      case "answering":
+        this.#waiting.append(chunk);
+        state.bodyDeadline = this.#in(this.#context.limits.bodyTimeout);
+        state.exchange.body?.pump();
+        if (this.#waiting.length > MAX_WAITING) this.#pause();
+        return;
+      case "dropping-body":
+        this.#waiting.append(chunk);
+        this.#advance();
+        return;
+      case "lingering":
+        state.left -= chunk.length;
+        if (state.left < 0) this.#transport.destroy();
+        return;
+      case "closed":
+        return;
+    }
+  }
+
+  onEnd(): void {
+    this.#hasEnded = true;
+    const state = this.#state;
+    if (state.kind === "answering") state.exchange.body?.endInput();
+    else this.#close("the client closed its side");
+  }
+
+  onDrained(): void {
+    this.#sender.onDrained();
+  }
+
+  onClosed(): void {
+    const state = this.#state;
+    this.#state = CLOSED;
+    this.#sender.onClosed();
+    if (state.kind === "answering") state.exchange.lose();
+    if (!this.#isHandling) this.#onGone(this);
+  }
+
+  // ---- what the server tells us
+
+  /** Ends the connection if its time is up. */
+  sweep(now: Milliseconds): void {
+    const state = this.#state;
+    switch (state.kind) {
+      case "idle":
+        if (now < state.deadline) return;
+        this.#trace?.timedOut("no request");
+        this.#close("idle");
+        return;
+      case "reading-head":
+        if (now < state.deadline) return;
+        this.#trace?.timedOut("half a request head");
+        this.#refuse({ status: 408, reason: "header-timeout" }, this.#parser.partialLine);
+        return;
+      case "answering":
+        this.#sweepAnswer(state, now);
+        return;
+      case "dropping-body":
+        if (now >= state.deadline) this.#close();
+        return;
+      case "lingering":
+        if (now >= state.deadline) this.#transport.destroy();
+        return;
+      case "closed":
+        return;
+    }
+  }
+
+  /** The process is leaving: goes after the present answer, and when nothing is under way at once, or as the phase says. */
+  drain(): void {
+    const state = this.#state;
+    if (state.kind === "lingering") {
+      state.deadline = milliseconds(Math.min(state.deadline, this.#lingerDeadline()));
+    } else if (state.kind === "idle" && this.#context.phase() === "stopping") {
+      this.#close("the server is stopping");
+    }
+  }
+
+  /** Answers whatever the client may send with this refusal, and closes. */
+  turnAway(refusal: Refusal): void {
+    this.#refuse(refusal, "");
+  }
+
+  destroy(): void {
+    this.#transport.destroy();
+  }
+
+  // ---- reading
+
+  /** Reads requests until the bytes are used up or one has to be waited for; what is left over waits. */
+  #readHeads(chunk: Buffer): void {
+    let rest = chunk;
+    while (rest.length > 0 && this.#isReading()) {
+      const result = this.#parser.push(rest);
+      if (result.kind === "need-more") {
+        if (this.#state.kind === "idle" && !this.#parser.isEmpty) {
+          this.#state = { kind: "reading-head", deadline: this.#in(this.#context.limits.headerTimeout) };
+        }
+        return;
+      }
+      if (result.kind === "reject") {
+        this.#refuse(result.refusal, result.requestLine);
+        return;
+      }
+      rest = result.consumed === rest.length ? NOTHING : rest.subarray(result.consumed);
+      this.#unreadBytes = rest.length;
+      if (this.#begin(result.head, rest)) return;
+      this.#unreadBytes = 0;
+    }
+    if (this.#state.kind === "answering") this.#waiting.append(rest);
+  }
+
+  #isReading(): boolean {
+    return this.#state.kind === "idle" || this.#state.kind === "reading-head";
+  }
+
+  /**
+   * Answers one request.
+   *
+   * @param rest  what follows the head
+   * @returns whether `rest` has been taken care of
+   */
+  #begin(head: RequestHead, rest: Buffer): boolean {
+    const { limits } = this.#context;
+    const framing = decideFraming(head);
+    if (framing.kind === "reject") return this.#refuse(framing.refusal, head.requestLine, head);
+    const expectation = decideExpectation(head, framing);
+    if (expectation.kind === "reject") return this.#refuse(expectation.refusal, head.requestLine, head);
+    if (framing.kind === "none") {
+      this.#answer(new Exchange(this, head, this.#peerOf(head), undefined, this.#context.clock));
+      return false;
+    }
+    if (framing.kind === "length" && framing.length > limits.maxBody) {
+      return this.#refuse({ status: 413, reason: "body-too-large" }, head.requestLine, head);
+    }
+    this.#waiting.append(rest);
+    this.#unreadBytes = 0;
+    const isExpecting = expectation.kind === "continue";
+    const body = this.#openBody(framing, isExpecting);
+    this.#answer(new Exchange(this, head, this.#peerOf(head), body, this.#context.clock, isExpecting));
+    return true;
+  }
+
+  /** Who asks: who has connected, or whom a proxy has asked for. */
+  #peerOf(head: RequestHead): PeerAddress {
+    const { peer } = this.#transport;
+    const { isTrustedProxy } = this.#context;
+    if (isTrustedProxy === undefined) return peer;
+    const address = clientOf(peer, head.fields, isTrustedProxy);
+    return address === peer.address ? peer : { ...peer, address, port: 0 };
+  }
+
+  #openBody(framing: PresentFraming, isExpecting: boolean): RequestBody {
+    let mustContinue = isExpecting;
+    return new RequestBody(framing, this.#context.limits.maxBody, this.#waiting, () => {
+      if (mustContinue) this.#sender.sendInterim(CONTINUE);
+      mustContinue = false;
+      if (this.#state.kind === "answering") this.#state.bodyDeadline = this.#in(this.#context.limits.bodyTimeout);
+      this.#resume();
+    });
+  }
+
+  /** Goes on with waiting bytes as far as possible without waiting for anything. */
+  #advance(): void {
+    for (;;) {
+      const state = this.#state;
+      if (state.kind === "dropping-body") {
+        state.left -= state.body.drop();
+        if (state.left < 0 || state.body.isFailed) this.#close("a request body was left unread");
+        else if (state.body.isComplete) this.#becomeIdle();
+        else if (this.#hasEnded) this.#close("the client closed its side");
+        if (this.#state === state) return;
+      } else if (this.#isReading() && this.#waiting.length > 0) {
+        const waiting = this.#waiting.view;
+        this.#waiting.consume(waiting.length);
+        this.#readHeads(waiting);
+      } else {
+        return;
+      }
+    }
+  }
+
+  // ---- answering
+
+  #answer(exchange: Exchange): void {
+    this.#served += 1;
+    this.#state = { kind: "answering", exchange, bodyDeadline: milliseconds(Number.POSITIVE_INFINITY) };
+    this.#isHandling = true;
+    let answering: void | Promise<void>;
+    try {
+      answering = this.#context.service.answer(exchange, exchange);
+    } catch (fault) {
+      this.#recover(exchange, fault);
+      return;
+    }
+    if (answering === undefined) {
+      this.#finish(exchange);
+      return;
+    }
+    answering
+      .then(
+        () => this.#finishLater(exchange),
+        (fault) => this.#recover(exchange, fault),
+      )
+      .catch((fault) => this.#giveUp(fault));
+  }
+
+  /** Sends the one response of an exchange. */
+  send(exchange: Exchange, plan: ResponsePlan): SendOutcome | Promise<SendOutcome> {
+    if (exchange.plan !== undefined) throw new Error("a second response to one request");
+    exchange.plan = plan;
+    if (this.#state.kind !== "answering" || this.#state.exchange !== exchange) return "aborted";
+    exchange.closeCause = this.#closeCauseAfter(exchange);
+    const connection = connectionField(exchange.head, exchange.closeCause === undefined ? "keep" : "close");
+    this.#trace?.transferStarted(exchange.head.path, plan);
+    const outcome = this.#sender.send(plan, connection, toUnixSeconds(this.#context.clock.wall()));
+    if (typeof outcome === "string") return this.#sent(exchange, plan, outcome);
+    return outcome.then((settled) => this.#sent(exchange, plan, settled));
+  }
+
+  #sent(exchange: Exchange, plan: ResponsePlan, outcome: "sent" | "client-gone" | "changed"): SendOutcome {
+    this.#trace?.transferEnded(exchange.head.path, plan, this.#sender.bodyBytesSent, outcome === "sent");
+    if (outcome === "sent") {
+      exchange.isComplete = true;
+      return "sent";
+    }
+    if (outcome === "changed") exchange.cutReason = "changed-while-sending";
+    this.#transport.destroy();
+    return "aborted";
+  }
+
+  /** Why the connection must close after this answer; undefined when it is kept. */
+  #closeCauseAfter(exchange: Exchange): CloseCause | undefined {
+    const { head, body } = exchange;
+    const { limits } = this.#context;
+    if (this.#hasEnded && this.#waiting.length === 0 && this.#unreadBytes === 0) return "the client closed its side";
+    if (body !== undefined && !body.isComplete) {
+      // Without our 100 the client may send the body or the next request: nobody can tell which.
+      if (exchange.isExpecting && !body.wasRead) return "a request body was left unread";
+      if (body.isFailed || (body.length ?? 0) > MAX_DROPPED_BODY) return "a request body was left unread";
+    }
+    const isDraining = this.#context.phase() !== "serving";
+    if (decidePersistence(head, this.#served, limits.keepaliveRequests, isDraining) === "keep") return undefined;
+    if (isDraining) return "the server is stopping";
+    return this.#served >= limits.keepaliveRequests ? "limit of requests reached" : "as the client asked";
+  }
+
+  #finish(exchange: Exchange): void {
+    if (exchange.plan === undefined) {
+      this.#recover(exchange, new Error("a request was left without a response"));
+      return;
+    }
+    this.#isHandling = false;
+    this.#record(exchange);
+    if (this.#state.kind === "closed") this.#onGone(this);
+    if (this.#state.kind !== "answering") return;
+    const { body } = exchange;
+    if (this.#isLastOfClient(exchange)) this.#close(exchange.closeCause, "finish");
+    else if (exchange.closeCause !== undefined || !exchange.isComplete) this.#close(exchange.closeCause);
+    else if (body === undefined || body.isComplete) this.#becomeIdle();
+    else {
+      const deadline = this.#in(this.#context.limits.bodyTimeout);
+      this.#state = { kind: "dropping-body", body, left: MAX_DROPPED_BODY, deadline };
+    }
+  }
+
+  /**
+   * Whether the client has said that it sends nothing more (RFC 9112 §9.6), so that nobody has to wait for its end. After a
+   * body some old clients send an empty line all the same (RFC 9112 §2.2).
+   */
+  #isLastOfClient({ closeCause, body, isComplete }: Exchange): boolean {
+    const isAsked = closeCause === "as the client asked" && body === undefined && isComplete;
+    return isAsked && this.#waiting.length === 0 && this.#unreadBytes === 0;
+  }
+
+  #finishLater(exchange: Exchange): void {
+    this.#finish(exchange);
+    this.#advance();
+    if (this.#waiting.length <= MAX_WAITING) this.#resume();
+    if (this.#hasEnded && this.#isReading()) this.#close("the client closed its side");
+  }
+
+  /** Our own fault: the client gets a 500 where that is still possible, and the connection ends. */
+  #recover(exchange: Exchange, fault: unknown): void {
+    this.#isHandling = false;
+    this.#context.onFault(fault);
+    if (exchange.plan === undefined && this.#state.kind === "answering") {
+      this.#refuse({ status: 500, reason: "internal-error" }, exchange.head.requestLine, exchange.head);
+      return;
+    }
+    this.#record(exchange);
+    this.#cut();
+  }
+
+  /** A fault where no handler is to blame: nothing more can be said to the client. */
+  #giveUp(fault: unknown): void {
+    this.#context.onFault(fault);
+    this.#cut();
+  }
+
+  #cut(): void {
+    if (this.#state.kind === "closed") this.#onGone(this);
+    else this.#transport.destroy();
+  }
+
+  #record(exchange: Exchange): void {
+    const { plan, head } = exchange;
+    if (plan === undefined) return;
+    this.#context.service.record({
+      peer: exchange.peer,
+      requestLine: head.requestLine,
+      head,
+      status: plan.status,
+      reason: exchange.cutReason ?? plan.reason,
+      bodyBytes: exchange.isComplete ? bodyLength(plan.body) : this.#sender.bodyBytesSent,
+      complete: exchange.isComplete,
+      receivedAt: exchange.receivedAt,
+      duration: milliseconds(this.#context.clock.monotonic() - exchange.startedAt),
+    });
+  }
+
+  /** Answers what is not, or no longer, an exchange, and closes. @returns true, for callers that end with it */
+  #refuse(refusal: Refusal, requestLine: string, head?: RequestHead): true {
+    const { service, clock } = this.#context;
+    const receivedAt = clock.wall();
+    const plan = service.planRefusal(refusal, head);
+    // A page of some hundred bytes; if even that must wait for the client, lingering waits with it.
+    void this.#sender.send(plan, "close", toUnixSeconds(receivedAt));
+    service.record({
+      peer: head === undefined ? this.#transport.peer : this.#peerOf(head),
+      requestLine,
+      head,
+      status: plan.status,
+      reason: plan.reason,
+      bodyBytes: bodyLength(plan.body),
+      complete: true,
+      receivedAt,
+      duration: milliseconds(0),
+    });
+    this.#close();
+    return true;
+  }
+
+  #sweepAnswer(state: Extract<State, { kind: "answering" }>, now: Milliseconds): void {
+    const { exchange } = state;
+    if (this.#sender.isStalled(now)) {
+      exchange.cutReason = "send-timeout";
+      this.#trace?.timedOut("the client takes nothing");
+      this.#transport.destroy();
+    } else if (exchange.body?.isAwaited === true && now >= state.bodyDeadline) {
+      this.#trace?.timedOut("half a request body");
+      exchange.body.fail({ status: 408, reason: "body-timeout" });
+    }
+  }
+
+  // ---- between requests, and the end
+
+  #becomeIdle(): void {
+    if (this.#context.phase() === "stopping" && this.#waiting.length === 0) {
+      this.#close("the server is stopping");
+      return;
+    }
+    this.#state = { kind: "idle", deadline: this.#in(this.#context.limits.idleTimeout) };
+  }
+
+  /**
+   * Closes our side; the transport goes when the client has closed too, or after a while.
+   *
+   * @param cause  why a connection that served requests does so no longer; undefined where an error tells it already
+   * @param how    `linger` drops what still comes; `finish` closes both sides, for a client that sends no more
+   */
+  #close(cause?: CloseCause, how: "linger" | "finish" = "linger"): void {
+    if (this.#state.kind === "lingering" || this.#state.kind === "closed") return;
+    if (cause !== undefined && this.#served > 0) this.#trace?.closing(cause);
+    this.#waiting.consume(this.#waiting.length);
+    this.#state = { kind: "lingering", left: MAX_LINGER_BYTES, deadline: this.#lingerDeadline() };
+    if (how === "finish") {
+      this.#transport.finish();
+      return;
+    }
+    this.#transport.end();
+    this.#resume();
+  }
+
+  #pause(): void {
+    if (this.#isPaused) return;
+    this.#isPaused = true;
+    this.#transport.pause();
+  }
+
+  #resume(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    this.#transport.resume();
+  }
+
+  #lingerDeadline(): Milliseconds {
+    return this.#in(this.#context.phase() !== "serving" ? LINGER_TIME_WHEN_DRAINING : LINGER_TIME);
+  }
+
+  #in(time: Milliseconds): Milliseconds {
+    return milliseconds(this.#context.clock.monotonic() + time);
+  }
+}

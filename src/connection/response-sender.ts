@@ -1,0 +1,187 @@
+/**
+ * A `ResponsePlan` becomes bytes on a transport: one write for a small response, one slice at a time for a file.
+ */
+import type { Clock } from "../base/clock.ts";
+import { type Bytes, bytes, type Milliseconds, milliseconds, type UnixSeconds } from "../base/units.ts";
+import { unreachable } from "../base/unreachable.ts";
+import { formatResponseHead } from "../http/response-head.ts";
+import type { ResponseMemo, ResponsePlan } from "../http/response-plan.ts";
+import type { Transport } from "../transport/transport.ts";
+import type { BufferPool } from "./buffer-pool.ts";
+import { type FileBody, type TransferOutcome, transferFile } from "./file-transfer.ts";
+
+/** Up to here head and body are copied into one buffer; above it copying costs more than a second buffer in the write. */
+const MAX_JOINED = 64 * 1024;
+
+/** For messages that are not kept, one at a time. */
+let scratch = Buffer.allocUnsafeSlow(MAX_JOINED);
+
+export class ResponseSender {
+  readonly #transport: Transport;
+  readonly #buffers: BufferPool;
+  readonly #clock: Clock;
+  readonly #sendTimeout: Milliseconds;
+  #isClosed = false;
+  #bodyBytesSent = 0;
+  /** An interim response could not leave at once: what follows must wait behind it. */
+  #isInterimWaiting = false;
+  /** Waits until the client has taken what was written. */
+  #waiter: ((isOpen: boolean) => void) | undefined;
+  #stallDeadline: Milliseconds | undefined;
+  #lastUnsent: Bytes = bytes(0);
+
+  constructor(transport: Transport, buffers: BufferPool, clock: Clock, sendTimeout: Milliseconds) {
+    this.#transport = transport;
+    this.#buffers = buffers;
+    this.#clock = clock;
+    this.#sendTimeout = sendTimeout;
+  }
+
+  /** Body bytes of the latest response that reached the kernel; of one that broke off, as far as the last look tells. */
+  get bodyBytesSent(): Bytes {
+    return bytes(this.#bodyBytesSent);
+  }
+
+  /**
+   * @param connection  the value of the Connection field, or undefined for none
+   * @returns without a promise when everything is with the kernel at once
+   */
+  send(
+    plan: ResponsePlan,
+    connection: string | undefined,
+    now: UnixSeconds,
+  ): TransferOutcome | Promise<TransferOutcome> {
+    this.#bodyBytesSent = 0;
+    if (this.#isClosed) return "client-gone";
+    const { body } = plan;
+    switch (body.kind) {
+      case "none":
+        return this.#settle(this.#sendBytes(plan, NOTHING, connection, now));
+      case "bytes":
+        return this.#settle(this.#sendBytes(plan, body.bytes, connection, now));
+      case "file":
+      case "chunked":
+      case "parts":
+        return this.#sendFile(headBytes(plan, connection, now), body);
+      default:
+        return unreachable(body);
+    }
+  }
+
+  /** Sends `100 Continue`, at most once before each response. */
+  sendInterim(message: Uint8Array): void {
+    if (!this.#isClosed && !this.#transport.write(message)) this.#isInterimWaiting = true;
+  }
+
+  onDrained(): void {
+    this.#isInterimWaiting = false;
+    this.#release(true);
+  }
+
+  onClosed(): void {
+    this.#isClosed = true;
+    if (this.#isInterimWaiting) this.#bodyBytesSent = 0;
+    else if (this.#waiter !== undefined) this.#bodyBytesSent = Math.max(0, this.#bodyBytesSent - this.#lastUnsent);
+    this.#release(false);
+  }
+
+  /** Whether the client has taken nothing for `sendTimeout` although bytes are waiting for it. */
+  isStalled(now: Milliseconds): boolean {
+    if (this.#waiter === undefined || this.#stallDeadline === undefined) return false;
+    const { unsent } = this.#transport;
+    if (unsent !== this.#lastUnsent) {
+      this.#lastUnsent = unsent;
+      this.#stallDeadline = milliseconds(now + this.#sendTimeout);
+    }
+    return now >= this.#stallDeadline;
+  }
+
+  #sendBytes(
+    plan: ResponsePlan,
+    body: Uint8Array,
+    connection: string | undefined,
+    now: UnixSeconds,
+  ): boolean | Promise<boolean> {
+    this.#bodyBytesSent = body.length;
+    const memo = connection === undefined && body.length <= MAX_JOINED ? plan.memo : undefined;
+    if (memo === undefined) return this.#sendOnce(plan, body, connection, now);
+
+    const written = this.#write(memo.at(now) ?? keepMessage(memo, plan, body, now));
+    if (written !== true && this.#isStillRead) memo.letGo();
+    return written;
+  }
+
+  #sendOnce(
+    plan: ResponsePlan,
+    body: Uint8Array,
+    connection: string | undefined,
+    now: UnixSeconds,
+  ): boolean | Promise<boolean> {
+    const head = formatResponseHead(plan, now, connection);
+    if (head.length + body.length > MAX_JOINED) return this.#write(Buffer.from(head, "latin1"), body);
+    const written = this.#write(join(scratch, head, body));
+    if (written !== true && this.#isStillRead) scratch = Buffer.allocUnsafeSlow(MAX_JOINED);
+    return written;
+  }
+
+  /** Whether somebody may still read what was written last: it must stay as it is then. */
+  get #isStillRead(): boolean {
+    return this.#isInterimWaiting || this.#transport.unsent > 0;
+  }
+
+  async #sendFile(head: Uint8Array, body: FileBody): Promise<TransferOutcome> {
+    let handedOver = -head.length;
+    return transferFile(head, body, this.#buffers, (chunk, second) => {
+      handedOver += chunk.length + (second?.length ?? 0);
+      this.#bodyBytesSent = handedOver;
+      return this.#write(chunk, second);
+    });
+  }
+
+  #write(chunk: Uint8Array, second?: Uint8Array): boolean | Promise<boolean> {
+    if (this.#isClosed) return false;
+    if (this.#isInterimWaiting) return this.#drained().then((isOpen) => isOpen && this.#write(chunk, second));
+    return this.#transport.write(chunk, second) || this.#drained();
+  }
+
+  /** Resolves with whether the connection is still open. */
+  #drained(): Promise<boolean> {
+    this.#lastUnsent = this.#transport.unsent;
+    this.#stallDeadline = milliseconds(this.#clock.monotonic() + this.#sendTimeout);
+    return new Promise((resolve) => {
+      this.#waiter = resolve;
+    });
+  }
+
+  #settle(written: boolean | Promise<boolean>): TransferOutcome | Promise<TransferOutcome> {
+    if (typeof written === "boolean") return written ? "sent" : "client-gone";
+    return written.then((isOpen) => (isOpen ? "sent" : "client-gone"));
+  }
+
+  #release(isOpen: boolean): void {
+    const waiter = this.#waiter;
+    this.#waiter = undefined;
+    this.#stallDeadline = undefined;
+    waiter?.(isOpen);
+  }
+}
+
+const NOTHING = new Uint8Array(0);
+
+function headBytes(plan: ResponsePlan, connection: string | undefined, now: UnixSeconds): Uint8Array {
+  return Buffer.from(formatResponseHead(plan, now, connection), "latin1");
+}
+
+function keepMessage(memo: ResponseMemo, plan: ResponsePlan, body: Uint8Array, now: UnixSeconds): Uint8Array {
+  const head = formatResponseHead(plan, now, undefined);
+  const message = join(Buffer.allocUnsafeSlow(head.length + body.length), head, body);
+  memo.keep(now, message);
+  return message;
+}
+
+/** @returns the part of `into` that holds both */
+function join(into: Buffer, head: string, body: Uint8Array): Uint8Array {
+  into.write(head, 0, "latin1");
+  into.set(body, head.length);
+  return into.subarray(0, head.length + body.length);
+}

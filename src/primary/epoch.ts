@@ -1,0 +1,140 @@
+/**
+ * One configuration in force: its logs, its sockets, its certificates and backends, and its generation of workers. To open
+ * one is a transaction; a reload opens the next beside the present one, with which it shares what both name.
+ */
+import { networkInterfaces } from "node:os";
+import { type Settings, servesSites } from "../config/settings.ts";
+import { connectionsWanted, decideProcesses } from "../config/shares.ts";
+import type { UserFacts } from "../control/user-directories.ts";
+import { raiseDescriptorLimit } from "../system/descriptor-limit.ts";
+import type { NativeResult } from "../system/native.ts";
+import { preparePrivileges } from "../system/privileges.ts";
+import { prepareSandbox } from "../system/sandbox.ts";
+import { prepareUploadDirectories } from "../system/upload-directories.ts";
+import { tlsWishes } from "../tls/tls-wishes.ts";
+import type { BackendPlaces } from "../tunnel/backend.ts";
+import { findBackends } from "./backends.ts";
+import { Generation } from "./generation.ts";
+import { LogBook } from "./log-book.ts";
+import { listenWishes, type Sockets } from "./sockets.ts";
+import { describeTerminators, describeUnverified } from "./terminator-lines.ts";
+import type { TicketKeys } from "./ticket-keys.ts";
+import { type LoadedTls, loadTls } from "./tls-files.ts";
+import { type Interfaces, urlsFor } from "./urls.ts";
+
+/** What does not change while the server lives. */
+export interface EpochAround {
+  readonly sockets: Sockets;
+  readonly user: UserFacts;
+  readonly isDaemon: boolean;
+  readonly cores: number;
+  readonly native: NativeResult;
+  /** Seal session tickets where the settings name no file for them. */
+  readonly tickets: TicketKeys;
+}
+
+export interface EpochWatcher {
+  /** A generation has processes from now on, whatever becomes of the epoch. */
+  readonly onGeneration: (generation: Generation) => void;
+  readonly onChange: () => void;
+}
+
+export interface Epoch {
+  readonly settings: Settings;
+  readonly logs: LogBook;
+  readonly generation: Generation;
+  readonly processes: number;
+  readonly tls: LoadedTls;
+  readonly backends: BackendPlaces;
+  /** What the sites can be reached by. */
+  readonly urls: readonly string[];
+  /** What each terminator does, and where. */
+  readonly terminators: readonly string[];
+  /** What the operator should know, and what should be changed. */
+  readonly notices: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+/**
+ * @param previous  what is in force until this one is
+ * @returns an epoch that serves; sockets that it does not name are closed
+ * @throws StartupError when something of it cannot be done; nothing has changed then
+ */
+export async function openEpoch(
+  settings: Settings,
+  number: number,
+  previous: Epoch | undefined,
+  around: EpochAround & EpochWatcher,
+): Promise<Epoch> {
+  const { user, isDaemon, native } = around;
+  const hasSameLogs = previous !== undefined && isSameLogging(settings, previous.settings);
+  const logs = hasSameLogs ? previous.logs : await LogBook.open(settings, user, isDaemon);
+  try {
+    const choice = await around.sockets.choose(listenWishes(settings), settings.server.socketMode);
+    try {
+      const tls = loadTls(tlsWishes(settings), around.tickets.current, Date.now());
+      const backends = await findBackends(settings.terminators);
+      const { privileges, warning } = await preparePrivileges(settings.server);
+      const uploadNotices = prepareUploadDirectories(settings, privileges);
+      const sandbox = await prepareSandbox(settings, privileges);
+      const processes = decideProcesses(
+        settings.server.processes,
+        around.cores,
+        settings.server.workers,
+        settings.server.maxConnections,
+      );
+      const threads = servesSites(settings) ? settings.server.workers : 0;
+      const need = { maxConnections: connectionsWanted(settings), workers: threads, processes };
+      const shortage = raiseDescriptorLimit(need, native.kind === "native" ? native.native : undefined);
+      const generation = new Generation({
+        number,
+        settings,
+        processes,
+        sockets: choice.sockets,
+        tls: tls.materials,
+        backends,
+        privileges,
+        confinement: sandbox.confinement,
+        logs,
+        onChange: around.onChange,
+      });
+      around.onGeneration(generation);
+      const served = await generation.start();
+      choice.take();
+      return {
+        settings,
+        logs,
+        generation,
+        processes,
+        tls,
+        backends,
+        urls: urlsFor(served, lookAtInterfaces()),
+        terminators: describeTerminators(settings.terminators, served),
+        notices: [...choice.notices, ...uploadNotices, sandbox.notice],
+        warnings: [warning, shortage, ...tls.warnings, ...describeUnverified(settings.terminators)].filter(
+          (text) => text !== undefined,
+        ),
+      };
+    } catch (error) {
+      choice.giveUp();
+      throw error;
+    }
+  } catch (error) {
+    if (!hasSameLogs) await logs.close();
+    throw error;
+  }
+}
+
+function isSameLogging({ server: now }: Settings, { server: before }: Settings): boolean {
+  const keys = ["logfile", "errorlog", "logLevel", "quiet", "syslog", "syslogFacility"] as const;
+  return keys.every((key) => now[key] === before[key]);
+}
+
+/** A service manager may forbid the sockets by which the system is asked for its addresses. */
+function lookAtInterfaces(): Interfaces {
+  try {
+    return networkInterfaces();
+  } catch {
+    return {};
+  }
+}

@@ -1,0 +1,254 @@
+/**
+ * The worker processes that serve with one and the same configuration: started together, kept at full strength, drained
+ * together. A reload makes a new generation beside the old one.
+ */
+import { setTimeout } from "node:timers/promises";
+import { StartupError } from "../base/errors.ts";
+import type { Milliseconds } from "../base/units.ts";
+import type { Settings } from "../config/settings.ts";
+import { settingsForWorker } from "../config/shares.ts";
+import type { WorkerState } from "../control/state-file.ts";
+import type { Events } from "../observe/log.ts";
+import type { PrivilegePlan } from "../system/privileges.ts";
+import type { Confinement } from "../system/sandbox-plan.ts";
+import type { TlsMaterials } from "../tls/tls-identity.ts";
+import type { ListenSocket, ServedEndpoint } from "../transport/listen-socket.ts";
+import type { BackendPlaces } from "../tunnel/backend.ts";
+import type { DrainMode, WorkerReport } from "../worker/worker-message.ts";
+import type { LogBook } from "./log-book.ts";
+import { countShortLives, decideRespawnDelay } from "./respawn-delay.ts";
+import { type WorkerEnd, WorkerProcess } from "./worker-process.ts";
+
+export interface GenerationOptions {
+  /** Counts from 1. */
+  readonly number: number;
+  readonly settings: Settings;
+  readonly processes: number;
+  readonly sockets: readonly ListenSocket[];
+  readonly tls: TlsMaterials;
+  readonly backends: BackendPlaces;
+  readonly privileges: PrivilegePlan;
+  readonly confinement: Confinement | undefined;
+  readonly logs: LogBook;
+  /** Worker processes have come or gone. */
+  readonly onChange: () => void;
+}
+
+/** A worker makes no more of its start than to look at some folders; one that waits longer waits for a file system. */
+const START_PATIENCE_MS = 60_000;
+/** How much longer than its grace a worker may take to end. */
+const HANGING_MS = 5000;
+
+/** One of the places for a worker process. */
+interface Place {
+  readonly index: number;
+  shortLives: number;
+  /** The one that serves, or that is being started to. */
+  worker: WorkerProcess | undefined;
+}
+
+export class Generation {
+  readonly number: number;
+  readonly logs: LogBook;
+  readonly #options: GenerationOptions;
+  readonly #events: Events;
+  readonly #places: readonly Place[];
+  /** All that live, also those that leave while their successors serve. */
+  readonly #workers = new Set<WorkerProcess>();
+  /** Ended by the first drain: from then on nobody is replaced. */
+  readonly #staffing = new AbortController();
+  readonly #started = new AbortController();
+  #leave: { readonly mode: DrainMode; readonly grace: Milliseconds | undefined } | undefined;
+  #cut = 0;
+  /** The newest. */
+  #tls: TlsMaterials;
+  #backends: BackendPlaces;
+  #onEmpty: () => void = () => undefined;
+
+  constructor(options: GenerationOptions) {
+    this.number = options.number;
+    this.logs = options.logs;
+    this.#options = options;
+    this.#events = options.logs.events;
+    this.#tls = options.tls;
+    this.#backends = options.backends;
+    this.#places = Array.from({ length: options.processes }, (_, index) => ({
+      index,
+      shortLives: 0,
+      worker: undefined,
+    }));
+  }
+
+  /** Those that live now. */
+  get workers(): readonly WorkerState[] {
+    return [...this.#workers].flatMap(({ pid, startedAt }) =>
+      pid === undefined ? [] : [{ pid, startedAt, generation: this.number }],
+    );
+  }
+
+  /**
+   * Starts every process and waits until all accept connections.
+   *
+   * @returns what they listen on
+   * @throws StartupError of the first that cannot; none is left then
+   */
+  async start(): Promise<readonly ServedEndpoint[]> {
+    const starting = this.#places.map((place) => this.#startWorker(place));
+    try {
+      const [served = []] = await Promise.race([Promise.all(starting.map(({ ready }) => ready)), this.#tooLate()]);
+      for (const [index, place] of this.#places.entries()) void this.#keepStaffed(place, starting[index]);
+      return served;
+    } catch (error) {
+      this.#staffing.abort();
+      await this.#removeAll();
+      throw error;
+    } finally {
+      this.#started.abort();
+    }
+  }
+
+  /** Without those that do not answer in time. */
+  async reports(): Promise<readonly WorkerReport[]> {
+    const reports = await Promise.all([...this.#workers].map((worker) => worker.report()));
+    return reports.filter((report) => report !== undefined);
+  }
+
+  /**
+   * Stops accepting and lets what is under way end, at most for `grace`. May be called again with less patience.
+   *
+   * @returns how many connections had to be cut, when the last process is gone
+   */
+  async drain(mode: DrainMode, grace: Milliseconds | undefined): Promise<number> {
+    this.#staffing.abort();
+    this.#leave = { mode, grace };
+    for (const worker of this.#workers) this.#dismiss(worker);
+    if (grace !== undefined) this.#killAfter(grace + HANGING_MS);
+    if (this.#workers.size > 0) {
+      await new Promise<void>((resolve) => {
+        const onEmpty = this.#onEmpty;
+        this.#onEmpty = () => {
+          onEmpty();
+          resolve();
+        };
+      });
+    }
+    return this.#cut;
+  }
+
+  /** Handshakes use these from now on, in every process. */
+  renew(tls: TlsMaterials): void {
+    this.#tls = tls;
+    for (const worker of this.#workers) worker.renew(tls);
+  }
+
+  /** Backends are there from now on, for every process. */
+  redirect(backends: BackendPlaces): void {
+    this.#backends = backends;
+    for (const worker of this.#workers) worker.redirect(backends);
+  }
+
+  /** Ends a `drain` that is under way, at once. */
+  cut(): void {
+    for (const worker of this.#workers) worker.cut();
+  }
+
+  async #tooLate(): Promise<never> {
+    await setTimeout(START_PATIENCE_MS, undefined, { signal: this.#started.signal });
+    throw new StartupError(`a worker process did not become ready within ${START_PATIENCE_MS / 1000} s`);
+  }
+
+  /** For a start that has failed: nobody has been served yet that would mind. */
+  async #removeAll(): Promise<void> {
+    const ends = [...this.#workers].map((worker) => worker.ended);
+    for (const worker of this.#workers) worker.kill();
+    await Promise.all(ends);
+  }
+
+  /** A process that does not even cut its connections hangs. */
+  #killAfter(time: number): void {
+    void setTimeout(time, undefined, { ref: false }).then(() => {
+      for (const worker of this.#workers) {
+        this.#events.error(`worker process ${worker.pid} does not end: killing it`);
+        worker.kill();
+      }
+    });
+  }
+
+  #startWorker(place: Place): WorkerProcess {
+    const { settings, processes, sockets, privileges, confinement, logs } = this.#options;
+    const worker: WorkerProcess = new WorkerProcess({
+      order: {
+        settings: settingsForWorker(settings, place.index, processes),
+        sockets,
+        tls: this.#tls,
+        backends: this.#backends,
+        privileges,
+        title: `comanche: worker ${place.index + 1}`,
+      },
+      confinement,
+      onEvent: (level, text) => logs.events.record(level, text),
+      onLogLines: (lines) => logs.append(lines),
+      onStored: (upload) => {
+        for (const other of this.#workers) if (other !== worker) other.noteStored(upload);
+      },
+      onRetire: (why) => void this.#replace(place, worker, why),
+    });
+    place.worker = worker;
+    this.#workers.add(worker);
+    void worker.ended.then((end) => this.#forget(worker, end));
+    this.#options.onChange();
+    return worker;
+  }
+
+  #forget(worker: WorkerProcess, { cut }: WorkerEnd): void {
+    this.#workers.delete(worker);
+    this.#cut += cut ?? 0;
+    this.#options.onChange();
+    if (this.#workers.size === 0) this.#onEmpty();
+  }
+
+  /** Starts another worker whenever the one of this place has ended, until the generation leaves. */
+  async #keepStaffed(place: Place, first: WorkerProcess | undefined): Promise<void> {
+    for (let worker = first; worker !== undefined; ) {
+      const end = await worker.ended;
+      // Somebody else has that place already.
+      if (place.worker !== worker) return;
+      if (this.#staffing.signal.aborted) return;
+      place.shortLives = countShortLives(place.shortLives, end.life);
+      const delay = decideRespawnDelay(place.shortLives);
+      const then = delay === 0 ? "" : ` in ${delay / 1000} s`;
+      this.#events.warn(`worker process ${worker.pid} ${end.how}: starting another${then}`);
+      if (delay > 0) await setTimeout(delay, undefined, { signal: this.#staffing.signal }).catch(() => undefined);
+      if (this.#staffing.signal.aborted) return;
+      worker = this.#startWorker(place);
+      this.#reportStart(worker);
+    }
+  }
+
+  /** A successor first, so that nobody waits. */
+  async #replace(place: Place, old: WorkerProcess, why: string): Promise<void> {
+    if (this.#staffing.signal.aborted || place.worker !== old) return;
+    this.#events.warn(`worker process ${old.pid} leaves because ${why}: starting another`);
+    const successor = this.#startWorker(place);
+    void this.#keepStaffed(place, successor);
+    this.#reportStart(successor);
+    await successor.ready.catch(() => undefined);
+    old.drain("handing-over", this.#options.settings.server.grace);
+  }
+
+  #reportStart(worker: WorkerProcess): void {
+    worker.ready.then(
+      () => this.#events.info(`worker process ${worker.pid} serves`),
+      (error: unknown) => {
+        const why = error instanceof StartupError ? error.message : String(error);
+        if (!this.#staffing.signal.aborted) this.#events.error(`worker process ${worker.pid} cannot serve: ${why}`);
+      },
+    );
+    // The generation may have been told to leave while it was being started.
+    if (this.#leave !== undefined) this.#dismiss(worker);
+  }
+
+  #dismiss(worker: WorkerProcess): void {
+    if (this.#leave !== undefined) worker.drain(this.#leave.mode, this.#leave.grace);
+  }
+}

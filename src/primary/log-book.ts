@@ -1,0 +1,118 @@
+/**
+ * The logs of the server, opened by the primary before anybody gives up a right, and opened anew when they were moved away.
+ */
+import type { AbsolutePath } from "../base/absolute-path.ts";
+import { isBuiltIn, type Settings } from "../config/settings.ts";
+import { redirectStandardError } from "../control/lifeline.ts";
+import { stateDirectory, type UserFacts } from "../control/user-directories.ts";
+import { AccessLog } from "../observe/access-log.ts";
+import { decideConsoleLevel, type EventLevel, EventLog, type EventSink, LineSink } from "../observe/log.ts";
+import { AppendedFile } from "../observe/log-file.ts";
+import { describeSystemError } from "../observe/thrown.ts";
+import { loadNative } from "../system/native.ts";
+import { openSyslogSink, syslogNotice } from "../system/syslog-sink.ts";
+import { type OpenedLog, openLog, planAccessLog, planErrorLog, reopenLog } from "./log-destination.ts";
+import { LogGarbage } from "./log-garbage.ts";
+
+const garbage = new LogGarbage();
+
+export class LogBook {
+  readonly events: EventLog;
+  readonly access: AccessLog;
+  /** What the operator should know: a log is not where it would be expected. */
+  readonly notices: readonly string[];
+  /** For the start's lines. */
+  readonly accessName: string;
+  /** Undefined where events go to the console alone. */
+  readonly errorPath: AbsolutePath | undefined;
+  readonly #files: readonly { readonly file: AppendedFile; readonly path: AbsolutePath }[];
+  readonly #isDaemon: boolean;
+
+  private constructor(parts: LogParts) {
+    const { accessLog, errorLog, sinks, notices, isDaemon } = parts;
+    this.events = new EventLog(sinks);
+    this.access = new AccessLog(accessLog.file, this.events);
+    this.accessName = accessLog.opened.name;
+    this.errorPath = errorLog.opened.path;
+    this.notices = notices;
+    this.#files = [accessLog, errorLog].flatMap(({ file, opened: { path } }) =>
+      path === undefined ? [] : [{ file, path }],
+    );
+    this.#isDaemon = isDaemon;
+  }
+
+  /** @throws StartupError when a log cannot be opened */
+  static async open(settings: Settings, user: UserFacts, isDaemon: boolean): Promise<LogBook> {
+    const around = { isDaemon, stateDirectory: stateDirectory(user) };
+    const { logfile, errorlog, syslog, syslogFacility, logLevel, quiet } = settings.server;
+    // First, because nothing has to be closed again when it is not possible.
+    const system = syslog ? [openSyslogSink(await loadNative(), syslogFacility, logLevel)] : [];
+    const accessWish = { target: logfile, isSet: !isBuiltIn(settings, "logfile") };
+    const accessLog = withFile(openLog("access log", planAccessLog(accessWish, around)));
+    const errorWish = { target: errorlog, isSet: !isBuiltIn(settings, "errorlog") };
+    const errorLog = withFile(openLog("error log", planErrorLog(errorWish, accessLog.opened.path, around)));
+    const lines = chooseLineSinks(errorLog, isDaemon, logLevel, decideConsoleLevel(logLevel, quiet));
+    const notices = [accessLog.opened.notice, errorLog.opened.notice, syslog ? syslogNotice() : undefined];
+    return new LogBook({
+      accessLog,
+      errorLog,
+      sinks: [...lines, ...system],
+      notices: notices.filter((notice) => notice !== undefined),
+      isDaemon,
+    });
+  }
+
+  /** @param lines  whole lines of a worker's access log */
+  append(lines: Uint8Array): void {
+    this.access.append(lines);
+    garbage.received(lines.length);
+  }
+
+  /** Goes on in files of the same names. One that cannot be opened stays as it is, and the events say so. */
+  reopen(): void {
+    for (const { file, path } of this.#files) {
+      try {
+        file.useInstead(reopenLog(path));
+      } catch (error) {
+        this.events.error(`cannot open ${path} anew: ${describeSystemError(error)}; the old file stays in use`);
+      }
+    }
+    if (this.#isDaemon && this.errorPath !== undefined) redirectStandardError(this.errorPath);
+  }
+
+  /** Writes what is left. Events may be told still, as far as they go to the console. */
+  async close(): Promise<void> {
+    await this.access.close();
+  }
+}
+
+interface LogParts {
+  readonly accessLog: LogWithFile;
+  readonly errorLog: LogWithFile;
+  readonly sinks: readonly EventSink[];
+  readonly notices: readonly string[];
+  readonly isDaemon: boolean;
+}
+
+interface LogWithFile {
+  readonly opened: OpenedLog;
+  readonly file: AppendedFile;
+}
+
+function withFile(opened: OpenedLog): LogWithFile {
+  return { opened, file: new AppendedFile(opened.descriptor, opened.name) };
+}
+
+const CONSOLE = { descriptor: 2 };
+
+/** A daemon has no console; in the foreground the console speaks beside an error log that is a file. */
+function chooseLineSinks(
+  { opened, file }: LogWithFile,
+  isDaemon: boolean,
+  level: EventLevel,
+  consoleLevel: EventLevel,
+): readonly EventSink[] {
+  const console = new LineSink(CONSOLE, consoleLevel);
+  if (opened.path === undefined) return [console];
+  return isDaemon ? [new LineSink(file, level)] : [console, new LineSink(file, level)];
+}

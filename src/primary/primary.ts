@@ -1,0 +1,366 @@
+/**
+ * The primary process: opens logs and sockets, takes the PID file, keeps worker processes, obeys signals, and reads nothing
+ * from the network.
+ *
+ *     TERM, INT, QUIT   stop: let what is under way end, at most for `grace`; a second INT at once
+ *     HUP               reload: a new generation of workers takes over, or nothing changes and the log says why. Where the
+ *                       terminal of a server in the foreground has gone away: stop
+ *     USR1              open the logs anew
+ *     USR2              tell how busy the server is
+ */
+import { availableParallelism } from "node:os";
+import { setTimeout } from "node:timers/promises";
+import { StartupError } from "../base/errors.ts";
+import { unixMilliseconds } from "../base/units.ts";
+import { type Fault, formatFault } from "../config/fault.ts";
+import type { Settings, SettingsResult } from "../config/settings.ts";
+import type { Lifeline } from "../control/lifeline.ts";
+import { acquirePidFile, type PidFile, pidFilePlaces } from "../control/pid-file.ts";
+import { type Phase, type ReloadState, StateFile } from "../control/state-file.ts";
+import type { UserFacts } from "../control/user-directories.ts";
+import { describeThrown } from "../observe/thrown.ts";
+import { loadNative } from "../system/native.ts";
+import { formatPoolStatus } from "../tasks/pool-status.ts";
+import type { TlsMaterials } from "../tls/tls-identity.ts";
+import { formatTlsStatus, sumTls } from "../tls/tls-status.ts";
+import { tlsWishes } from "../tls/tls-wishes.ts";
+import type { BackendPlaces } from "../tunnel/backend.ts";
+import { BackendWatch } from "./backends.ts";
+import { type Epoch, type EpochAround, openEpoch } from "./epoch.ts";
+import type { Generation } from "./generation.ts";
+import type { LogBook } from "./log-book.ts";
+import { openServiceNotifier, type ServiceNotifier } from "./service-notify.ts";
+import { type SignalName, Signals } from "./signals.ts";
+import { takeActivatedSockets } from "./socket-activation.ts";
+import { Sockets } from "./sockets.ts";
+import { describeStart } from "./start-lines.ts";
+import { describeReports, StatusLines, sumPools } from "./status-lines.ts";
+import { formatTunnels, sumTunnels } from "./terminator-lines.ts";
+import { TicketKeys } from "./ticket-keys.ts";
+import { TlsWatch } from "./tls-watch.ts";
+
+export interface PrimaryOptions {
+  readonly settings: Settings;
+  /** Reads the configuration again, by the same command line. */
+  readonly load: () => SettingsResult;
+  readonly user: UserFacts;
+  readonly version: string;
+  readonly lifeline: Lifeline;
+  /** Whether a daemon has a PID file although the settings name none. */
+  readonly hasUsualPidFile: boolean;
+  /** What the operator should know besides, one line each. */
+  readonly notices: readonly string[];
+}
+
+/** 0: stopped, and everything that was under way was finished; 3: transfers were cut at the end of the grace period. */
+export type ServeStatus = 0 | 3;
+
+/** How long a start may still take when it was told to stop. */
+const START_PATIENCE_MS = 2000;
+
+/**
+ * Serves until a signal stops it.
+ *
+ * @throws StartupError when it cannot start; nothing is left behind then
+ */
+export async function runPrimary(options: PrimaryOptions): Promise<ServeStatus> {
+  // Before anybody can know the PID: without a handler a signal would end the process with nothing cleaned up.
+  const signals = new Signals();
+  const native = await loadNative();
+  const activated = takeActivatedSockets(process.env, process.pid);
+  let report = (text: string): void => void process.stderr.write(`${text}\n`);
+  const notifier = openServiceNotifier(process.env, native, (text) => report(text));
+  const primary = new Primary(options, signals, notifier, {
+    sockets: new Sockets(activated),
+    user: options.user,
+    isDaemon: options.lifeline.isDaemon,
+    cores: availableParallelism(),
+    native,
+    tickets: new TicketKeys(() => performance.now()),
+  });
+  report = (text) => primary.warn(text);
+  return primary.run();
+}
+
+class Primary {
+  readonly #options: PrimaryOptions;
+  readonly #signals: Signals;
+  readonly #notifier: ServiceNotifier;
+  readonly #around: EpochAround;
+  readonly #startedAt = unixMilliseconds(Date.now());
+  readonly #status = new StatusLines();
+  /** What serves now. */
+  #epoch: Epoch | undefined;
+  /** Over certificates and backends of the present epoch. */
+  #watches: { close(): void }[] = [];
+  /** Every generation of which a process may live. */
+  readonly #generations = new Set<Generation>();
+  #pidFile: PidFile | undefined;
+  #stateFile: StateFile | undefined;
+  #phase: Phase = "serving";
+  #hangups = 0;
+  #reloadState: ReloadState | undefined;
+  /** The one reload that may be under way. */
+  #reloading: Promise<void> | undefined;
+
+  constructor(options: PrimaryOptions, signals: Signals, notifier: ServiceNotifier, around: EpochAround) {
+    this.#options = options;
+    this.#signals = signals;
+    this.#notifier = notifier;
+    this.#around = around;
+  }
+
+  warn(text: string): void {
+    this.#epoch?.logs.events.warn(text);
+  }
+
+  async run(): Promise<ServeStatus> {
+    const { settings, lifeline, user, hasUsualPidFile } = this.#options;
+    try {
+      this.#takePidFile(settings, lifeline.isDaemon && hasUsualPidFile, user);
+      const epoch = await Promise.race([this.#open(settings, 1), this.#giveUpStart()]);
+      this.#epoch = epoch;
+      this.#watchWorld(epoch);
+      watchForFaults(epoch.logs);
+      // For ps(1), where several servers can be told apart.
+      process.title = `comanche: primary ${titleOf(epoch)}`;
+      await this.#announce(epoch);
+      return await this.#serve();
+    } finally {
+      this.#closeWatches();
+      this.#status.close();
+      this.#notifier.close();
+      await this.#epoch?.logs.close();
+      this.#around.sockets.close();
+      this.#stateFile?.remove();
+      this.#pidFile?.release();
+    }
+  }
+
+  /** A start that is almost done is finished first, so that nobody who was accepted already is cut. */
+  async #giveUpStart(): Promise<never> {
+    const signal = await this.#signals.untilStop();
+    await setTimeout(START_PATIENCE_MS, undefined, { ref: false });
+    throw new StartupError(`${signal}: stopped before it was listening`);
+  }
+
+  /** Acts on signals until one of them means the end. */
+  async #serve(): Promise<ServeStatus> {
+    for (;;) {
+      const signal = await this.#signals.next();
+      switch (signal) {
+        case "SIGHUP":
+          if (this.#signals.hasLostTerminal()) return this.#stop("SIGHUP");
+          this.#hangups += 1;
+          this.#reloading ??= this.#reload().finally(() => {
+            this.#reloading = undefined;
+          });
+          break;
+        case "SIGUSR1":
+          this.#logs.reopen();
+          this.#logs.events.info("SIGUSR1: opened the logs anew");
+          break;
+        case "SIGUSR2":
+          void this.#tellStatus();
+          break;
+        default:
+          return this.#stop(signal);
+      }
+    }
+  }
+
+  get #logs(): LogBook {
+    if (this.#epoch === undefined) throw new Error("signals are acted on when the server serves");
+    return this.#epoch.logs;
+  }
+
+  #takePidFile(settings: Settings, mayBeUsual: boolean, user: UserFacts): void {
+    const { pidfile } = settings.server;
+    // In the foreground several servers may run side by side, so there the file is taken only when it is asked for.
+    if (!mayBeUsual && pidfile === undefined) return;
+    this.#pidFile = acquirePidFile(pidFilePlaces(pidfile, user));
+    this.#stateFile = new StateFile(this.#pidFile.path);
+  }
+
+  #open(settings: Settings, number: number): Promise<Epoch> {
+    return openEpoch(settings, number, this.#epoch, {
+      ...this.#around,
+      onGeneration: (generation) => this.#generations.add(generation),
+      onChange: () => this.#noteState(),
+    });
+  }
+
+  /** What may change outside while an epoch lasts. */
+  #watchWorld({ settings, tls, backends, logs: { events }, generation }: Epoch): void {
+    this.#closeWatches();
+    const { terminators } = settings;
+    const wishes = tlsWishes(settings);
+    const { tickets } = this.#around;
+    if (wishes.size > 0) {
+      const onRenewed = (materials: TlsMaterials): void => generation.renew(materials);
+      this.#watches.push(new TlsWatch({ wishes, loaded: tls, tickets, events, onRenewed }));
+    }
+    const onMoved = (places: BackendPlaces): void => generation.redirect(places);
+    this.#watches.push(new BackendWatch({ terminators, places: backends, events, onMoved }));
+  }
+
+  #closeWatches(): void {
+    for (const watch of this.#watches) watch.close();
+    this.#watches = [];
+  }
+
+  /** Tells everybody who wants to know that it serves. */
+  async #announce(epoch: Epoch): Promise<void> {
+    const { lifeline, version, notices } = this.#options;
+    const lines = describeStart({ version, epoch, notices });
+    // Who reads the lines may look there next.
+    this.#noteState();
+    for (const line of lines.info) epoch.logs.events.info(line);
+    for (const line of lines.warnings) epoch.logs.events.warn(line);
+    this.#status.watch(
+      () => this.#pool(),
+      epoch.logs.events,
+      lifeline.isDaemon ? 0 : epoch.settings.server.statusInterval,
+    );
+    this.#notifier.ready(lines.info[0] ?? "serving");
+    if (lifeline.isDaemon) await lifeline.reportReady([...lines.info, ...lines.warnings], epoch.logs.errorPath);
+  }
+
+  /** Until a reload covers every hangup there was. */
+  async #reload(): Promise<void> {
+    while (this.#phase !== "stopping" && (this.#reloadState?.covers ?? 0) < this.#hangups) {
+      const covers = this.#hangups;
+      this.#phase = "reloading";
+      this.#notifier.reloading();
+      this.#noteState();
+      const outcome = await this.#tryReload();
+      if (this.#isStopping()) return;
+      this.#phase = "serving";
+      this.#reloadState = { covers, ...outcome, at: unixMilliseconds(Date.now()) };
+      const log = outcome.outcome === "done" ? "info" : "error";
+      this.#logs.events[log](`SIGHUP: ${outcome.message}`);
+      this.#notifier.reloaded(outcome.message.split("\n")[0] ?? "");
+      this.#noteState();
+    }
+  }
+
+  async #tryReload(): Promise<Pick<ReloadState, "outcome" | "message">> {
+    const old = this.#epoch;
+    if (old === undefined) throw new Error("nothing to reload");
+    try {
+      const loaded = this.#options.load();
+      if (loaded.kind === "faults") throw new StartupError(describeFaults(loaded.faults));
+      const { settings } = loaded;
+      if (settings.server.pidfile !== old.settings.server.pidfile) {
+        throw new StartupError("pidfile has changed: expected the same as at the start, or a restart");
+      }
+      const epoch = await this.#open(settings, old.generation.number + 1);
+      this.#epoch = epoch;
+      this.#watchWorld(epoch);
+      this.#status.events = epoch.logs.events;
+      if (!this.#isStopping()) void this.#retire(old);
+      const configuration = settings.configFile ?? "no configuration file";
+      return { outcome: "done", message: `generation ${epoch.generation.number} serves with ${configuration}` };
+    } catch (error) {
+      const why = error instanceof StartupError ? error.message : describeThrown(error);
+      return { outcome: "failed", message: `the configuration is not taken up, the old one stays in force: ${why}` };
+    }
+  }
+
+  /** Its connections end in their own time: somebody else accepts already. */
+  async #retire(old: Epoch): Promise<void> {
+    await old.generation.drain("handing-over", undefined);
+    this.#generations.delete(old.generation);
+    if (old.logs !== this.#epoch?.logs && !this.#isLogUsed(old.logs)) await old.logs.close();
+    this.#noteState();
+  }
+
+  /** By a generation that is leaving still. */
+  #isLogUsed(logs: LogBook): boolean {
+    return [...this.#generations].some((generation) => generation.logs === logs);
+  }
+
+  async #stop(signal: SignalName): Promise<ServeStatus> {
+    const { events } = this.#logs;
+    const grace = this.#epoch?.settings.server.grace;
+    this.#phase = "stopping";
+    this.#noteState();
+    this.#notifier.stopping("stopping");
+    // Else the system would go on accepting for us, and nobody would ever answer.
+    this.#around.sockets.close();
+    events.info(`${signal}: stopping, at most ${(grace ?? 0) / 1000} s for what is under way`);
+    this.#signals.onInterrupt(() => {
+      events.info("SIGINT again: stopping at once");
+      for (const generation of this.#generations) generation.cut();
+    });
+    const cuts = await Promise.all([...this.#generations].map((generation) => generation.drain("stopping", grace)));
+    await this.#reloading;
+    const cut = cuts.reduce((sum, each) => sum + each, 0);
+    if (cut === 0) {
+      events.info("stopped");
+      return 0;
+    }
+    events.warn(`stopped; connections cut while busy: ${cut}`);
+    return 3;
+  }
+
+  /** The compiler believes that a phase it has seen stays. */
+  #isStopping(): boolean {
+    return this.#phase === "stopping";
+  }
+
+  async #pool() {
+    const reports = (await this.#epoch?.generation.reports()) ?? [];
+    return sumPools(reports);
+  }
+
+  async #tellStatus(): Promise<void> {
+    const { events } = this.#logs;
+    const generation = this.#epoch?.generation;
+    const reports = (await generation?.reports()) ?? [];
+    if (reports.some(({ pool }) => pool !== undefined)) events.info(formatPoolStatus(sumPools(reports)));
+    events.info(describeReports(reports, generation?.number ?? 0, this.#startedAt));
+    const tls = sumTls(reports.map((report) => report.tls));
+    if (tls !== undefined) events.info(formatTlsStatus(tls));
+    const tunnels = sumTunnels(reports.map((report) => report.tunnels));
+    for (const [name, counts] of tunnels) events.info(formatTunnels(name, counts));
+  }
+
+  #noteState(): void {
+    const epoch = this.#epoch;
+    if (epoch === undefined) return;
+    this.#stateFile?.write({
+      pid: process.pid,
+      version: this.#options.version,
+      phase: this.#phase,
+      startedAt: this.#startedAt,
+      generation: epoch.generation.number,
+      configFile: epoch.settings.configFile,
+      endpoints: [...epoch.urls, ...epoch.terminators],
+      workers: [...this.#generations].flatMap((generation) => generation.workers),
+      hangups: this.#hangups,
+      reload: this.#reloadState,
+    });
+  }
+}
+
+/** `on http://127.0.0.1:8080/`, or `that ends TLS at 127.0.0.1:8443 for 127.0.0.1,8000`. */
+function titleOf({ urls, terminators }: Epoch): string {
+  const [url] = urls;
+  return url === undefined ? `that ${terminators[0]}` : `on ${url}`;
+}
+
+/** Several begin on a line of their own. */
+function describeFaults(faults: readonly Fault[]): string {
+  const lines = faults.map(formatFault);
+  return lines.length === 1 ? lines.join("") : `\n${lines.join("\n")}`;
+}
+
+/** Faults that belong to no request. After an exception nobody knows what still holds, so that ends the server. */
+function watchForFaults({ events }: LogBook): void {
+  process.on("unhandledRejection", (fault) => events.error("a fault of the server was not handled", fault));
+  process.on("uncaughtException", (fault) => {
+    events.error("stopping after a fault of the server", fault);
+    process.exit(1);
+  });
+}

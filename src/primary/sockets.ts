@@ -1,0 +1,205 @@
+/**
+ * The sockets of the server: bound by the primary process, and kept across reloads for as long as the settings name them.
+ */
+import { lookup } from "node:dns/promises";
+import { errorCode, StartupError } from "../base/errors.ts";
+import type { ListenAddress } from "../config/listen-address.ts";
+import type { Settings } from "../config/settings.ts";
+import { type BoundSocket, bindSocket } from "../transport/bound-socket.ts";
+import { type Endpoint, endpointsFor, formatEndpoint } from "../transport/endpoint.ts";
+import { formatPurpose, type ListenSocket, type Purpose } from "../transport/listen-socket.ts";
+import type { ActivatedSocket } from "./socket-activation.ts";
+
+/** What is to be bound for one purpose. */
+export interface ListenWish {
+  readonly purpose: Purpose;
+  readonly addresses: readonly ListenAddress[];
+  /** 0: a free one, the same for all addresses. */
+  readonly port: number;
+}
+
+/** Those of the sites first. */
+export function listenWishes({ server, terminators }: Pick<Settings, "server" | "terminators">): readonly ListenWish[] {
+  const { address: addresses, port, tlsPort } = server;
+  // A Unix socket stays plain: who gets to it is on this machine.
+  const onTcp = addresses.filter(({ kind }) => kind !== "unix");
+  return [
+    { purpose: { kind: "http" }, addresses, port },
+    ...(tlsPort === undefined ? [] : [{ purpose: { kind: "https" }, addresses: onTcp, port: tlsPort } as const]),
+    ...[...terminators].map(([name, { frontend }]) => ({
+      purpose: { kind: "terminator", name } as const,
+      addresses: [frontend.address],
+      port: frontend.port,
+    })),
+  ];
+}
+
+/** A socket, and what it is for now. */
+interface Chosen {
+  readonly socket: BoundSocket;
+  readonly purpose: Purpose;
+}
+
+export class Sockets {
+  /** Bound by a service manager, which then has decided where the sites are. */
+  readonly #activated: readonly ListenSocket[];
+  /** By what was asked for, so that port 0 keeps the port it got. */
+  #bound = new Map<string, Chosen>();
+
+  constructor(activated: readonly Pick<ActivatedSocket, "descriptor" | "name">[] = []) {
+    this.#activated = activated.map(({ descriptor, name }) => ({
+      descriptor,
+      endpoint: undefined,
+      purpose: { kind: name === "https" ? "https" : "http" },
+    }));
+  }
+
+  /**
+   * Binds what is wished for and not bound yet. With port 0 the first socket takes a free port, and the others the same.
+   *
+   * @param socketMode  permissions of a Unix socket
+   * @returns a choice: `take` makes it the server's sockets and closes all others, `giveUp` closes what is new in it
+   * @throws StartupError when one cannot be bound; nothing has changed then
+   */
+  async choose(wishes: readonly ListenWish[], socketMode: number): Promise<SocketChoice> {
+    const activated = this.#activated.length === 0 ? undefined : chooseActivated(this.#activated, wishes);
+    const chosen = new Map<string, Chosen>();
+    const fresh: BoundSocket[] = [];
+    const giveUp = (): void => {
+      for (const socket of fresh) socket.close();
+    };
+    const chooseFor = async ({ purpose, addresses, port }: ListenWish): Promise<void> => {
+      let freePort = 0;
+      for (const address of addresses) {
+        for (const asked of await endpointsOf(address, port)) {
+          const key = keyOf(asked, purpose);
+          const rival = chosen.get(key);
+          checkRival(rival?.purpose, purpose, asked);
+          let socket = (rival ?? this.#bound.get(key))?.socket;
+          if (socket === undefined) {
+            // The free port may have been found since the list was made.
+            const wanted = asked.kind === "tcp" && asked.port === 0 ? { ...asked, port: freePort } : asked;
+            socket = await bindIfPossible(wanted, socketMode, address);
+            if (socket === undefined) continue;
+            fresh.push(socket);
+          }
+          chosen.set(key, { socket, purpose });
+          if (port === 0 && socket.endpoint.kind === "tcp") freePort = socket.endpoint.port;
+        }
+      }
+    };
+    try {
+      for (const wish of activated?.others ?? wishes) await chooseFor(wish);
+    } catch (error) {
+      giveUp();
+      throw error;
+    }
+    const take = (): void => {
+      for (const [key, { socket }] of this.#bound) {
+        if (chosen.get(key)?.socket.descriptor !== socket.descriptor) socket.close();
+      }
+      this.#bound = chosen;
+    };
+    const sockets = [...chosen.values()].map(({ socket: { descriptor, endpoint }, purpose }) => ({
+      descriptor,
+      endpoint,
+      purpose,
+    }));
+    return {
+      sockets: [...(activated?.sockets ?? []), ...sockets],
+      notices: activated === undefined ? [] : [activated.notice],
+      take,
+      giveUp,
+    };
+  }
+
+  close(): void {
+    for (const { socket } of this.#bound.values()) socket.close();
+    this.#bound = new Map();
+  }
+}
+
+export interface SocketChoice {
+  readonly sockets: readonly ListenSocket[];
+  /** What the operator should know. */
+  readonly notices: readonly string[];
+  readonly take: () => void;
+  readonly giveUp: () => void;
+}
+
+interface Activation {
+  readonly sockets: readonly ListenSocket[];
+  readonly notice: string;
+  /** What is still to be bound: the service manager's sockets are those of the sites. */
+  readonly others: readonly ListenWish[];
+}
+
+/** @throws StartupError when they and the settings do not agree */
+function chooseActivated(sockets: readonly ListenSocket[], wishes: readonly ListenWish[]): Activation {
+  const isWished = (kind: Purpose["kind"]): boolean =>
+    wishes.some(({ purpose, addresses }) => purpose.kind === kind && addresses.length > 0);
+  const hasTls = sockets.some(({ purpose }) => purpose.kind === "https");
+  if (!isWished("http")) {
+    throw new StartupError("the service manager passes sockets, and no site is served: a terminator binds its own");
+  }
+  if (isWished("https") && !hasTls) {
+    throw new StartupError(
+      "tls-port is set, and the service manager passes no socket with the name https (FileDescriptorName=https in a socket unit)",
+    );
+  }
+  if (hasTls && !isWished("https")) {
+    throw new StartupError(
+      "the service manager passes a socket with the name https: expected tls-port and tls-cert too",
+    );
+  }
+  const notice = `listens on the sockets of the service manager (${sockets.length}); address and port are not used`;
+  return { sockets, notice, others: wishes.filter(({ purpose }) => purpose.kind === "terminator") };
+}
+
+/** One place is for one purpose. */
+function checkRival(present: Purpose | undefined, wanted: Purpose, place: Endpoint): void {
+  if (present === undefined || formatPurpose(present) === formatPurpose(wanted)) return;
+  const rivals = `for ${formatPurpose(wanted)}: it is for ${formatPurpose(present)} already`;
+  throw new StartupError(`cannot listen on ${formatEndpoint(place)} ${rivals}`);
+}
+
+/** Of two free ports each is its own; any other port is the same whatever is spoken on it. */
+function keyOf(asked: Endpoint, purpose: Purpose): string {
+  const isFree = asked.kind === "tcp" && asked.port === 0;
+  return isFree ? `${formatEndpoint(asked)} for ${formatPurpose(purpose)}` : formatEndpoint(asked);
+}
+
+/** A host name stands for all its addresses. @throws StartupError for a name that is not known */
+async function endpointsOf(address: ListenAddress, port: number): Promise<readonly Endpoint[]> {
+  if (address.kind !== "name") return endpointsFor(address, port);
+  try {
+    const found = await lookup(address.name, { all: true });
+    return found.map((each) => ({ kind: "tcp", host: each.address, port }));
+  } catch (cause) {
+    throw new StartupError(`cannot listen on ${address.name}: the name is not known`, { cause });
+  }
+}
+
+/**
+ * @returns undefined for an address this machine does not have, where that is no fault: one half of `*`, and what a name
+ *          stands for besides its other addresses
+ */
+async function bindIfPossible(
+  endpoint: Endpoint,
+  mode: number,
+  address: ListenAddress,
+): Promise<BoundSocket | undefined> {
+  try {
+    return await bindSocket(endpoint, mode);
+  } catch (error) {
+    const code = error instanceof Error ? (errorCode(error.cause) ?? "") : "";
+    const isMissing = code === "EAFNOSUPPORT" || code === "EADDRNOTAVAIL";
+    const isOneOfSeveral = address.kind === "every" || (address.kind === "name" && isIpv6(endpoint));
+    if (isMissing && isOneOfSeveral) return undefined;
+    throw error;
+  }
+}
+
+function isIpv6(endpoint: Endpoint): boolean {
+  return endpoint.kind === "tcp" && endpoint.host.includes(":");
+}

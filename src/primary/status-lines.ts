@@ -1,0 +1,54 @@
+/**
+ * How busy the server is, in lines of the event log: when somebody asks, and from time to time while it is.
+ */
+import type { UnixMilliseconds } from "../base/units.ts";
+import type { Events } from "../observe/log.ts";
+import { formatPoolStatus, isStatusNews, type PoolState } from "../tasks/pool-status.ts";
+import type { WorkerReport } from "../worker/worker-message.ts";
+
+/** Of all processes together. */
+export function sumPools(reports: readonly WorkerReport[]): PoolState {
+  const pools = reports.flatMap(({ pool }) => (pool === undefined ? [] : [pool]));
+  const sum = (read: (pool: PoolState) => number): number => pools.reduce((total, pool) => total + read(pool), 0);
+  return {
+    workers: sum((pool) => pool.workers),
+    active: sum((pool) => pool.active),
+    queue: sum((pool) => pool.queue),
+    waiting: sum((pool) => pool.waiting),
+    kept: sum((pool) => pool.kept),
+  };
+}
+
+export function describeReports(
+  reports: readonly WorkerReport[],
+  generation: number,
+  startedAt: UnixMilliseconds,
+): string {
+  const connections = reports.map((report) => report.connections);
+  const total = connections.reduce((sum, each) => sum + each, 0);
+  const since = new Date(startedAt).toISOString();
+  return `Connections: ${total} (${connections.join(" + ")}) | Generation: ${generation} | Since: ${since}`;
+}
+
+export class StatusLines {
+  /** Where the lines go from now on. */
+  events: Events | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #printed: PoolState | undefined;
+
+  /** @param interval  in milliseconds; zero: never */
+  watch(look: () => Promise<PoolState>, events: Events, interval: number): void {
+    this.events = events;
+    if (interval === 0) return;
+    this.#timer = setInterval(async () => {
+      const state = await look();
+      if (!isStatusNews(state, this.#printed)) return;
+      this.events?.info(formatPoolStatus(state));
+      this.#printed = state;
+    }, interval).unref();
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+}

@@ -1,0 +1,183 @@
+/**
+ * Certificates and keys, read by the primary: files that only root may read are read here, and a bad one is refused as
+ * a whole, so that what is in force stays in force.
+ */
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { type AbsolutePath, absolutePath } from "../base/absolute-path.ts";
+import { errorCode, StartupError } from "../base/errors.ts";
+import { describeSystemError } from "../observe/thrown.ts";
+import { readIdentity } from "../tls/certificate.ts";
+import { splitPem } from "../tls/pem.ts";
+import type { SideMaterial, TlsIdentity, TlsMaterials } from "../tls/tls-identity.ts";
+import { checkCipherNames, checkMaterial } from "../tls/tls-server.ts";
+import type { TlsWish, TlsWishes } from "../tls/tls-wishes.ts";
+import { formatPurpose } from "../transport/listen-socket.ts";
+import { backendContext } from "../tunnel/backend.ts";
+
+const HTTPS = formatPurpose({ kind: "https" });
+const TICKET_KEY_BYTES = 48;
+/** No file of keys and certificates is larger; a path that leads to something else is noticed early. */
+const MAX_FILE_BYTES = 1024 * 1024;
+
+export interface LoadedTls {
+  readonly materials: TlsMaterials;
+  /** Whose certificates were read, for messages: those to show, and those of authorities. */
+  readonly files: readonly string[];
+  /** Certificates that have expired, or soon will. */
+  readonly warnings: readonly string[];
+  /** Tells one state of the files from another. */
+  readonly state: string;
+}
+
+/**
+ * @param tickets  seal session tickets where the settings name no file for them
+ * @param now  milliseconds since 1970
+ * @throws StartupError that names the file and what is wrong with it
+ */
+export function loadTls(wishes: TlsWishes, tickets: Uint8Array, now: number): LoadedTls {
+  const state = describeTlsFiles(wishes);
+  const warnings: string[] = [];
+  const files: string[] = [];
+  const materials = new Map<string, SideMaterial>();
+  for (const [user, wish] of wishes) {
+    const identities = readIdentities(wish, now, warnings);
+    files.push(...identities.map(({ file }) => file));
+    if (wish.authorityFile !== undefined) files.push(wish.authorityFile);
+    const material = assemble(wish, identities, tickets);
+    checkRules(user, wish, material);
+    materials.set(user, material);
+  }
+  return { materials, files, warnings, state };
+}
+
+/** With other tickets, where they are the primary's. */
+export function withTickets(materials: TlsMaterials, wishes: TlsWishes, ticketKeys: Uint8Array): TlsMaterials {
+  return new Map(
+    [...materials].map(([user, each]) => {
+      const isOwn = each.side === "client" || wishes.get(user)?.ticketKeyFile !== undefined;
+      return [user, isOwn ? each : { side: "server", material: { ...each.material, ticketKeys } }];
+    }),
+  );
+}
+
+function readIdentities(wish: TlsWish, now: number, warnings: string[]): readonly TlsIdentity[] {
+  const { keyFile } = wish;
+  return certificateFiles(wish).map((path) => {
+    const result = readIdentity(
+      {
+        certificate: readPem(path),
+        key: keyFile === undefined ? undefined : readPem(keyFile),
+        ocsp: readIfThere(absolutePath(`${path}.ocsp`)),
+      },
+      now,
+    );
+    if (result.kind === "fault") throw new StartupError(result.fault);
+    if (result.warning !== undefined) warnings.push(result.warning);
+    return result.identity;
+  });
+}
+
+function assemble(wish: TlsWish, identities: readonly TlsIdentity[], tickets: Uint8Array): SideMaterial {
+  const authorities = wish.authorityFile === undefined ? undefined : readAuthorities(wish.authorityFile, wish.side);
+  const fallback = identities.at(wish.fallback === "first" ? 0 : -1);
+  if (wish.side === "client") return { side: "client", material: { identity: fallback, authorities } };
+  if (fallback === undefined) throw new StartupError(`tls-dir ${wish.folder}: there is no *.pem file in it`);
+  const ticketKeys = wish.ticketKeyFile === undefined ? tickets : readTicketKeys(wish.ticketKeyFile);
+  return { side: "server", material: { identities, fallback, ticketKeys, clientAuthorities: authorities } };
+}
+
+/** @throws StartupError with what OpenSSL says */
+function checkRules(user: string, { rules }: TlsWish, each: SideMaterial): void {
+  try {
+    if (each.side === "client") {
+      backendContext(each.material, rules);
+      checkCipherNames(rules);
+    } else checkMaterial(each.material, rules);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message.trim() : String(cause);
+    const whose = user === HTTPS ? "" : `${user}: `;
+    throw new StartupError(`${whose}the TLS settings do not work: ${why}`, { cause });
+  }
+}
+
+/** A text that changes when one of the files does, or comes or goes. */
+export function describeTlsFiles(wishes: TlsWishes): string {
+  return [...wishes.values()]
+    .flatMap(filesOf)
+    .map((path) => `${path} ${describeFile(path)}`)
+    .join("\n");
+}
+
+function filesOf(wish: TlsWish): readonly AbsolutePath[] {
+  const single = [wish.keyFile, wish.ticketKeyFile, wish.authorityFile].filter((path) => path !== undefined);
+  let files: readonly AbsolutePath[];
+  try {
+    files = certificateFiles(wish);
+  } catch {
+    files = [];
+  }
+  return [...files, ...files.map((path) => absolutePath(`${path}.ocsp`)), ...single];
+}
+
+function describeFile(path: AbsolutePath): string {
+  try {
+    const { ino, size, mtimeNs, ctimeNs } = statSync(path, { bigint: true });
+    return `${ino} ${size} ${mtimeNs} ${ctimeNs}`;
+  } catch (fault) {
+    return errorCode(fault) ?? "unreadable";
+  }
+}
+
+function certificateFiles({ pemFiles, folder, fallback }: TlsWish): readonly AbsolutePath[] {
+  const listed = folder === undefined ? [] : listFolder(folder);
+  if (fallback === "first") return [...pemFiles, ...listed];
+  return [...listed, ...pemFiles];
+}
+
+function listFolder(folder: AbsolutePath): readonly AbsolutePath[] {
+  try {
+    const names = readdirSync(folder).filter((name) => name.endsWith(".pem") && !name.startsWith("."));
+    return names.sort().map((name) => absolutePath(join(folder, name)));
+  } catch (cause) {
+    throw new StartupError(`cannot read tls-dir ${folder}: ${describeSystemError(cause)}`, { cause });
+  }
+}
+
+function readPem(path: AbsolutePath): { readonly name: string; readonly text: string } {
+  return { name: path, text: Buffer.from(readWhole(path)).toString("latin1") };
+}
+
+function readAuthorities(path: AbsolutePath, side: TlsWish["side"]): string {
+  const { certificates } = splitPem(Buffer.from(readWhole(path)).toString("latin1"));
+  const option = side === "server" ? "tls-client-ca" : "backend-ca";
+  if (certificates.length === 0)
+    throw new StartupError(`${path}: there is no certificate in it: expected those of ${option}`);
+  return certificates.join("");
+}
+
+function readTicketKeys(path: AbsolutePath): Uint8Array {
+  const keys = readWhole(path);
+  if (keys.length === TICKET_KEY_BYTES) return keys;
+  throw new StartupError(
+    `${path}: has ${keys.length} bytes: expected ${TICKET_KEY_BYTES}, made with openssl rand -out FILE ${TICKET_KEY_BYTES}`,
+  );
+}
+
+function readIfThere(path: AbsolutePath): Uint8Array | undefined {
+  return describeFile(path) === "ENOENT" ? undefined : readWhole(path);
+}
+
+function readWhole(path: AbsolutePath): Uint8Array {
+  try {
+    const stats = statSync(path);
+    if (!stats.isFile()) throw new StartupError(`${path}: is no file`);
+    if (stats.size > MAX_FILE_BYTES)
+      throw new StartupError(`${path}: is too large for a file of keys and certificates`);
+    return readFileSync(path);
+  } catch (cause) {
+    if (cause instanceof StartupError) throw cause;
+    const hint = errorCode(cause) === "EACCES" ? "; the server must be started by somebody who may read it" : "";
+    throw new StartupError(`cannot read ${path}: ${describeSystemError(cause)}${hint}`, { cause });
+  }
+}

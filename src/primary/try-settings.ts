@@ -1,0 +1,22 @@
+/**
+ * Settings tried out without serving: certificates and keys are read, backends and users looked up. No socket is bound, and
+ * no sandbox made.
+ */
+import type { Settings } from "../config/settings.ts";
+import { preparePrivileges } from "../system/privileges.ts";
+import { tlsWishes } from "../tls/tls-wishes.ts";
+import { findBackends } from "./backends.ts";
+import { TicketKeys } from "./ticket-keys.ts";
+import { loadTls } from "./tls-files.ts";
+
+/**
+ * @returns lines for the operator
+ * @throws StartupError for what would stop the start
+ */
+export async function trySettings(settings: Settings): Promise<readonly string[]> {
+  const { files, warnings } = loadTls(tlsWishes(settings), new TicketKeys(() => 0).current, Date.now());
+  await findBackends(settings.terminators);
+  const { warning } = await preparePrivileges(settings.server);
+  const certificates = files.length === 0 ? "no certificate" : `certificates in ${files.join(", ")}`;
+  return [...warnings, ...(warning === undefined ? [] : [warning]), `the configuration is good: ${certificates}`];
+}

@@ -1,0 +1,232 @@
+/**
+ * One worker process, as the primary sees it: started, spoken to, listened to, and its end put into words.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { StartupError } from "../base/errors.ts";
+import { type Milliseconds, milliseconds, type UnixMilliseconds, unixMilliseconds } from "../base/units.ts";
+import type { EventLevel } from "../observe/log.ts";
+import type { StoredUpload } from "../site/upload-ledger.ts";
+import type { Confinement } from "../system/sandbox-plan.ts";
+import type { TlsMaterials } from "../tls/tls-identity.ts";
+import type { ServedEndpoint } from "../transport/listen-socket.ts";
+import type { BackendPlaces } from "../tunnel/backend.ts";
+import type { DrainMode, PrimaryMessage, StartOrder, WorkerMessage, WorkerReport } from "../worker/worker-message.ts";
+import { FIRST_SOCKET_DESCRIPTOR, markStage } from "../worker/worker-stage.ts";
+import type { LifeSpan } from "./respawn-delay.ts";
+
+export interface WorkerProcessOptions {
+  readonly order: StartOrder;
+  /** Undefined where there is no sandbox. */
+  readonly confinement: Confinement | undefined;
+  /** All are called until the process has ended. */
+  readonly onEvent: (level: EventLevel, text: string) => void;
+  readonly onLogLines: (lines: Uint8Array) => void;
+  readonly onStored: (upload: StoredUpload) => void;
+  /** It asks for a successor. */
+  readonly onRetire: (why: string) => void;
+}
+
+/** `cut`: connections it had to cut; undefined when it did not come to say. `how` completes "worker process N …". */
+export interface WorkerEnd {
+  readonly how: string;
+  readonly cut: number | undefined;
+  readonly life: LifeSpan;
+}
+
+const ENTRY = fileURLToPath(new URL("../worker-main.js", import.meta.url));
+/** Of what it prints in the end, kept to tell why it ended. */
+const KEPT_OUTPUT = 2000;
+const REPORT_PATIENCE_MS = 1000;
+
+/**
+ * MiB of V8's nursery, by itself 16: what it holds is not given back for a long time, which 10,000 waiting connections made
+ * twice as dear. Requests make so little garbage that they are served as fast.
+ */
+const SMALL_NURSERY = "--max-semi-space-size=2";
+
+export class WorkerProcess {
+  /** Undefined where the system would not start one. */
+  readonly pid: number | undefined;
+  readonly startedAt: UnixMilliseconds;
+  /** @throws StartupError with the worker's own words, or with how it ended before it had any */
+  readonly ready: Promise<readonly ServedEndpoint[]>;
+  /** Never rejects; everything it has sent has been received by then. */
+  readonly ended: Promise<WorkerEnd>;
+  readonly #child: ChildProcess;
+  readonly #options: WorkerProcessOptions;
+  /** What came before it had its orders. */
+  #renewal: TlsMaterials | undefined;
+  #redirection: BackendPlaces | undefined;
+  #output = "";
+  #isOutOfMemory = false;
+  #isStarted = false;
+  #readyAt: number | undefined;
+  #cut: number | undefined;
+  #hasEnded = false;
+  #becomeReady: (served: readonly ServedEndpoint[]) => void = () => undefined;
+  #fail: (error: StartupError) => void = () => undefined;
+  #takeReport: (report: WorkerReport | undefined) => void = () => undefined;
+
+  constructor(options: WorkerProcessOptions) {
+    this.#options = options;
+    this.startedAt = unixMilliseconds(Date.now());
+    this.#child = spawn(process.execPath, [SMALL_NURSERY, ...process.execArgv, ENTRY], {
+      stdio: ["ignore", "ignore", "pipe", "ipc", ...options.order.sockets.map(({ descriptor }) => descriptor)],
+      serialization: "advanced",
+      env: { ...ownEnvironment(), ...markStage(options.confinement === undefined ? "serve" : "confine") },
+    });
+    this.pid = this.#child.pid;
+    this.ready = new Promise((resolve, reject) => {
+      this.#becomeReady = resolve;
+      this.#fail = reject;
+    });
+    // Whoever does not wait for it hears of the end.
+    this.ready.catch(() => undefined);
+    this.ended = this.#waitForEnd();
+    this.#child.on("message", (message: WorkerMessage) => this.#receive(message));
+    this.#child.stderr?.setEncoding("utf8").on("data", (text: string) => this.#keepOutput(text));
+    if (options.confinement !== undefined) {
+      this.#send({ kind: "confine", confinement: options.confinement, socketCount: options.order.sockets.length });
+    }
+  }
+
+  /** May be called again with less patience. One that has no orders yet just ends. */
+  drain(mode: DrainMode, grace: Milliseconds | undefined): void {
+    if (this.#isStarted) this.#send({ kind: "drain", mode, grace });
+    else this.kill();
+  }
+
+  /** One that has no orders yet gets it with them. */
+  renew(tls: TlsMaterials): void {
+    this.#renewal = tls;
+    if (this.#isStarted) this.#send({ kind: "renew", tls });
+  }
+
+  /** One that has no orders yet gets it with them. */
+  redirect(backends: BackendPlaces): void {
+    this.#redirection = backends;
+    if (this.#isStarted) this.#send({ kind: "redirect", backends });
+  }
+
+  /** Ends a `drain` that is under way. */
+  cut(): void {
+    this.#send({ kind: "cut" });
+  }
+
+  /** Another worker has stored it. */
+  noteStored(upload: StoredUpload): void {
+    this.#send({ kind: "stored", upload });
+  }
+
+  kill(): void {
+    this.#child.kill("SIGKILL");
+  }
+
+  /** @returns undefined when it does not answer in time */
+  async report(): Promise<WorkerReport | undefined> {
+    if (this.#hasEnded) return undefined;
+    const answered = new Promise<WorkerReport | undefined>((resolve) => {
+      this.#takeReport = resolve;
+    });
+    const timer = setTimeout(() => this.#takeReport(undefined), REPORT_PATIENCE_MS);
+    this.#send({ kind: "report" });
+    const report = await answered;
+    clearTimeout(timer);
+    return report;
+  }
+
+  #receive(message: WorkerMessage): void {
+    switch (message.kind) {
+      case "loaded":
+        this.#isStarted = true;
+        this.#send({ kind: "start", order: this.#inheritedOrder() });
+        return;
+      case "ready":
+        this.#readyAt = Date.now();
+        this.#becomeReady(message.served);
+        return;
+      case "failed":
+        this.#fail(new StartupError(message.message));
+        return;
+      case "event":
+        this.#options.onEvent(message.level, message.text);
+        return;
+      case "log":
+        this.#options.onLogLines(message.lines);
+        return;
+      case "report":
+        this.#takeReport(message.report);
+        return;
+      case "stored":
+        this.#options.onStored(message.upload);
+        return;
+      case "retire":
+        this.#options.onRetire(message.why);
+        return;
+      case "drained":
+        this.#cut = message.cut;
+    }
+  }
+
+  /** The sockets have other numbers there than here. */
+  #inheritedOrder(): StartOrder {
+    const { order } = this.#options;
+    const sockets = order.sockets.map((socket, index) => ({
+      ...socket,
+      descriptor: FIRST_SOCKET_DESCRIPTOR + index,
+    }));
+    return {
+      ...order,
+      sockets,
+      tls: this.#renewal ?? order.tls,
+      backends: this.#redirection ?? order.backends,
+    };
+  }
+
+  #send(message: PrimaryMessage): void {
+    if (!this.#child.connected) return;
+    // A fault is that the worker has gone, which its end tells.
+    this.#child.send(message, () => undefined);
+  }
+
+  #waitForEnd(): Promise<WorkerEnd> {
+    return new Promise((resolve) => {
+      const end = (how: string, signal?: NodeJS.Signals | null): void => {
+        if (this.#hasEnded) return;
+        this.#hasEnded = true;
+        this.#takeReport(undefined);
+        const lastWords = this.#output.trim();
+        this.#fail(new StartupError(`a worker process ${how} before it was ready${lastWords && `: ${lastWords}`}`));
+        if (this.#readyAt !== undefined && lastWords !== "")
+          this.#options.onEvent("warn", `worker process ${this.pid} printed: ${lastWords}`);
+        const served = milliseconds(this.#readyAt === undefined ? 0 : Date.now() - this.#readyAt);
+        resolve({ how, cut: this.#cut, life: { served, signal: signal ?? undefined } });
+      };
+      this.#child.once("error", (error) => end(`could not be started: ${error.message}`));
+      this.#child.once("close", (status, signal) => end(describeEnd(status, signal, this.#isOutOfMemory), signal));
+    });
+  }
+
+  /** What Node itself prints: warnings, and why it gave up. */
+  #keepOutput(text: string): void {
+    const output = this.#output + text;
+    // The words come first, and a long list of addresses after them.
+    this.#isOutOfMemory ||= OUT_OF_MEMORY.test(output);
+    this.#output = output.slice(-KEPT_OUTPUT);
+  }
+}
+
+/** With io_uring Node refuses to change the user: the kernel's threads for it would keep the old one. */
+function ownEnvironment(): NodeJS.ProcessEnv {
+  const { UV_USE_IO_URING: _, ...environment } = process.env;
+  return environment;
+}
+
+const OUT_OF_MEMORY = /heap out of memory|Allocation failed/;
+
+function describeEnd(status: number | null, signal: NodeJS.Signals | null, isOutOfMemory: boolean): string {
+  if (isOutOfMemory) return "ran out of memory";
+  if (signal !== null) return `was ended by ${signal}`;
+  return status === 0 ? "ended by itself" : `ended with status ${status}`;
+}

@@ -1,0 +1,89 @@
+/**
+ * What the settings ask for in the way of TLS: for the sites, and for each terminator.
+ */
+import type { AbsolutePath } from "../base/absolute-path.ts";
+import type { ServerSettings, Settings } from "../config/settings.ts";
+import type { TerminatorSettings } from "../config/terminator-settings.ts";
+import { formatPurpose } from "../transport/listen-socket.ts";
+import type { TlsRules } from "./tls-server.ts";
+
+/** The files of one side of a handshake, and its rules. */
+export interface TlsWish {
+  /** `client`: it begins the handshakes, and may do without a certificate. */
+  readonly side: "server" | "client";
+  readonly pemFiles: readonly AbsolutePath[];
+  /** Undefined where the keys are in the same files. */
+  readonly keyFile: AbsolutePath | undefined;
+  /** Whose *.pem are used like `pemFiles`. */
+  readonly folder: AbsolutePath | undefined;
+  /** Which certificate is for a name that none is for. */
+  readonly fallback: "first" | "last";
+  /** Undefined for the tickets of the primary. */
+  readonly ticketKeyFile: AbsolutePath | undefined;
+  /** Who may have signed the certificate of the other side. */
+  readonly authorityFile: AbsolutePath | undefined;
+  readonly rules: TlsRules;
+}
+
+/** By what `formatPurpose` calls whoever uses it; empty where TLS is not spoken. */
+export type TlsWishes = ReadonlyMap<string, TlsWish>;
+
+export function tlsWishes({ server, terminators }: Pick<Settings, "server" | "terminators">): TlsWishes {
+  const wishes = new Map<string, TlsWish>();
+  if (server.tlsPort !== undefined) wishes.set(formatPurpose({ kind: "https" }), wishOfServer(server));
+  for (const [name, terminator] of terminators) {
+    wishes.set(formatPurpose({ kind: "terminator", name }), wishOfTerminator(terminator));
+  }
+  return wishes;
+}
+
+function wishOfServer(server: ServerSettings): TlsWish {
+  return {
+    side: "server",
+    pemFiles: server.tlsCert,
+    keyFile: server.tlsKey,
+    folder: server.tlsDir,
+    fallback: "first",
+    ticketKeyFile: server.tlsTicketKeys,
+    authorityFile: server.tlsClientCa,
+    rules: httpsRules(server),
+  };
+}
+
+function wishOfTerminator(terminator: TerminatorSettings): TlsWish {
+  const { client, pemFiles, tlsDir, tlsTicketKeys, tlsClientCa, backendCa } = terminator;
+  return {
+    side: client ? "client" : "server",
+    pemFiles,
+    keyFile: undefined,
+    folder: tlsDir,
+    fallback: "last",
+    ticketKeyFile: tlsTicketKeys,
+    authorityFile: client ? backendCa : tlsClientCa,
+    rules: terminatorRules(terminator),
+  };
+}
+
+export function httpsRules(server: ServerSettings): TlsRules {
+  return { ...sharedRules(server), ciphers: server.tlsCiphers, alpn: ["http/1.1"] };
+}
+
+export function terminatorRules(terminator: TerminatorSettings): TlsRules {
+  return { ...sharedRules(terminator), ciphers: terminator.ciphers, alpn: terminator.alpn };
+}
+
+type Shared = Pick<
+  ServerSettings & TerminatorSettings,
+  "tlsMinVersion" | "tlsSuites" | "tlsCurves" | "tlsSniStrict" | "tlsClientVerify" | "tlsHandshakeTimeout"
+>;
+
+function sharedRules(settings: Shared) {
+  return {
+    minVersion: settings.tlsMinVersion === "1.2" ? "TLSv1.2" : "TLSv1.3",
+    suites: settings.tlsSuites,
+    curves: settings.tlsCurves,
+    sniStrict: settings.tlsSniStrict,
+    clientVerify: settings.tlsClientVerify,
+    handshakeTimeout: settings.tlsHandshakeTimeout,
+  } as const;
+}

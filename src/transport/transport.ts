@@ -1,0 +1,50 @@
+/**
+ * One client's byte stream, TCP or TLS: the door between the connection and whatever carries its bytes.
+ */
+
+import type { PeerAddress } from "../base/peer-address.ts";
+import type { Bytes } from "../base/units.ts";
+
+export interface Transport {
+  /** `address` is "unknown" where the client had gone before anybody asked. */
+  readonly peer: PeerAddress;
+  /** How many written bytes still wait for the kernel to take them. Moves while the client reads; 0: it has them all. */
+  readonly unsent: Bytes;
+  /**
+   * Hands bytes over: one chunk, or two that leave together.
+   *
+   * @returns true when the kernel has all of them, so that the chunks may be re-used; false when some wait: the chunks
+   *          must then stay as they are, and nothing more be written, until `onDrained`
+   */
+  write(chunk: Uint8Array, second?: Uint8Array): boolean;
+  /** Stops delivering bytes, so that the client feels it; what has been read already may still come. */
+  pause(): void;
+  resume(): void;
+  /** Closes the writing side after what was written; reading goes on. The transport closes when both sides have ended. */
+  end(): void;
+  /**
+   * Closes both sides in good order, at once where everything written is with the kernel: for a client that sends no more,
+   * because bytes that still came would make the kernel reset the connection, answer and all (RFC 9112 §9.6).
+   */
+  finish(): void;
+  /** Closes both sides now. `onClosed` follows, or has come when this returns. */
+  destroy(): void;
+}
+
+/** A transport that nobody listens to yet. Until `start` it delivers nothing, and may be destroyed. */
+export interface AcceptedTransport extends Transport {
+  /** @param onFault  told what a handler of events threw; the connection is cut then, and no other is touched */
+  start(events: TransportEvents, onFault: (fault: unknown) => void): void;
+}
+
+/** Who listens to a transport. No event comes while a call to the transport is under way, but `onClosed` in `finish` and `destroy`. */
+export interface TransportEvents {
+  /** @param chunk  belongs to the transport: valid only during the call */
+  onBytes(chunk: Buffer): void;
+  /** The client has closed its writing side. Not told after `end`. */
+  onEnd(): void;
+  /** Everything written is with the kernel. Not told after `end`. */
+  onDrained(): void;
+  /** The last event. */
+  onClosed(): void;
+}

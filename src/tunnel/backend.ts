@@ -1,0 +1,173 @@
+/**
+ * The way to a backend: its places are tried in their order until one answers, in plain or with TLS on top.
+ */
+import { connect, type Socket } from "node:net";
+import { type ConnectionOptions, connect as connectTls, createSecureContext, type SecureContext } from "node:tls";
+import type { AbsolutePath } from "../base/absolute-path.ts";
+import { errorCode } from "../base/errors.ts";
+import type { Milliseconds } from "../base/units.ts";
+import type { ClientMaterial } from "../tls/tls-identity.ts";
+import { contextRules, type TlsRules } from "../tls/tls-server.ts";
+
+export type BackendPlace =
+  /** `host`: an IP address. */
+  | { readonly kind: "tcp"; readonly host: string; readonly port: number }
+  | { readonly kind: "unix"; readonly path: AbsolutePath };
+
+/** By the terminator's name; of each at least one, the preferred first. */
+export type BackendPlaces = ReadonlyMap<string, readonly BackendPlace[]>;
+
+/** How a backend is spoken to that speaks TLS itself. */
+export interface BackendTls {
+  readonly context: SecureContext;
+  /**
+   * Asked for (SNI) and, where `isVerified`, looked for in its certificate; undefined for a backend that has only an address,
+   * which is looked for then, or a path.
+   */
+  readonly name: string | undefined;
+  readonly isVerified: boolean;
+  readonly alpn: readonly string[];
+}
+
+export interface BackendWay {
+  /** At least one. */
+  readonly places: readonly BackendPlace[];
+  /** Until it is reached, handshake and all; each place has an equal part of it. */
+  readonly patience: Milliseconds;
+  /** Undefined where it is spoken to in plain. */
+  readonly tls: BackendTls | undefined;
+}
+
+export interface BackendHooks {
+  /** Half-open ends are allowed. The socket is the taker's from now on; nothing has been read from it. */
+  readonly onReached: (socket: Socket) => void;
+  /** Nothing is left open. `why` completes "the backend was not reached: …". */
+  readonly onFailed: (why: string) => void;
+}
+
+/**
+ * @param announcement  is written before anything else, and before a handshake
+ * @returns gives up; neither hook is called then
+ */
+export function reachBackend(way: BackendWay, announcement: Uint8Array, hooks: BackendHooks): () => void {
+  const approach = new Approach(way, announcement, hooks);
+  approach.begin();
+  return () => approach.giveUp();
+}
+
+class Approach {
+  readonly #way: BackendWay;
+  readonly #announcement: Uint8Array;
+  readonly #hooks: BackendHooks;
+  /** Of the present place: where one is silent, the others have their part of the time. */
+  #timer: NodeJS.Timeout | undefined;
+  /** Of the places, the one to be tried next. */
+  #next = 0;
+  #socket: Socket | undefined;
+
+  constructor(way: BackendWay, announcement: Uint8Array, hooks: BackendHooks) {
+    this.#way = way;
+    this.#announcement = announcement;
+    this.#hooks = hooks;
+  }
+
+  begin(): void {
+    const { places, patience } = this.#way;
+    const place = places[this.#next++];
+    if (place === undefined) throw new Error("a backend has a place");
+    this.#timer = setTimeout(() => this.#goOn("it does not answer in time"), patience / places.length);
+    const to = place.kind === "unix" ? { path: place.path } : { host: place.host, port: place.port };
+    const socket = connect({ ...to, allowHalfOpen: true, noDelay: true });
+    this.#socket = socket;
+    socket.once("error", (error) => {
+      if (this.#socket === socket) this.#goOn(explainBackendFault(error));
+    });
+    socket.once("connect", () => this.#greet(socket, place));
+  }
+
+  giveUp(): void {
+    clearTimeout(this.#timer);
+    this.#socket?.removeAllListeners().on("error", ignore).destroy();
+    this.#socket = undefined;
+  }
+
+  #greet(socket: Socket, place: BackendPlace): void {
+    if (this.#announcement.length > 0) socket.write(this.#announcement);
+    const { tls } = this.#way;
+    if (tls === undefined) {
+      this.#arrive(socket);
+      return;
+    }
+    const secure = connectTls({
+      socket: socket.removeAllListeners("error").on("error", ignore),
+      secureContext: tls.context,
+      rejectUnauthorized: tls.isVerified,
+      ...(tls.name === undefined ? namelessRules(place) : { servername: tls.name }),
+      ...(tls.alpn.length === 0 ? {} : { ALPNProtocols: [...tls.alpn] }),
+    });
+    this.#socket = secure;
+    secure.once("error", (error) => this.#goOn(explainBackendFault(error)));
+    secure.once("secureConnect", () => this.#arrive(secure));
+  }
+
+  #arrive(socket: Socket): void {
+    clearTimeout(this.#timer);
+    this.#socket = undefined;
+    this.#hooks.onReached(socket.removeAllListeners("error"));
+  }
+
+  /** To the next place, if there is one. */
+  #goOn(why: string): void {
+    this.giveUp();
+    if (this.#next < this.#way.places.length) this.begin();
+    else this.#hooks.onFailed(why);
+  }
+}
+
+const ignore = (): undefined => undefined;
+
+/** A certificate is for the address then (RFC 9110 §4.3.5); behind a path, which none can name, for whoever has it. */
+function namelessRules(place: BackendPlace): Pick<ConnectionOptions, "host" | "checkServerIdentity"> {
+  // Where it is told nothing, Node looks for "localhost".
+  return place.kind === "tcp" ? { host: place.host } : { checkServerIdentity: ignore };
+}
+
+/** @throws what OpenSSL says of the identity or the rules */
+export function backendContext({ identity, authorities }: ClientMaterial, rules: TlsRules): SecureContext {
+  return createSecureContext({
+    ...contextRules(rules),
+    ...(identity === undefined ? {} : { cert: identity.certificates, key: identity.key }),
+    ...(authorities === undefined ? {} : { ca: authorities }),
+  });
+}
+
+export function explainBackendFault(fault: unknown): string {
+  const code = errorCode(fault) ?? "";
+  switch (code) {
+    case "ECONNREFUSED":
+      return "it refuses connections";
+    case "ECONNRESET":
+    case "EPIPE":
+      return "it closed the connection";
+    case "ETIMEDOUT":
+      return "it does not answer in time";
+    case "EHOSTUNREACH":
+    case "ENETUNREACH":
+      return "there is no way to it";
+    case "ENOENT":
+      return "there is no such socket";
+    case "EACCES":
+      return "permission denied";
+    case "EMFILE":
+    case "ENFILE":
+      return "no more descriptors";
+    case "ERR_SSL_WRONG_VERSION_NUMBER":
+      return "it speaks no TLS";
+    default:
+      // An alert is what the backend says: of our certificate, for one.
+      if (/_ALERT_/.test(code)) return `it broke the handshake off (${code})`;
+      // UNABLE_TO_GET_ISSUER_CERT_LOCALLY, ERR_TLS_CERT_ALTNAME_INVALID and their like.
+      if (/CERT|LEAF/.test(code)) return `its certificate is not accepted (${code})`;
+      return code === "" ? String(fault) : code;
+  }
+}

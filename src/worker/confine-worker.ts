@@ -1,0 +1,38 @@
+/**
+ * The first beginning of a worker: gives up its rights, and then executes itself anew, so that no thread is left that has
+ * them still.
+ */
+import { once } from "node:events";
+import { loadNative } from "../system/native.ts";
+import { confine } from "../system/sandbox.ts";
+import type { PrimaryMessage, WorkerMessage } from "./worker-message.ts";
+import { CHANNEL_DESCRIPTOR, FIRST_SOCKET_DESCRIPTOR, markStage } from "./worker-stage.ts";
+
+/** Does not return but by ending the process. The primary sends nothing more until the second beginning has said that it is there. */
+export async function confineWorker(): Promise<void> {
+  process.once("disconnect", () => process.exit(1));
+  const [message]: [PrimaryMessage] = (await once(process, "message")) as [PrimaryMessage];
+  try {
+    if (message.kind !== "confine") throw new Error(`expected the order to confine, found ${message.kind}`);
+    const loaded = await loadNative();
+    if (loaded.kind === "missing") throw new Error(loaded.why);
+    const { native } = loaded;
+    confine(native, message.confinement);
+    const args = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
+    const sockets = Array.from({ length: message.socketCount }, (_, index) => FIRST_SOCKET_DESCRIPTOR + index);
+    native.execute(process.execPath, args, secondEnvironment(), [0, 1, 2, CHANNEL_DESCRIPTOR, ...sockets]);
+  } catch (error) {
+    const failure: WorkerMessage = { kind: "failed", message: `the sandbox failed: ${String(error)}` };
+    process.send?.(failure, undefined, undefined, () => process.exit(1));
+  }
+}
+
+/** Node takes the variables of the channel out of its environment when it begins. */
+function secondEnvironment(): NodeJS.ProcessEnv {
+  return {
+    ...process.env,
+    ...markStage("serve"),
+    NODE_CHANNEL_FD: String(CHANNEL_DESCRIPTOR),
+    NODE_CHANNEL_SERIALIZATION_MODE: "advanced",
+  };
+}

@@ -1,0 +1,28 @@
+/**
+ * What a worker does for those who connect: it serves the sites, or it is one terminator. It may have several roles.
+ */
+
+import type { TlsMaterials } from "../tls/tls-identity.ts";
+import type { Purpose } from "../transport/listen-socket.ts";
+import type { Reception } from "../transport/listener.ts";
+import type { BackendPlaces } from "../tunnel/backend.ts";
+import type { DrainMode, WorkerReport } from "./worker-message.ts";
+
+export interface Role {
+  /** How many connections may wait to be accepted. */
+  readonly backlog: number;
+  /** Who gets what is accepted; undefined where that purpose is somebody else's. */
+  reception(purpose: Purpose): Reception | undefined;
+  /** How busy it is now. The threads are not a role's. */
+  report(): Omit<WorkerReport, "pool">;
+  /** Lets what is under way end. May be called again when the mode has changed. @returns when the last connection is gone */
+  drain(mode: DrainMode): Promise<void>;
+  /** Cuts every connection. @returns how many of them were busy */
+  cut(): number;
+  /** To be called when the last connection is gone. @returns when nothing of it runs any more */
+  close(): Promise<void>;
+  /** Handshakes use these from now on. @throws what OpenSSL says; then everything stays as it was */
+  renew(materials: TlsMaterials): void;
+  /** The backends are there from now on. */
+  redirect(places: BackendPlaces): void;
+}

@@ -1,0 +1,206 @@
+/**
+ * A worker that serves the sites: here the parts that answer requests are joined.
+ */
+import { randomBytes } from "node:crypto";
+import { setTimeout } from "node:timers/promises";
+import { systemClock } from "../base/clock.ts";
+import { EventLoopTurn, type Turn } from "../base/turn.ts";
+import { seconds } from "../base/units.ts";
+import type { Settings } from "../config/settings.ts";
+import { BufferPool } from "../connection/buffer-pool.ts";
+import type { ConnectionContext, ConnectionLimits, ServingPhase } from "../connection/connection-context.ts";
+import { Connections } from "../connection/connections.ts";
+import { FieldBlocks } from "../http/field-blocks.ts";
+import type { AccessLog } from "../observe/access-log.ts";
+import type { Events } from "../observe/log.ts";
+import { chooseLineFormat } from "../observe/log-format.ts";
+import type { RefusalReport } from "../observe/refusal-report.ts";
+import type { Sites } from "../site/choose-site.ts";
+import { FileCache } from "../site/file-cache.ts";
+import type { LocateContext } from "../site/locate.ts";
+import { PageBudget } from "../site/page-budget.ts";
+import { createService } from "../site/serve.ts";
+import type { TlsPresence } from "../site/tls-presence.ts";
+import { prepareUploads } from "../site/upload.ts";
+import type { UploadLedger } from "../site/upload-ledger.ts";
+import type { ThreadPool } from "../tasks/task-pool.ts";
+import { TlsAcceptor } from "../tls/tls-acceptor.ts";
+import type { TlsMaterials } from "../tls/tls-identity.ts";
+import { TlsTransport } from "../tls/tls-transport.ts";
+import { httpsRules } from "../tls/tls-wishes.ts";
+import { formatPurpose, type ListenSocket } from "../transport/listen-socket.ts";
+import type { Reception } from "../transport/listener.ts";
+import { probeHandleTransport } from "../transport/probe-handle-transport.ts";
+import { openProxied } from "../transport/proxied-transport.ts";
+import type { AcceptedTransport } from "../transport/transport.ts";
+import { describeTransport, type TransportChoice } from "../transport/transport-choice.ts";
+import { buildSites, type NativeFiles } from "./build-sites.ts";
+import type { Role } from "./role.ts";
+import { trustIn } from "./trust.ts";
+
+/** What the role is made of. */
+export interface SiteParts {
+  readonly settings: Settings;
+  readonly access: AccessLog;
+  readonly events: Events;
+  readonly refusals: RefusalReport;
+  readonly sockets: readonly ListenSocket[];
+  readonly tls: TlsMaterials;
+  /** Closed by the role. */
+  readonly pool: ThreadPool;
+  readonly uploads: UploadLedger;
+  /** As `buildSites` takes it. */
+  readonly native: NativeFiles | undefined;
+}
+
+const HTTPS = formatPurpose({ kind: "https" });
+
+/** How long a stop waits for handlers whose connections were cut, and for tasks. */
+const HANDLER_PATIENCE_MS = 1000;
+
+/** @throws StartupError when a document root cannot be served; nothing is left open then but the pool */
+export async function openSiteRole(parts: SiteParts): Promise<Role> {
+  const { settings, events, pool, uploads } = parts;
+  let phase: ServingPhase = "serving";
+  const turn = new EventLoopTurn();
+  const sites = buildSites(settings, turn, parts.native);
+  await prepareUploads(sites, (text) => events.warn(text), uploads);
+  const connections = new Connections({ ...connectionParts(parts, sites, turn), phase: () => phase }, settings.server);
+  const tls = openTls(parts, connections);
+  const choice = await probeHandleTransport();
+  if (choice.kind === "socket") events.warn(describeTransport(choice));
+  let ended: Promise<void> = Promise.resolve();
+  return {
+    backlog: settings.server.backlog,
+    reception: ({ kind }) => {
+      if (kind === "http") return receivePlain(parts, choice, connections);
+      if (kind === "https" && tls !== undefined) return { kind: "sockets", onAccepted: (socket) => tls.accept(socket) };
+      return undefined;
+    },
+    report: () => ({ connections: connections.count, tls: tls?.counts, tunnels: new Map() }),
+    drain: (mode) => {
+      if (phase !== "stopping") phase = mode;
+      // Who shakes hands now is accepted when that is done.
+      ended = Promise.all([tls?.settled(), connections.drain()]).then(() => connections.drain());
+      return ended;
+    },
+    cut: () => {
+      const cut = connections.busyCount;
+      connections.destroyAll();
+      return cut;
+    },
+    close: async () => {
+      // Handlers and tasks end now too, but one that a dead file system holds must not hold the server as well.
+      await Promise.race([Promise.all([ended, pool.close()]), setTimeout(HANDLER_PATIENCE_MS)]);
+      connections.close();
+    },
+    renew: (materials) => {
+      const renewed = materials.get(HTTPS);
+      if (renewed?.side === "server") tls?.renew(renewed.material);
+    },
+    redirect: () => undefined,
+  };
+}
+
+function openTls({ settings, tls, refusals }: SiteParts, connections: Connections): TlsAcceptor | undefined {
+  const each = tls.get(HTTPS);
+  if (each?.side !== "server") return undefined;
+  return new TlsAcceptor({
+    material: each.material,
+    rules: httpsRules(settings.server),
+    maxHandshakes: settings.server.tlsHandshakes,
+    isTrustedProxy: settings.server.proxyProtocol ? trustIn(settings.server.trustedProxies) : undefined,
+    onSecure: ({ socket, peer }) => connections.accept(new TlsTransport(socket, peer)),
+    onFailed: (why, peer) => refusals.add(`TLS handshake with ${peer.address} failed: ${why}`),
+  });
+}
+
+/** Those that a proxy passes on are accepted when it has said for whom. */
+function receivePlain(
+  { settings, events, refusals }: SiteParts,
+  choice: TransportChoice,
+  connections: Connections,
+): Reception {
+  const { proxyProtocol, trustedProxies, headerTimeout } = settings.server;
+  if (!proxyProtocol) return { kind: "transports", choice, onAccepted: (transport) => connections.accept(transport) };
+  const isTrusted = trustIn(trustedProxies);
+  const onAccepted = (transport: AcceptedTransport): void =>
+    openProxied(transport, {
+      isTrusted,
+      patience: headerTimeout,
+      onOpen: (proxied) => connections.accept(proxied),
+      onRefused: (why) => refusals.add(`connection of ${transport.peer.address} cut: ${why}`),
+      onFault: (fault) => events.error("a connection failed through a fault of the server", fault),
+    });
+  return { kind: "transports", choice, onAccepted };
+}
+
+function connectionParts(parts: SiteParts, sites: Sites, turn: Turn): Omit<ConnectionContext, "phase"> {
+  const { settings, events } = parts;
+  const { trustedProxies } = settings.server;
+  const clock = systemClock;
+  return {
+    service: buildService(parts, sites, turn),
+    limits: connectionLimits(settings),
+    fieldBlocks: new FieldBlocks(),
+    clock,
+    buffers: new BufferPool(),
+    isTrustedProxy: trustedProxies.length === 0 ? undefined : trustIn(trustedProxies),
+    trace: traceFor(settings, events),
+    onFault: (fault) => events.error("a request failed through a fault of the server", fault),
+  };
+}
+
+function buildService(parts: SiteParts, sites: Sites, turn: Turn) {
+  const { settings, sockets, access, events, refusals, pool, uploads } = parts;
+  const clock = systemClock;
+  const formatLine = chooseLineFormat(settings.server.logformat);
+  const { cacheSize, cacheFile, cacheValid } = settings.server;
+  const locating: LocateContext = {
+    files: new FileCache({ maxBytes: cacheSize, maxFile: cacheFile, valid: cacheValid }, turn, clock),
+    pool,
+    pages: new PageBudget(),
+    uploads,
+    retryAfter: seconds(Math.ceil(settings.server.retryAfter / 1000)),
+    clock,
+  };
+  return createService({
+    sites,
+    locating,
+    clock,
+    server: settings.server.server,
+    boundaryNonce: randomBytes(12).toString("base64url"),
+    refusals,
+    tls: describeTls(settings, sockets),
+    // What goes there is not even put into words.
+    record:
+      settings.server.logfile === "/dev/null" ? () => undefined : (exchange) => access.record(formatLine(exchange)),
+    trace: traceFor(settings, events),
+  });
+}
+
+function describeTls({ server }: Settings, sockets: readonly ListenSocket[]): TlsPresence | undefined {
+  if (server.tlsPort === undefined) return undefined;
+  const bound = sockets.find(({ purpose }) => purpose.kind === "https")?.endpoint;
+  const port = bound?.kind === "tcp" ? bound.port : server.tlsPort;
+  return { port, redirects: server.tlsRedirect, hsts: seconds(Math.floor(server.hsts / 1000)) };
+}
+
+/** Undefined where nobody would see it, so that nothing is put into words in vain. */
+function traceFor({ server }: Settings, events: Events): ((text: string) => void) | undefined {
+  return server.logLevel === "debug" ? (text) => events.debug(text) : undefined;
+}
+
+function connectionLimits({ server }: Settings): ConnectionLimits {
+  return {
+    maxTarget: server.maxTarget,
+    maxHeader: server.maxHeader,
+    maxFields: server.maxFields,
+    maxBody: server.maxBody,
+    keepaliveRequests: server.keepaliveRequests,
+    idleTimeout: server.timeout,
+    headerTimeout: server.headerTimeout,
+    bodyTimeout: server.bodyTimeout,
+    sendTimeout: server.sendTimeout,
+  };
+}

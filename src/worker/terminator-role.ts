@@ -1,0 +1,93 @@
+/**
+ * A worker as a TLS terminator: the settings and what was read for them become a `Terminator`.
+ */
+import { systemClock } from "../base/clock.ts";
+import { milliseconds } from "../base/units.ts";
+import { isBackendName } from "../config/listen-address.ts";
+import type { TerminatorSettings } from "../config/terminator-settings.ts";
+import type { RefusalReport } from "../observe/refusal-report.ts";
+import type { ClientMaterial, SideMaterial } from "../tls/tls-identity.ts";
+import { terminatorRules } from "../tls/tls-wishes.ts";
+import { formatPurpose } from "../transport/listen-socket.ts";
+import { type BackendPlace, type BackendTls, backendContext } from "../tunnel/backend.ts";
+import type { SpliceKit } from "../tunnel/splice-kit.ts";
+import { Terminator, type TerminatorSide } from "../tunnel/terminator.ts";
+import type { Role } from "./role.ts";
+import { trustIn } from "./trust.ts";
+
+const NEVER = milliseconds(Number.POSITIVE_INFINITY);
+
+/** @throws what OpenSSL says of the material or the rules */
+export function openTerminatorRole(
+  name: string,
+  settings: TerminatorSettings,
+  material: SideMaterial,
+  places: readonly BackendPlace[],
+  kit: SpliceKit | undefined,
+  refusals: RefusalReport,
+): Role {
+  const purpose = { kind: "terminator", name } as const;
+  const user = formatPurpose(purpose);
+  const { trustedProxies } = settings;
+  const terminator = new Terminator({
+    side: sideOf(settings, material),
+    places,
+    announcement: settings.announcement,
+    isTrustedProxy: trustedProxies.length === 0 ? () => true : trustIn(trustedProxies),
+    maxConnections: settings.maxConnections,
+    keepalive: settings.keepalive,
+    connectTimeout: settings.connectTimeout,
+    headerTimeout: settings.tlsHandshakeTimeout,
+    idleTimeout: settings.idleTimeout ?? NEVER,
+    clock: systemClock,
+    kit,
+    onRefused: (why, peer) => refusals.add(`connection of ${peer.address} cut: ${why}`),
+  });
+  return {
+    backlog: settings.backlog,
+    reception: (wanted) =>
+      formatPurpose(wanted) === user
+        ? { kind: "sockets", onAccepted: (socket) => terminator.accept(socket) }
+        : undefined,
+    report: () => {
+      const tunnels = terminator.counts;
+      return { connections: tunnels.open, tls: terminator.handshakes, tunnels: new Map([[name, tunnels]]) };
+    },
+    drain: (mode) => terminator.drain(mode === "stopping"),
+    cut: () => {
+      const { open } = terminator.counts;
+      terminator.destroyAll();
+      return open;
+    },
+    close: async () => terminator.close(),
+    renew: (materials) => {
+      const renewed = materials.get(user);
+      if (renewed?.side === "server") terminator.renew(renewed.material);
+      if (renewed?.side === "client") terminator.renewBackend(backendTls(settings, renewed.material));
+    },
+    redirect: (all) => {
+      const moved = all.get(name);
+      if (moved !== undefined) terminator.redirect(moved);
+    },
+  };
+}
+
+function sideOf(settings: TerminatorSettings, each: SideMaterial): TerminatorSide {
+  if (each.side === "client") return { kind: "back", tls: backendTls(settings, each.material) };
+  return {
+    kind: "front",
+    material: each.material,
+    rules: terminatorRules(settings),
+    maxHandshakes: settings.tlsHandshakes,
+  };
+}
+
+function backendTls(settings: TerminatorSettings, material: ClientMaterial): BackendTls {
+  const { backend, alpn } = settings;
+  return {
+    context: backendContext(material, terminatorRules(settings)),
+    name: backend.kind === "tcp" && isBackendName(backend.host) ? backend.host : undefined,
+    isVerified: material.authorities !== undefined,
+    alpn,
+  };
+}

@@ -1,0 +1,175 @@
+/**
+ * The life of a worker process, from its orders to its end.
+ *
+ *     start   threads if it will be enclosed, identity, roles, sockets       -> ready, or failed
+ *     drain   no more connections, the present ones end, the log leaves      -> drained
+ *     the primary is gone: as `drain`, without anybody to tell
+ *
+ * Signals are the primary's business: those a terminal sends to every process of its group are ignored here. TERM alone,
+ * which somebody has sent to this very process, asks the primary for a successor.
+ */
+import { StartupError } from "../base/errors.ts";
+import type { Milliseconds } from "../base/units.ts";
+import { servesSites } from "../config/settings.ts";
+import { AccessLog } from "../observe/access-log.ts";
+import { type EventLevel, EventLog, type EventSink } from "../observe/log.ts";
+import type { LogFile } from "../observe/log-file.ts";
+import { describeThrown } from "../observe/thrown.ts";
+import { UploadLedger } from "../site/upload-ledger.ts";
+import { withinDescriptors } from "../system/descriptor-limit.ts";
+import { openExactPlace } from "../system/exact-directory.ts";
+import { lookNatively } from "../system/look-natively.ts";
+import { loadNative } from "../system/native.ts";
+import { takeIdentity } from "../system/take-identity.ts";
+import { openTaskThreads, startWorker, type Worker } from "./worker.ts";
+import type { DrainMode, PrimaryMessage, StartOrder, WorkerMessage } from "./worker-message.ts";
+
+/** Returns at once; the process ends by itself when its time has come. */
+export function runWorker(): void {
+  const life = new WorkerLife();
+  process.on("message", (message: PrimaryMessage) => life.obey(message));
+  process.once("disconnect", () => life.orphaned());
+  for (const signal of ["SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2"] as const) process.on(signal, ignore);
+  process.on("SIGTERM", () => void tell({ kind: "retire", why: "it got SIGTERM" }));
+  void tell({ kind: "loaded" });
+}
+
+const ignore = (): void => undefined;
+
+interface DrainWish {
+  readonly mode: DrainMode;
+  readonly grace: Milliseconds | undefined;
+}
+
+class WorkerLife {
+  readonly #uploads = new UploadLedger((upload) => void tell({ kind: "stored", upload }));
+  #order: StartOrder | undefined;
+  #access: AccessLog | undefined;
+  #worker: Worker | undefined;
+  #isLeaving = false;
+  /** How it was last told to leave, perhaps before it could serve. */
+  #farewell: DrainWish | undefined;
+
+  obey(message: PrimaryMessage): void {
+    switch (message.kind) {
+      case "start":
+        void this.#start(message.order);
+        return;
+      case "drain":
+        void this.#leave(message);
+        return;
+      case "cut":
+        this.#worker?.cut();
+        return;
+      case "report":
+        if (this.#worker !== undefined) void tell({ kind: "report", report: this.#worker.report() });
+        return;
+      case "renew":
+        this.#worker?.renew(message.tls);
+        return;
+      case "redirect":
+        this.#worker?.redirect(message.backends);
+        return;
+      case "stored":
+        this.#uploads.heard(message.upload);
+        return;
+      case "confine":
+        return;
+    }
+  }
+
+  /** Nobody is left to replace this process, or to stop it. */
+  orphaned(): void {
+    if (this.#order === undefined) process.exit(1);
+    void this.#leave({ mode: "stopping", grace: this.#order.settings.server.grace });
+  }
+
+  async #start(order: StartOrder): Promise<void> {
+    const { settings, sockets, privileges, title } = order;
+    this.#order = order;
+    process.title = title;
+    const events = new EventLog([eventsToPrimary(settings.server.logLevel)]);
+    watchForFaults(events);
+    const access = new AccessLog(logOfPrimary, events);
+    this.#access = access;
+    try {
+      const isEnclosed = privileges.chroot !== undefined;
+      // While /etc/localtime can be seen.
+      if (isEnclosed) new Date().getTimezoneOffset();
+      const onLostThread = (): void =>
+        void tell({ kind: "retire", why: "a thread has died and cannot be replaced in a chroot" });
+      const pool = servesSites(settings)
+        ? await openTaskThreads(settings, events, isEnclosed, onLostThread)
+        : undefined;
+      const loaded = await loadNative();
+      const native = loaded.kind === "native" ? loaded.native : undefined;
+      // While /proc can be seen.
+      const held = withinDescriptors(settings, isEnclosed || pool === undefined ? 0 : settings.server.workers);
+      takeIdentity(privileges, native);
+      this.#worker = await startWorker({
+        settings: held,
+        logs: { access, events },
+        sockets,
+        tls: order.tls,
+        backends: order.backends,
+        pool,
+        uploads: this.#uploads,
+        native: native && {
+          openExactly: (path, flags) => openExactPlace(native, path, flags),
+          look: lookNatively(native),
+        },
+      });
+      await tell({ kind: "ready", served: this.#worker.served });
+      if (this.#farewell !== undefined) await this.#leave(this.#farewell);
+    } catch (error) {
+      const message = error instanceof StartupError ? error.message : describeThrown(error);
+      await tell({ kind: "failed", message });
+      process.exit(1);
+    }
+  }
+
+  async #leave(wish: DrainWish): Promise<void> {
+    this.#farewell = wish;
+    // It listens perhaps already, and has accepted somebody.
+    if (this.#worker === undefined) return;
+    const outcome = this.#worker.drain(wish.mode, wish.grace);
+    if (this.#isLeaving) return;
+    this.#isLeaving = true;
+    const ended = await outcome;
+    await this.#access?.close();
+    await tell({ kind: "drained", cut: ended.kind === "cut" ? ended.cut : 0 });
+    process.exit(0);
+  }
+}
+
+/** Resolves when the message is with the kernel, or the primary has gone. */
+function tell(message: WorkerMessage): Promise<void> {
+  return new Promise((resolve) => {
+    if (process.send === undefined || !process.connected) resolve();
+    else process.send(message, undefined, undefined, () => resolve());
+  });
+}
+
+function eventsToPrimary(level: EventLevel): EventSink {
+  return { level, write: (eventLevel, text) => void tell({ kind: "event", level: eventLevel, text }) };
+}
+
+/** The primary has the file: it can open it anew after this process has lost the right to. */
+const logOfPrimary: LogFile = {
+  name: "of the primary",
+  async write(lines) {
+    if (!process.connected) throw new Error("the primary has gone");
+    await tell({ kind: "log", lines });
+    return lines.length;
+  },
+  close: async () => undefined,
+};
+
+/** After an exception nobody knows what still holds, so that ends the process; the primary starts another. */
+function watchForFaults(events: EventLog): void {
+  process.on("unhandledRejection", (fault) => events.error("a fault of the server was not handled", fault));
+  process.on("uncaughtException", (fault) => {
+    const text = `a worker stops after a fault of the server\n${describeThrown(fault)}`;
+    void tell({ kind: "event", level: "error", text }).then(() => process.exit(1));
+  });
+}

@@ -1,0 +1,80 @@
+/**
+ * What the primary and its worker processes say to each other. Both are the same program, so the messages are not
+ * checked; they travel by structured clone.
+ *
+ *     primary                        worker
+ *     confine (where there is a sandbox)  ->   confines itself and executes itself anew
+ *                                    <-   loaded: waits for its orders
+ *     start                          ->
+ *                                    <-   ready, or failed; from then on events, log batches, reports
+ *     drain, cut, renew, redirect    ->
+ *                                    <-   drained; then it ends
+ */
+import type { Milliseconds } from "../base/units.ts";
+import type { Settings } from "../config/settings.ts";
+import type { EventLevel } from "../observe/log.ts";
+import type { StoredUpload } from "../site/upload-ledger.ts";
+import type { PrivilegePlan } from "../system/privileges.ts";
+import type { Confinement } from "../system/sandbox-plan.ts";
+import type { PoolState } from "../tasks/pool-status.ts";
+import type { TlsCounts } from "../tls/tls-acceptor.ts";
+import type { TlsMaterials } from "../tls/tls-identity.ts";
+import type { ListenSocket, ServedEndpoint } from "../transport/listen-socket.ts";
+import type { BackendPlaces } from "../tunnel/backend.ts";
+import type { TunnelCounts } from "../tunnel/tunnels.ts";
+
+/** Everything a worker needs to know. */
+export interface StartOrder {
+  /** With this worker's share of what is limited for the whole server. */
+  readonly settings: Settings;
+  readonly sockets: readonly ListenSocket[];
+  readonly tls: TlsMaterials;
+  readonly backends: BackendPlaces;
+  readonly privileges: PrivilegePlan;
+  /** For the name under which the system shows the process. */
+  readonly title: string;
+}
+
+/**
+ * How a worker leaves. `stopping`: connections close as soon as nothing is under way. `handing-over`: another generation
+ * serves already, so an idle connection may still make one request, and nobody loses one to a close that crosses it.
+ */
+export type DrainMode = "stopping" | "handing-over";
+
+export type PrimaryMessage =
+  | { readonly kind: "confine"; readonly confinement: Confinement; readonly socketCount: number }
+  | { readonly kind: "start"; readonly order: StartOrder }
+  /** `grace`: after that time what is under way is cut; undefined: it may take its time. */
+  | { readonly kind: "drain"; readonly mode: DrainMode; readonly grace: Milliseconds | undefined }
+  | { readonly kind: "cut" }
+  | { readonly kind: "report" }
+  /** Certificates have changed, or the keys of tickets. */
+  | { readonly kind: "renew"; readonly tls: TlsMaterials }
+  /** Backends have moved. */
+  | { readonly kind: "redirect"; readonly backends: BackendPlaces }
+  /** Another worker has stored it. */
+  | { readonly kind: "stored"; readonly upload: StoredUpload };
+
+export type WorkerMessage =
+  | { readonly kind: "loaded" }
+  | { readonly kind: "ready"; readonly served: readonly ServedEndpoint[] }
+  | { readonly kind: "failed"; readonly message: string }
+  | { readonly kind: "event"; readonly level: EventLevel; readonly text: string }
+  /** Whole lines of the access log. */
+  | { readonly kind: "log"; readonly lines: Uint8Array }
+  | { readonly kind: "report"; readonly report: WorkerReport }
+  | { readonly kind: "stored"; readonly upload: StoredUpload }
+  /** It cannot go on as it should and asks for a successor. */
+  | { readonly kind: "retire"; readonly why: string }
+  /** `cut`: how many connections were still busy when the time was up. */
+  | { readonly kind: "drained"; readonly cut: number };
+
+export interface WorkerReport {
+  /** Undefined where no site is served. */
+  readonly pool: PoolState | undefined;
+  readonly connections: number;
+  /** Undefined where TLS is not spoken. */
+  readonly tls: TlsCounts | undefined;
+  /** By the terminator's name. */
+  readonly tunnels: ReadonlyMap<string, TunnelCounts>;
+}

@@ -1,0 +1,208 @@
+/**
+ * The part of the server that talks to the network: its roles, and the sockets on which they accept.
+ */
+import { setTimeout } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { systemClock } from "../base/clock.ts";
+import type { Milliseconds } from "../base/units.ts";
+import type { Settings } from "../config/settings.ts";
+import type { AccessLog } from "../observe/access-log.ts";
+import type { Events } from "../observe/log.ts";
+import { RefusalReport } from "../observe/refusal-report.ts";
+import type { UploadLedger } from "../site/upload-ledger.ts";
+import { ThreadPool } from "../tasks/task-pool.ts";
+import type { TlsMaterials } from "../tls/tls-identity.ts";
+import { sumTls } from "../tls/tls-status.ts";
+import { formatPurpose, type ListenSocket, type ServedEndpoint } from "../transport/listen-socket.ts";
+import { Listener } from "../transport/listener.ts";
+import type { BackendPlaces } from "../tunnel/backend.ts";
+import { describeSplices, probeSplice } from "../tunnel/probe-splice.ts";
+import type { SpliceKit } from "../tunnel/splice-kit.ts";
+import type { NativeFiles } from "./build-sites.ts";
+import type { Role } from "./role.ts";
+import { openSiteRole } from "./site-role.ts";
+import { openTerminatorRole } from "./terminator-role.ts";
+import type { DrainMode, WorkerReport } from "./worker-message.ts";
+
+export interface WorkerLogs {
+  readonly access: AccessLog;
+  readonly events: Events;
+}
+
+/** `cut`: how many connections were still busy when the time was up. */
+export type DrainOutcome = { readonly kind: "finished" } | { readonly kind: "cut"; readonly cut: number };
+
+export interface Worker {
+  /** What is really bound, in the order of the settings. */
+  readonly served: readonly ServedEndpoint[];
+  /** How busy it is now. */
+  report(): WorkerReport;
+  /**
+   * Stops accepting, finishes what is under way, and cuts what is left after `grace`, if there is one. While it hands over
+   * it may be told to stop; every call resolves with the same.
+   */
+  drain(mode: DrainMode, grace: Milliseconds | undefined): Promise<DrainOutcome>;
+  /** Handshakes use these from now on. */
+  renew(tls: TlsMaterials): void;
+  /** The backends are there from now on. */
+  redirect(backends: BackendPlaces): void;
+  /** Ends a `drain` that is under way, at once. */
+  cut(): void;
+}
+
+const THREAD_MAIN = fileURLToPath(new URL("../thread-main.js", import.meta.url));
+
+/**
+ * The threads for tasks, of which there is none as long as there is no task.
+ *
+ * @param isEnclosed  the process is about to lose sight of its own program: all threads start now, and keep all they need
+ * @param onLostThread  one of those has died, and cannot be replaced
+ */
+export async function openTaskThreads(
+  { server: { workers, queue } }: Settings,
+  events: Events,
+  isEnclosed = false,
+  onLostThread: () => void = () => undefined,
+): Promise<ThreadPool> {
+  const pool = new ThreadPool({
+    workers,
+    queue,
+    filename: THREAD_MAIN,
+    events,
+    ...(isEnclosed ? { keepAll: { onLost: onLostThread } } : {}),
+  });
+  if (isEnclosed) await pool.startAll();
+  return pool;
+}
+
+/** What a worker is made of. */
+export interface WorkerParts {
+  readonly settings: Settings;
+  readonly logs: WorkerLogs;
+  readonly sockets: readonly ListenSocket[];
+  readonly tls: TlsMaterials;
+  readonly backends: BackendPlaces;
+  /** The worker's from now on; undefined where no site is served. */
+  readonly pool: ThreadPool | undefined;
+  readonly uploads: UploadLedger;
+  /** As `buildSites` takes it. */
+  readonly native?: NativeFiles | undefined;
+}
+
+/**
+ * Takes up its roles and begins to accept.
+ *
+ * @throws StartupError when a document root cannot be served or a socket not be listened on; nothing is left open then
+ */
+export async function startWorker(parts: WorkerParts): Promise<Worker> {
+  const { logs, pool } = parts;
+  const roles = await openRoles(parts);
+  const listeners = await openListeners(parts.sockets, roles);
+  const patience = new AbortController();
+  let isAccepting = true;
+  let outcome: Promise<DrainOutcome> | undefined;
+
+  const finish = async (ended: Promise<unknown>): Promise<DrainOutcome> => {
+    await Promise.race([ended, aborted(patience.signal)]);
+    const cut = roles.reduce((sum, role) => sum + role.cut(), 0);
+    await Promise.all(roles.map((role) => role.close()));
+    return cut === 0 ? { kind: "finished" } : { kind: "cut", cut };
+  };
+
+  return {
+    served: listeners.map(({ listener: { endpoint }, purpose }) => ({ endpoint, purpose })),
+    report: () => {
+      const reports = roles.map((role) => role.report());
+      return {
+        pool: pool?.state,
+        connections: reports.reduce((sum, { connections }) => sum + connections, 0),
+        tls: sumTls(reports.map(({ tls }) => tls)),
+        tunnels: new Map(reports.flatMap(({ tunnels }) => [...tunnels])),
+      };
+    },
+    renew(materials) {
+      try {
+        for (const role of roles) role.renew(materials);
+      } catch (fault) {
+        logs.events.error("the new certificates are not taken up, the old ones stay in force", fault);
+      }
+    },
+    redirect: (backends) => {
+      for (const role of roles) role.redirect(backends);
+    },
+    cut: () => patience.abort(),
+    drain(mode, grace) {
+      if (isAccepting) for (const { listener } of listeners) listener.close();
+      isAccepting = false;
+      if (grace !== undefined) void setTimeout(grace, undefined, { ref: false }).then(() => patience.abort());
+      const ended = Promise.all(roles.map((role) => role.drain(mode)));
+      outcome ??= finish(ended);
+      return outcome;
+    },
+  };
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
+
+async function openRoles(parts: WorkerParts): Promise<readonly Role[]> {
+  const { settings, sockets, tls, backends, pool, uploads, native } = parts;
+  const { access, events } = parts.logs;
+  const refusals = new RefusalReport(systemClock, (text) => events.info(text));
+  const sites =
+    pool === undefined
+      ? []
+      : [await openSiteRole({ settings, access, events, refusals, sockets, tls, pool, uploads, native })];
+  const kit = settings.terminators.size === 0 ? undefined : await findSpliceKit(events);
+  const terminators = [...settings.terminators].map(([name, terminator]) => {
+    const material = tls.get(formatPurpose({ kind: "terminator", name }));
+    const places = backends.get(name);
+    if (material === undefined || places === undefined) throw new Error(`terminator ${name} has no keys or no backend`);
+    return openTerminatorRole(name, terminator, material, places, kit, refusals);
+  });
+  return [...sites, ...terminators];
+}
+
+/** Undefined where tunnels are served the slower way. */
+async function findSpliceKit(events: Events): Promise<SpliceKit | undefined> {
+  const choice = await probeSplice();
+  if (choice.kind === "handle") return choice.kit;
+  events.warn(describeSplices(choice));
+  return undefined;
+}
+
+interface OpenListener {
+  readonly listener: Listener;
+  readonly purpose: ListenSocket["purpose"];
+}
+
+async function openListeners(
+  sockets: readonly ListenSocket[],
+  roles: readonly Role[],
+): Promise<readonly OpenListener[]> {
+  const listeners: OpenListener[] = [];
+  try {
+    for (const socket of sockets) {
+      const { purpose } = socket;
+      const { backlog, reception } = receptionFor(purpose, roles);
+      listeners.push({ listener: await Listener.open(socket, backlog, reception), purpose });
+    }
+  } catch (error) {
+    for (const { listener } of listeners) listener.close();
+    for (const role of roles) void role.close();
+    throw error;
+  }
+  return listeners;
+}
+
+function receptionFor(purpose: ListenSocket["purpose"], roles: readonly Role[]) {
+  for (const role of roles) {
+    const reception = role.reception(purpose);
+    if (reception !== undefined) return { backlog: role.backlog, reception };
+  }
+  throw new Error(`nobody is there for ${formatPurpose(purpose)}`);
+}

@@ -1,0 +1,319 @@
+import assert from "node:assert/strict";
+import { closeSync, fstatSync, ftruncateSync, mkdtempSync, openSync, rmSync, utimesSync, writeSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { bytes } from "../../src/base/units.ts";
+import { BufferPool } from "../../src/connection/buffer-pool.ts";
+import {
+  type FileBody,
+  type SendChunks,
+  type TransferOutcome,
+  transferFile,
+} from "../../src/connection/file-transfer.ts";
+import { encodeChunked } from "../../src/http/chunked-encoder.ts";
+import type { FileIdentity } from "../../src/http/entity-tag.ts";
+import type { OpenSource, Part } from "../../src/http/response-plan.ts";
+
+const HEAD = Buffer.from("HEAD|");
+
+/** Lends one small buffer, so that short files take many slices, and knows whether it is lent. */
+class SmallBuffers extends BufferPool {
+  readonly #size: number;
+  lent = 0;
+
+  constructor(size: number) {
+    super();
+    this.#size = size;
+  }
+
+  override take(): Buffer {
+    this.lent += 1;
+    return Buffer.alloc(this.#size);
+  }
+
+  override give(buffer: Buffer): void {
+    this.lent -= 1;
+    buffer.fill("?");
+  }
+}
+
+interface OpenFile extends OpenSource {
+  readonly path: string;
+}
+
+function openFile(t: TestContext, content: string): OpenFile {
+  const directory = mkdtempSync(join(tmpdir(), "comanche-transfer-"));
+  const path = join(directory, "file");
+  const descriptor = openSync(path, "w+");
+  t.after(() => {
+    closeSync(descriptor);
+    rmSync(directory, { recursive: true });
+  });
+  writeSync(descriptor, content);
+  // Far enough back that any change in the test is a change of the time.
+  utimesSync(path, 1_000_000_000, 1_000_000_000);
+  return { path, descriptor, identity: identityOf(descriptor) };
+}
+
+function identityOf(descriptor: number): FileIdentity {
+  const { dev, ino, size, mtimeNs } = fstatSync(descriptor, { bigint: true });
+  return { device: dev, inode: ino, size: bytes(Number(size)), modifiedNs: mtimeNs };
+}
+
+const fileBody = (source: OpenSource, start: number, end: number): FileBody => ({
+  kind: "file",
+  source,
+  start: bytes(start),
+  end: bytes(end),
+});
+
+function partsBody(source: OpenSource, slices: readonly (readonly [start: number, end: number])[]): FileBody {
+  const parts = slices.map(([start, end]): Part => {
+    return { preamble: Buffer.from(`<${start}-${end}>`), start: bytes(start), end: bytes(end) };
+  });
+  return { kind: "parts", source, parts, epilogue: Buffer.from("<end>"), length: bytes(0) };
+}
+
+interface Transfer {
+  readonly outcome: TransferOutcome;
+  /** One string for each write. */
+  readonly writes: readonly string[];
+}
+
+/** @param onWrite  what happens between two writes; false: the client has gone */
+async function transfer(
+  body: FileBody,
+  bufferSize: number,
+  onWrite: (written: number) => boolean | Promise<boolean> = () => true,
+): Promise<Transfer> {
+  const buffers = new SmallBuffers(bufferSize);
+  const writes: string[] = [];
+  const send: SendChunks = (chunk, second) => {
+    assert.equal(buffers.lent, 1, "the buffer is lent while it is being sent");
+    writes.push(Buffer.concat([chunk, second ?? Buffer.alloc(0)]).toString());
+    return onWrite(writes.length);
+  };
+  const outcome = await transferFile(HEAD, body, buffers, send);
+  assert.equal(buffers.lent, 0);
+  return { outcome, writes };
+}
+
+const TEXT = "0123456789abcdefghij";
+
+const wholes: [name: string, start: number, end: number, bufferSize: number, writes: string[]][] = [
+  ["in one buffer", 0, 20, 100, [`HEAD|${TEXT}`]],
+  ["exactly one buffer", 0, 20, 20, [`HEAD|${TEXT}`]],
+  ["several buffers", 0, 20, 8, ["HEAD|01234567", "89abcdef", "ghij"]],
+  ["buffers that fit exactly", 0, 20, 10, ["HEAD|0123456789", "abcdefghij"]],
+  ["a slice", 5, 12, 4, ["HEAD|5678", "9ab"]],
+  ["one byte", 19, 20, 4, ["HEAD|j"]],
+  ["nothing at all", 0, 0, 4, ["HEAD|"]],
+];
+for (const [name, start, end, bufferSize, writes] of wholes) {
+  test(`transferFile: ${name}`, async (t) => {
+    const source = openFile(t, TEXT);
+    assert.deepEqual(await transfer(fileBody(source, start, end), bufferSize), { outcome: "sent", writes });
+    const later = await transfer(fileBody(source, start, end), bufferSize, () => Promise.resolve(true));
+    assert.deepEqual(later, { outcome: "sent", writes });
+  });
+}
+
+test("transferFile: parts, over buffers of every size", async (t) => {
+  const source = openFile(t, TEXT);
+  for (let bufferSize = 1; bufferSize <= 12; bufferSize += 1) {
+    const { outcome, writes } = await transfer(
+      partsBody(source, [
+        [0, 3],
+        [18, 20],
+        [4, 14],
+      ]),
+      bufferSize,
+    );
+    assert.equal(outcome, "sent");
+    assert.equal(writes.join(""), "HEAD|<0-3>012<18-20>ij<4-14>456789abcd<end>");
+  }
+});
+
+test("transferFile: a part's preamble leaves together with its bytes", async (t) => {
+  const { writes } = await transfer(
+    partsBody(openFile(t, TEXT), [
+      [0, 3],
+      [18, 20],
+    ]),
+    10,
+  );
+  assert.deepEqual(writes, ["HEAD|<0-3>012", "<18-20>ij", "<end>"]);
+});
+
+test("transferFile: an empty file", async (t) => {
+  const source = openFile(t, "");
+  assert.deepEqual(await transfer(fileBody(source, 0, 0), 4), { outcome: "sent", writes: ["HEAD|"] });
+});
+
+// ---- the chunked coding
+
+const chunkedBody = (source: OpenSource): FileBody => ({ kind: "chunked", source, size: source.identity.size });
+/** A text in which no two pieces are alike. */
+const numbers = (count: number): string =>
+  Array.from({ length: count }, (_, i) => `${i},`)
+    .join("")
+    .slice(0, count);
+
+const chunkedSizes = [0, 1, 8191, 8192, 8193, 16_384, 16_385, 100_000];
+for (const size of chunkedSizes) {
+  test(`transferFile: ${size} bytes in chunks, over buffers of any size`, async (t) => {
+    const content = numbers(size);
+    const source = openFile(t, content);
+    const want = HEAD.toString() + Buffer.from(encodeChunked(Buffer.from(content))).toString();
+    for (const bufferSize of [8205, 10_000, 16_384, 20_000, 131_072]) {
+      const { outcome, writes } = await transfer(chunkedBody(source), bufferSize);
+      assert.equal(outcome, "sent");
+      assert.equal(writes.join(""), want);
+    }
+  });
+}
+
+test("transferFile: the head leaves with the first chunks, the end with the last", async (t) => {
+  const { writes } = await transfer(chunkedBody(openFile(t, numbers(20_000))), 16_384);
+  assert.deepEqual(
+    writes.map((text) => [text.slice(0, 11), text.slice(-7)]),
+    [
+      ["HEAD|2000\r\n", `${numbers(8192).slice(-5)}\r\n`],
+      [`2000\r\n${numbers(20_000).slice(8192, 8197)}`, `${numbers(16_384).slice(-5)}\r\n`],
+      [`e20\r\n${numbers(20_000).slice(16_384, 16_390)}`, "\r\n0\r\n\r\n"],
+    ],
+  );
+});
+
+// ---- the file becomes another under our hands
+
+const changes: [name: string, change: (file: OpenFile) => void][] = [
+  ["truncated", (file) => ftruncateSync(file.descriptor, 10)],
+  ["emptied", (file) => ftruncateSync(file.descriptor, 0)],
+  ["grown", (file) => writeSync(file.descriptor, "more", 20)],
+  ["rewritten at the same size", (file) => writeSync(file.descriptor, TEXT.toUpperCase(), 0)],
+  ["touched", (file) => utimesSync(file.path, 1_000_000_001, 1_000_000_001)],
+];
+for (const [name, change] of changes) {
+  test(`transferFile: a file ${name} after the first write is changed, and its last bytes never leave`, async (t) => {
+    const source = openFile(t, TEXT);
+    const { outcome, writes } = await transfer(fileBody(source, 0, 20), 8, (written) => {
+      if (written === 1) change(source);
+      return true;
+    });
+    assert.equal(outcome, "changed");
+    assert.ok(writes.join("").length < HEAD.length + TEXT.length);
+  });
+
+  test(`transferFile: a file ${name} before its only write is changed, and nothing leaves`, async (t) => {
+    const source = openFile(t, TEXT);
+    change(source);
+    assert.deepEqual(await transfer(fileBody(source, 0, 20), 100), { outcome: "changed", writes: [] });
+  });
+
+  test(`transferFile: a file ${name} between two parts is changed, and the last part never ends`, async (t) => {
+    const source = openFile(t, TEXT);
+    const { outcome, writes } = await transfer(
+      partsBody(source, [
+        [0, 3],
+        [4, 9],
+      ]),
+      4,
+      (written) => {
+        if (written === 1) change(source);
+        return true;
+      },
+    );
+    assert.equal(outcome, "changed");
+    assert.ok(!writes.join("").includes("<end>"));
+    assert.ok(!writes.join("").includes("8"));
+  });
+}
+
+const chunkedChanges: [name: string, change: (file: OpenFile) => void][] = [
+  ["truncated", (file) => ftruncateSync(file.descriptor, 10)],
+  ["grown", (file) => writeSync(file.descriptor, "more", 20_000)],
+  ["touched", (file) => utimesSync(file.path, 1_000_000_001, 1_000_000_001)],
+];
+for (const [name, change] of chunkedChanges) {
+  test(`transferFile: a file in chunks that is ${name} after the first write never comes to its end`, async (t) => {
+    const source = openFile(t, numbers(20_000));
+    const { outcome, writes } = await transfer(chunkedBody(source), 16_384, (written) => {
+      if (written === 1) change(source);
+      return true;
+    });
+    assert.equal(outcome, "changed");
+    assert.ok(!writes.join("").endsWith("0\r\n\r\n"));
+  });
+}
+
+test("transferFile: an empty file in chunks that has grown is changed", async (t) => {
+  const source = openFile(t, "");
+  writeSync(source.descriptor, "more");
+  assert.deepEqual(await transfer(chunkedBody(source), 16_384), { outcome: "changed", writes: [] });
+});
+
+test("transferFile: a file that was unlinked is still the same file", async (t) => {
+  const source = openFile(t, TEXT);
+  const { outcome } = await transfer(fileBody(source, 0, 20), 8, () => {
+    rmSync(source.path, { force: true });
+    return true;
+  });
+  assert.equal(outcome, "sent");
+});
+
+// ---- the client, and the machine
+
+const departures: [name: string, gone: () => boolean | Promise<boolean>][] = [
+  ["at once", () => false],
+  ["while it is waited for", () => Promise.resolve(false)],
+];
+for (const [name, gone] of departures) {
+  test(`transferFile: a client found gone ${name}: not one write more`, async (t) => {
+    const source = openFile(t, TEXT);
+    for (let last = 1; last <= 3; last += 1) {
+      const body = fileBody(source, 0, 20);
+      const { outcome, writes } = await transfer(body, 8, (written) => (written === last ? gone() : true));
+      assert.equal(outcome, "client-gone");
+      assert.equal(writes.length, last);
+    }
+    const inChunks = await transfer(chunkedBody(source), 16_384, gone);
+    assert.equal(inChunks.outcome, "client-gone");
+    const parts = partsBody(source, [[0, 3]]);
+    const atTheEnd = await transfer(parts, 8, (written) => (written === 2 ? gone() : true));
+    assert.equal(atTheEnd.outcome, "client-gone");
+  });
+}
+
+test("transferFile: a read that fails rejects, and the buffer is given back", async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), "comanche-transfer-"));
+  const descriptor = openSync(directory, "r");
+  t.after(() => {
+    closeSync(descriptor);
+    rmSync(directory, { recursive: true });
+  });
+  const buffers = new SmallBuffers(8);
+  const body = fileBody({ descriptor, identity: identityOf(descriptor) }, 0, 20);
+  await assert.rejects(
+    transferFile(HEAD, body, buffers, () => assert.fail("nothing may be written")),
+    { code: "EISDIR" },
+  );
+  assert.equal(buffers.lent, 0);
+});
+
+test("transferFile: the buffer is not filled again before the client has taken it", async (t) => {
+  const source = openFile(t, TEXT);
+  let present: Uint8Array = HEAD;
+  let before = "";
+  const buffers = new SmallBuffers(4);
+  const outcome = await transferFile(HEAD, fileBody(source, 0, 20), buffers, async (chunk, second) => {
+    present = second ?? chunk;
+    before = Buffer.from(present).toString();
+    await new Promise(setImmediate);
+    await new Promise(setImmediate);
+    assert.equal(Buffer.from(present).toString(), before);
+    return true;
+  });
+  assert.equal(outcome, "sent");
+});

@@ -1,0 +1,44 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { lookAtProcess, type ProcessStat, parseBootTime, parseProcessStat } from "../../src/control/process-look.ts";
+import { ChildScript } from "../support/child-script.ts";
+
+// Fields 4 to 21 of a real line, then the start time, then some of the rest.
+const REST = "7863 7863 4363 0 -1 4194304 100 0 0 0 0 0 0 0 20 0 1 0 74455 3133440 380";
+const stats: [name: string, text: string, want: ProcessStat | undefined][] = [
+  ["an ordinary line", `7868 (node) S ${REST}\n`, { command: "node", state: "S", startTicks: 74455 }],
+  [
+    "a name with parentheses and blanks",
+    `1 (a) S (b) Z ${REST}`,
+    { command: "a) S (b", state: "Z", startTicks: 74455 },
+  ],
+  ["a name with a line feed", `1 (a\nb) R ${REST}`, { command: "a\nb", state: "R", startTicks: 74455 }],
+  ["cut before the start time", "1 (node) S 1 2 3", undefined],
+  ["empty", "", undefined],
+];
+for (const [name, text, want] of stats) {
+  test(`parseProcessStat: ${name}`, () => assert.deepEqual(parseProcessStat(text), want));
+}
+
+test("parseBootTime: the line among others, or nothing", () => {
+  assert.equal(parseBootTime("cpu 1 2\nbtime 1700000000\nprocesses 5\n"), 1700000000);
+  assert.equal(parseBootTime("cpu 1 2\n"), undefined);
+});
+
+test("lookAtProcess: this process started after the machine and before now", {
+  skip: process.platform !== "linux",
+}, () => {
+  const look = lookAtProcess(process.pid);
+  assert.equal(look.kind, "alive");
+  assert.ok(look.identity);
+  const age = Date.now() - look.identity.startedAt;
+  // The boot time is in whole seconds.
+  assert.ok(age > -1000 && age < process.uptime() * 1000 + 10_000, `${age}`);
+});
+
+test("lookAtProcess: a process that has ended is gone", async () => {
+  const child = new ChildScript("pid-file-contender");
+  assert.equal(lookAtProcess(child.pid).kind, "alive");
+  await child.kill();
+  assert.deepEqual(lookAtProcess(child.pid), { kind: "gone" });
+});

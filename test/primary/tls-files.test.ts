@@ -1,0 +1,259 @@
+import assert from "node:assert/strict";
+import { appendFileSync, copyFileSync, mkdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import type { AbsolutePath } from "../../src/base/absolute-path.ts";
+import { StartupError } from "../../src/base/errors.ts";
+import { describeTlsFiles, type LoadedTls, loadTls, withTickets } from "../../src/primary/tls-files.ts";
+import type { TlsMaterial } from "../../src/tls/tls-identity.ts";
+import { tlsWishes } from "../../src/tls/tls-wishes.ts";
+import { makeTree } from "../support/file-tree.ts";
+import { settingsFrom } from "../support/settings-from.ts";
+import { keyPath, readKey } from "../support/tls-client.ts";
+
+const NOW = Date.parse("2026-01-01T00:00:00Z");
+const TICKETS = Buffer.alloc(48, 7);
+
+/** A folder with these files of the test keys, and another name for each after a colon. */
+function makeKeys(t: TestContext, files: readonly string[] = []): AbsolutePath {
+  const top = makeTree(t, { "certificates/": "" });
+  for (const file of files) {
+    const [from = "", to = from] = file.split(":");
+    copyFileSync(keyPath(from), join(top, to));
+  }
+  return top;
+}
+
+const wishesOf = (top: AbsolutePath, lines: string) =>
+  tlsWishes(settingsFrom(top, `[main]\n${lines === "" ? "" : "tls-port = 0\n"}${lines}`));
+
+const load = (top: AbsolutePath, lines: string, now = NOW) => loadTls(wishesOf(top, lines), TICKETS, now);
+
+function httpsOf({ materials }: LoadedTls): TlsMaterial {
+  const https = materials.get("https");
+  assert.ok(https?.side === "server");
+  return https.material;
+}
+
+test("loadTls: TLS is not asked for", (t) => assert.equal(load(makeKeys(t), "").materials.size, 0));
+
+const TERMINATOR = "[TLS terminator x]\nfrontend = *,0\n";
+
+test("loadTls: the last file of a terminator is for every name", (t) => {
+  const top = makeKeys(t, ["p256.pem", "rsa.pem", "wildcard.pem:certificates/a.pem"]);
+  const settings = settingsFrom(top, `${TERMINATOR}pem = p256.pem, rsa.pem\ntls-dir = certificates`);
+  const { materials } = loadTls(tlsWishes(settings), TICKETS, NOW);
+  const each = materials.get("[TLS terminator x]");
+  assert.ok(each?.side === "server");
+  const files = each.material.identities.map(({ file }) => file);
+  assert.deepEqual(
+    files,
+    ["certificates/a.pem", "p256.pem", "rsa.pem"].map((file) => join(top, file)),
+  );
+  assert.equal(each.material.fallback.file, join(top, "rsa.pem"));
+});
+
+test("loadTls: a terminator that is a client of TLS may do without a certificate", (t) => {
+  const top = makeKeys(t, ["ca.pem"]);
+  const settings = settingsFrom(top, `${TERMINATOR}client = yes\nbackend-ca = ca.pem`);
+  const { materials, files } = loadTls(tlsWishes(settings), TICKETS, NOW);
+  assert.deepEqual(files, [join(top, "ca.pem")]);
+  const material = { identity: undefined, authorities: readKey("ca.pem") };
+  assert.deepEqual(materials.get("[TLS terminator x]"), { side: "client", material });
+});
+
+test("loadTls: names that OpenSSL does not know among others are refused, on either side", (t) => {
+  const top = makeKeys(t, ["p256.pem"]);
+  for (const side of ["client = yes", "pem = p256.pem"]) {
+    const settings = settingsFrom(top, `${TERMINATOR}${side}\ntls-suites = TLS_AES_128_GCM_SHA256:TLS_NO_SUCH`);
+    assert.throws(
+      () => loadTls(tlsWishes(settings), TICKETS, NOW),
+      /^StartupError: \[TLS terminator x\]: .* OpenSSL knows no TLS_NO_SUCH$/,
+    );
+  }
+});
+
+test("loadTls: what OpenSSL refuses of a terminator names it", (t) => {
+  const settings = settingsFrom(makeKeys(t, ["p256.pem"]), `${TERMINATOR}pem = p256.pem\ntls-curves = P-1`);
+  assert.throws(
+    () => loadTls(tlsWishes(settings), TICKETS, NOW),
+    /^StartupError: \[TLS terminator x\]: the TLS settings/,
+  );
+});
+
+test("withTickets: those of a file stay", (t) => {
+  const top = makeKeys(t, ["p256.pem", "ticket.key"]);
+  const own = `${TERMINATOR}pem = p256.pem\ntls-ticket-keys = ticket.key`;
+  const wishes = tlsWishes(settingsFrom(top, `[main]\ntls-port = 0\ntls-cert = p256.pem\n${own}`));
+  const loaded = loadTls(wishes, TICKETS, NOW);
+  const renewed = withTickets(loaded.materials, wishes, Buffer.alloc(48, 8));
+  assert.deepEqual(httpsOf({ ...loaded, materials: renewed }).ticketKeys, Buffer.alloc(48, 8));
+  assert.equal(renewed.get("[TLS terminator x]"), loaded.materials.get("[TLS terminator x]"));
+});
+
+const sound: [name: string, files: string[], lines: string, want: string[]][] = [
+  ["one certificate", ["p256.pem"], "tls-cert = p256.pem", ["p256.pem"]],
+  [
+    "several, in the order of the settings",
+    ["p256.pem", "rsa.pem"],
+    "tls-cert = rsa.pem, p256.pem",
+    ["rsa.pem", "p256.pem"],
+  ],
+  ["a key of its own", ["p256.pem:a.crt", "p256.pem:a.key"], "tls-cert = a.crt\ntls-key = a.key", ["a.crt"]],
+  [
+    "a folder, by name; other files in it are left alone",
+    [
+      "rsa.pem:certificates/b.pem",
+      "p256.pem:certificates/a.pem",
+      "ticket.key:certificates/ticket.key",
+      "wrong-key.pem:certificates/.hidden.pem",
+      "wrong-key.pem:certificates/c.pem~",
+    ],
+    "tls-dir = certificates",
+    ["certificates/a.pem", "certificates/b.pem"],
+  ],
+  [
+    "a file and then a folder",
+    ["rsa.pem", "wildcard.pem:certificates/a.pem"],
+    "tls-cert = rsa.pem\ntls-dir = certificates",
+    ["rsa.pem", "certificates/a.pem"],
+  ],
+];
+for (const [name, files, lines, want] of sound) {
+  test(`loadTls: ${name}`, (t) => {
+    const top = makeKeys(t, files);
+    const loaded = load(top, lines);
+    assert.deepEqual(
+      httpsOf(loaded).identities.map(({ file }) => file),
+      want.map((file) => join(top, file)),
+    );
+    assert.deepEqual(loaded.warnings, []);
+    assert.equal(httpsOf(loaded).ticketKeys, TICKETS);
+    assert.equal(httpsOf(loaded).clientAuthorities, undefined);
+  });
+}
+
+test("loadTls: the staple beside a certificate is its own", (t) => {
+  const top = makeKeys(t, ["rsa.pem", "rsa.pem.ocsp", "p256.pem"]);
+  const staples = httpsOf(load(top, "tls-cert = p256.pem, rsa.pem")).identities.map(({ ocsp }) => ocsp?.length);
+  assert.deepEqual(staples, [undefined, readKey("rsa.pem.ocsp").length]);
+});
+
+test("loadTls: ticket keys of a file, and authorities without what else is in theirs", (t) => {
+  const top = makeKeys(t, ["p256.pem", "ticket.key", "client-ca.pem"]);
+  appendFileSync(join(top, "client-ca.pem"), `words\n${readKey("ca.pem")}`);
+  const lines = "tls-cert = p256.pem\ntls-ticket-keys = ticket.key\ntls-client-ca = client-ca.pem";
+  const material = httpsOf(load(top, lines));
+  assert.equal(Buffer.from(material.ticketKeys).toString("latin1"), readKey("ticket.key"));
+  assert.equal(material.clientAuthorities, readKey("client-ca.pem") + readKey("ca.pem"));
+});
+
+test("loadTls: a certificate that has expired is taken, with a warning", (t) => {
+  const top = makeKeys(t, ["expired.pem", "p256.pem"]);
+  const loaded = load(top, "tls-cert = p256.pem, expired.pem");
+  const want = "the certificate has expired on Jan  1 00:00:00 2021 GMT: clients refuse it";
+  assert.deepEqual(loaded.warnings, [`${join(top, "expired.pem")}: ${want}`]);
+});
+
+const faults: [name: string, files: string[], lines: string, want: string][] = [
+  ["no such file", [], "tls-cert = a.pem", "cannot read TOP/a.pem: no such file or directory"],
+  ["a folder in place of a file", [], "tls-cert = certificates", "TOP/certificates: is no file"],
+  ["no such folder", [], "tls-dir = x", "cannot read tls-dir TOP/x: no such file or directory"],
+  ["an empty folder", [], "tls-dir = certificates", "tls-dir TOP/certificates: there is no *.pem file in it"],
+  [
+    "one of several is bad",
+    ["p256.pem", "wrong-key.pem"],
+    "tls-cert = p256.pem, wrong-key.pem",
+    "TOP/wrong-key.pem: the key does not belong to the certificate",
+  ],
+  [
+    "one of a folder is bad",
+    ["p256.pem:certificates/a.pem", "ca.pem:certificates/b.pem"],
+    "tls-dir = certificates",
+    "TOP/certificates/b.pem: there is no key in it (-----BEGIN PRIVATE KEY-----); a key in another file is named with tls-key",
+  ],
+  [
+    "no key where it should be",
+    ["p256.pem"],
+    "tls-cert = p256.pem\ntls-key = x",
+    "cannot read TOP/x: no such file or directory",
+  ],
+  [
+    "ticket keys of another length",
+    ["p256.pem", "rsa.pem.ocsp:t"],
+    "tls-cert = p256.pem\ntls-ticket-keys = t",
+    "TOP/t: has 1316 bytes: expected 48, made with openssl rand -out FILE 48",
+  ],
+  [
+    "no authority in their file",
+    ["p256.pem", "ticket.key"],
+    "tls-cert = p256.pem\ntls-client-ca = ticket.key",
+    "TOP/ticket.key: there is no certificate in it: expected those of tls-client-ca",
+  ],
+];
+for (const [name, files, lines, want] of faults) {
+  test(`loadTls refuses: ${name}`, (t) => {
+    const top = makeKeys(t, files);
+    assert.throws(() => load(top, lines), new StartupError(want.replaceAll("TOP", top)));
+  });
+}
+
+test("loadTls refuses a file that is far too large, without reading it", (t) => {
+  const top = makeKeys(t);
+  writeFileSync(join(top, "a.pem"), Buffer.alloc(1024 * 1024 + 1));
+  const want = `${top}/a.pem: is too large for a file of keys and certificates`;
+  assert.throws(() => load(top, "tls-cert = a.pem"), new StartupError(want));
+});
+
+const rules: [line: string][] = [["tls-ciphers = NO-SUCH-CIPHER"], ["tls-curves = no-such-group"]];
+for (const [line] of rules) {
+  test(`loadTls refuses what OpenSSL does not know: ${line}`, (t) => {
+    const top = makeKeys(t, ["p256.pem"]);
+    assert.throws(
+      () => load(top, `tls-cert = p256.pem\n${line}`),
+      (error) => error instanceof StartupError && error.message.startsWith("the TLS settings do not work: "),
+    );
+  });
+}
+
+const changes: [name: string, change: (top: string) => void][] = [
+  ["a certificate with other content", (top) => copyFileSync(keyPath("rsa.pem"), join(top, "p256.pem"))],
+  ["a certificate with another time", (top) => utimesSync(join(top, "p256.pem"), 1, 1)],
+  ["a certificate that goes", (top) => rmSync(join(top, "p256.pem"))],
+  ["a staple that comes", (top) => writeFileSync(join(top, "p256.pem.ocsp"), "")],
+  ["another file in the folder", (top) => copyFileSync(keyPath("rsa.pem"), join(top, "certificates/b.pem"))],
+  ["a file of the folder that goes", (top) => rmSync(join(top, "certificates/a.pem"))],
+  ["a folder that goes", (top) => rmSync(join(top, "certificates"), { recursive: true })],
+  ["ticket keys", (top) => writeFileSync(join(top, "ticket.key"), "")],
+  ["authorities", (top) => appendFileSync(join(top, "client-ca.pem"), "x")],
+  [
+    "a link that leads elsewhere, as certbot changes them",
+    (top) => {
+      rmSync(join(top, "p256.pem"));
+      symlinkSync(keyPath("p256.pem"), join(top, "p256.pem"));
+    },
+  ],
+];
+const ALL_FILES = ["p256.pem", "wildcard.pem:certificates/a.pem", "ticket.key", "client-ca.pem"];
+const ALL_LINES =
+  "tls-cert = p256.pem\ntls-dir = certificates\ntls-ticket-keys = ticket.key\ntls-client-ca = client-ca.pem";
+for (const [name, change] of changes) {
+  test(`describeTlsFiles tells of ${name}`, (t) => {
+    const top = makeKeys(t, ALL_FILES);
+    const wishes = wishesOf(top, ALL_LINES);
+    const before = describeTlsFiles(wishes);
+    assert.equal(describeTlsFiles(wishes), before);
+    change(top);
+    assert.notEqual(describeTlsFiles(wishes), before);
+  });
+}
+
+test("describeTlsFiles: what is beside the files does not matter", (t) => {
+  const top = makeKeys(t, ALL_FILES);
+  const wishes = wishesOf(top, ALL_LINES);
+  const before = describeTlsFiles(wishes);
+  mkdirSync(join(top, "certificates/sub"));
+  writeFileSync(join(top, "certificates/.new.pem"), "");
+  writeFileSync(join(top, "p256.pem.new"), "");
+  assert.equal(describeTlsFiles(wishes), before);
+});

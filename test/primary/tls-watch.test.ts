@@ -1,0 +1,156 @@
+import assert from "node:assert/strict";
+import { copyFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { TicketKeys } from "../../src/primary/ticket-keys.ts";
+import { loadTls } from "../../src/primary/tls-files.ts";
+import { TlsWatch } from "../../src/primary/tls-watch.ts";
+import type { TlsMaterial, TlsMaterials } from "../../src/tls/tls-identity.ts";
+import { tlsWishes } from "../../src/tls/tls-wishes.ts";
+import { makeTree } from "../support/file-tree.ts";
+import { MemoryEvents } from "../support/memory-events.ts";
+import { settingsFrom } from "../support/settings-from.ts";
+import { keyPath } from "../support/tls-client.ts";
+
+const HALF_A_DAY_MS = 12 * 3600 * 1000;
+
+function httpsOf(materials: TlsMaterials): TlsMaterial {
+  const https = materials.get("https");
+  assert.ok(https?.side === "server");
+  return https.material;
+}
+
+/** A watch over `cert.pem`, which is p256.pem of the test keys in the beginning. */
+function openWatch(t: TestContext, more = "") {
+  const top = makeTree(t);
+  const put = (name: string): void => copyFileSync(keyPath(name), join(top, "cert.pem"));
+  put("p256.pem");
+  copyFileSync(keyPath("ticket.key"), join(top, "ticket.key"));
+  const wishes = tlsWishes(settingsFrom(top, `[main]\ntls-port = 0\ntls-cert = cert.pem\n${more}`));
+  let now = 0;
+  const tickets = new TicketKeys(() => now);
+  const loaded = loadTls(wishes, tickets.current, Date.now());
+  const events = new MemoryEvents();
+  const renewed: TlsMaterial[] = [];
+  const onRenewed = (materials: TlsMaterials): void => void renewed.push(httpsOf(materials));
+  const watch = new TlsWatch({ wishes, loaded, tickets, events, onRenewed });
+  t.after(() => watch.close());
+  const age = (milliseconds: number): void => {
+    now += milliseconds;
+  };
+  return { top, put, watch, events, renewed, loaded, tickets, age };
+}
+
+const TAKEN_UP = "info: certificates taken up: TOP/cert.pem";
+const REFUSED = "error: changed certificates are not taken up, the old ones stay in force: TOP/cert.pem: ";
+
+test("TlsWatch: files that stay as they are are not read", (t) => {
+  const { watch, events, renewed } = openWatch(t);
+  for (let count = 0; count < 5; count += 1) watch.look();
+  assert.equal(renewed.length, 0);
+  assert.deepEqual(events.take(), []);
+});
+
+test("TlsWatch: a changed certificate is taken up once, at the second look that finds it so", (t) => {
+  const { top, put, watch, events, renewed } = openWatch(t);
+  put("wildcard.pem");
+  watch.look();
+  assert.equal(renewed.length, 0);
+  for (let count = 0; count < 3; count += 1) watch.look();
+  assert.deepEqual(
+    renewed.map(({ fallback }) => fallback.names),
+    [["*.wild.test"]],
+  );
+  assert.deepEqual(events.take(), [TAKEN_UP.replace("TOP", top)]);
+});
+
+test("TlsWatch: files that do not rest are left alone", (t) => {
+  const { put, watch, renewed } = openWatch(t);
+  for (const name of ["rsa.pem", "wildcard.pem", "rsa.pem", "wildcard.pem"]) {
+    put(name);
+    watch.look();
+  }
+  assert.equal(renewed.length, 0);
+  watch.look();
+  assert.equal(renewed.length, 1);
+});
+
+test("TlsWatch: the tickets stay the same when a certificate changes", (t) => {
+  const { put, watch, renewed, loaded } = openWatch(t);
+  put("rsa.pem");
+  watch.look();
+  watch.look();
+  assert.equal(renewed[0]?.ticketKeys, httpsOf(loaded.materials).ticketKeys);
+});
+
+test("TlsWatch: a bad certificate is refused once, and a good one taken up after it", (t) => {
+  const { top, put, watch, events, renewed } = openWatch(t);
+  put("wrong-key.pem");
+  for (let count = 0; count < 4; count += 1) watch.look();
+  assert.equal(renewed.length, 0);
+  assert.deepEqual(events.take(), [`${REFUSED.replace("TOP", top)}the key does not belong to the certificate`]);
+  put("rsa.pem");
+  for (let count = 0; count < 3; count += 1) watch.look();
+  assert.equal(renewed.length, 1);
+  assert.deepEqual(events.take(), [TAKEN_UP.replace("TOP", top)]);
+});
+
+test("TlsWatch: one that is gone is told of once, and taken up when it is back", (t) => {
+  const { top, put, watch, events, renewed } = openWatch(t);
+  rmSync(join(top, "cert.pem"));
+  for (let count = 0; count < 3; count += 1) watch.look();
+  const [told, ...more] = events.take();
+  assert.match(
+    told ?? "",
+    /^error: .* the old ones stay in force: cannot read .*cert\.pem: no such file or directory$/,
+  );
+  assert.deepEqual(more, []);
+  put("p256.pem");
+  watch.look();
+  watch.look();
+  assert.equal(renewed.length, 1);
+});
+
+test("TlsWatch: one that has expired is taken up with a warning", (t) => {
+  const { top, put, watch, events, renewed } = openWatch(t);
+  put("expired.pem");
+  watch.look();
+  watch.look();
+  assert.equal(renewed.length, 1);
+  const warning = "the certificate has expired on Jan  1 00:00:00 2021 GMT: clients refuse it";
+  assert.deepEqual(events.take(), [TAKEN_UP.replace("TOP", top), `warn: ${top}/cert.pem: ${warning}`]);
+});
+
+test("TlsWatch: what comes beside a certificate counts too", (t) => {
+  const { top, watch, renewed } = openWatch(t);
+  writeFileSync(join(top, "cert.pem.ocsp"), "staple");
+  watch.look();
+  watch.look();
+  assert.equal(Buffer.from(renewed[0]?.fallback.ocsp ?? []).toString(), "staple");
+});
+
+test("TlsWatch: tickets get new keys after half a day, without a word in the log", (t) => {
+  const { watch, events, renewed, loaded, tickets, age } = openWatch(t);
+  age(HALF_A_DAY_MS - 1);
+  watch.look();
+  assert.equal(renewed.length, 0);
+  age(1);
+  watch.look();
+  watch.look();
+  assert.equal(renewed.length, 1);
+  assert.equal(renewed[0]?.ticketKeys, tickets.current);
+  assert.notDeepEqual(renewed[0]?.ticketKeys, httpsOf(loaded.materials).ticketKeys);
+  assert.deepEqual(events.take(), []);
+});
+
+test("TlsWatch: ticket keys of a file change when the file does", (t) => {
+  const { top, watch, renewed, age } = openWatch(t, "tls-ticket-keys = ticket.key");
+  age(10 * HALF_A_DAY_MS);
+  watch.look();
+  assert.equal(renewed.length, 0);
+  writeFileSync(join(top, "ticket.key"), Buffer.alloc(48, 9));
+  watch.look();
+  watch.look();
+  assert.equal(renewed.length, 1);
+  assert.ok(renewed[0]?.ticketKeys.every((byte) => byte === 9));
+});

@@ -1,0 +1,101 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { userInfo } from "node:os";
+import { test } from "node:test";
+import { StartupError } from "../../src/base/errors.ts";
+import { currentIdentity, type Identity, resolveAccount } from "../../src/system/account.ts";
+import { actAs } from "../../src/system/as-identity.ts";
+import { makeTree } from "../support/file-tree.ts";
+import { onlyOthers, onlyRoot } from "../support/root.ts";
+
+/** What id(1) says of an account. */
+function idOf(user: string): Identity {
+  const ask = (option: string) => execFileSync("id", [option, user], { encoding: "utf8" }).trim();
+  const groups = ask("-G").split(" ").map(Number);
+  return { uid: Number(ask("-u")), gid: Number(ask("-g")), groups: groups.toSorted((one, other) => one - other) };
+}
+
+// 3999999999 has no account anywhere, one hopes.
+const STRANGER = "3999999999";
+const daemon = { uid: 1, gid: 1 };
+
+const accounts: [name: string, user: string | undefined, group: string | undefined, want: () => Identity][] = [
+  ["a name", "daemon", undefined, () => idOf("daemon")],
+  ["its number", "1", undefined, () => idOf("daemon")],
+  ["with another group", "daemon", "nogroup", () => ({ ...daemon, gid: 65534, groups: [65534] })],
+  ["with a group by number", "daemon", "4242", () => ({ ...daemon, gid: 4242, groups: [4242] })],
+  [
+    "a number without account, and a group",
+    STRANGER,
+    "4242",
+    () => ({ uid: Number(STRANGER), gid: 4242, groups: [4242] }),
+  ],
+  ["root", "root", undefined, () => idOf("root")],
+];
+for (const [name, user, group, want] of accounts) {
+  test(`resolveAccount: ${name}`, { skip: onlyRoot }, () => {
+    const before = currentIdentity();
+    assert.deepEqual(resolveAccount(user, group), want());
+    assert.deepEqual(currentIdentity(), before);
+  });
+}
+
+test("resolveAccount: root's own groups are not handed on", { skip: onlyRoot }, () => {
+  const before = process.getgroups?.() ?? [];
+  process.setgroups?.([0, 4321]);
+  assert.deepEqual(resolveAccount("daemon", undefined), idOf("daemon"));
+  assert.deepEqual(process.getgroups?.().toSorted(), [0, 4321]);
+  process.setgroups?.(before);
+});
+
+const faults: [name: string, user: string | undefined, group: string | undefined, message: RegExp][] = [
+  ["an unknown user", "nobody-at-all", undefined, /^user = nobody-at-all: the system knows no user of that name$/],
+  ["an unknown group", undefined, "no-such-group", /^group = no-such-group: the system knows no group of that name$/],
+  ["a number that is too large", "4294967296", undefined, /^user = 4294967296: expected a number below 4294967295$/],
+];
+for (const [name, user, group, message] of faults) {
+  test(`resolveAccount: ${name}`, () => {
+    const before = currentIdentity();
+    assert.throws(() => resolveAccount(user, group), { name: "StartupError", message });
+    assert.deepEqual(currentIdentity(), before);
+  });
+}
+
+test("resolveAccount: a number without account and without group", { skip: onlyRoot }, () => {
+  const message = `user = ${STRANGER}: no account has that number, so its group is unknown: set group too`;
+  assert.throws(() => resolveAccount(STRANGER, undefined), new StartupError(message));
+  assert.equal(process.geteuid?.(), 0);
+});
+
+test("resolveAccount: oneself needs no rights", () => {
+  const { username } = userInfo();
+  const { uid, gid } = currentIdentity();
+  assert.deepEqual(resolveAccount(username, undefined).uid, uid);
+  assert.deepEqual(resolveAccount(String(uid), String(gid)).gid, gid);
+});
+
+test("resolveAccount: somebody else is for root to be", { skip: onlyOthers }, () => {
+  assert.throws(() => resolveAccount("root", undefined), { message: /only root can run the server as somebody else$/ });
+  assert.throws(() => resolveAccount(undefined, "0"), { message: /^group = 0: only root can change the group$/ });
+});
+
+test("actAs: what is done is done as the other, and then no more", { skip: onlyRoot }, (t) => {
+  const top = makeTree(t, { secret: "x" });
+  const before = currentIdentity();
+  const stranger = { uid: 4242, gid: 4343, groups: [4343, 4444] };
+  const found = actAs(stranger, () => {
+    assert.throws(() => writeFileSync(`${top}/other`, ""), { code: "EACCES" });
+    return currentIdentity();
+  });
+  assert.deepEqual(found, stranger);
+  assert.deepEqual(currentIdentity(), before);
+  writeFileSync(`${top}/other`, "");
+});
+
+test("actAs: one is oneself again after a failure", { skip: onlyRoot }, () => {
+  const before = currentIdentity();
+  const fail = () => assert.fail("on purpose");
+  assert.throws(() => actAs({ uid: 4242, gid: 4343, groups: [4343] }, fail), /on purpose/);
+  assert.deepEqual(currentIdentity(), before);
+});

@@ -1,0 +1,108 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { absolutePath } from "../../src/base/absolute-path.ts";
+import type { Identity } from "../../src/system/account.ts";
+import {
+  NO_CHANGE,
+  type PrivilegePlan,
+  type PrivilegeWish,
+  planPrivileges,
+  preparePrivileges,
+  privilegeWarning,
+} from "../../src/system/privileges.ts";
+import { makeTree } from "../support/file-tree.ts";
+import { onlyOthers, onlyRoot } from "../support/root.ts";
+
+const root: Identity = { uid: 0, gid: 0, groups: [0] };
+const alice: Identity = { uid: 1000, gid: 1000, groups: [27, 1000] };
+const www: Identity = { uid: 33, gid: 33, groups: [33] };
+const jail = absolutePath("/srv/jail");
+
+function wish(changes: Partial<PrivilegeWish>): PrivilegeWish {
+  return { user: undefined, group: undefined, chroot: undefined, ...changes };
+}
+
+type Want = PrivilegePlan | RegExp;
+const plan = (identity: Identity | undefined, chroot = undefined as PrivilegePlan["chroot"]): Want => ({
+  chroot,
+  identity,
+});
+
+const cases: [
+  name: string,
+  starter: Identity,
+  wish: Partial<PrivilegeWish>,
+  account: Identity | undefined,
+  want: Want,
+][] = [
+  ["nothing is set", root, {}, undefined, NO_CHANGE],
+  ["root becomes a user", root, { user: "www" }, www, plan(www)],
+  ["root becomes a user in a chroot", root, { user: "www", chroot: jail }, www, plan(www, jail)],
+  ["root stays root", root, { user: "root" }, root, NO_CHANGE],
+  ["root stays root with other groups", root, { user: "root" }, { ...root, groups: [0, 4] }, NO_CHANGE],
+  ["a user stays as she is", alice, {}, undefined, NO_CHANGE],
+  ["a user names herself", alice, { user: "alice", group: "alice" }, alice, NO_CHANGE],
+  ["a user names another", alice, { user: "www" }, www, /^user is set, but only root can change it/],
+  [
+    "a user names another group",
+    alice,
+    { group: "www" },
+    { ...alice, gid: 33 },
+    /^group is set, but only root can change it/,
+  ],
+  ["a user wants a chroot", alice, { chroot: jail }, undefined, /^chroot = \/srv\/jail: only root can do that/],
+  [
+    "a chroot without user",
+    root,
+    { chroot: jail },
+    undefined,
+    /^chroot = \/srv\/jail: root can leave a chroot: set user too/,
+  ],
+  ["a chroot for root", root, { user: "root", chroot: jail }, root, /root can leave a chroot/],
+  [
+    "a group without user",
+    root,
+    { group: "www" },
+    { ...root, gid: 33 },
+    /^group holds nobody back without user: set user/,
+  ],
+  ["root of another group", root, { user: "root", group: "www" }, { ...root, gid: 33 }, /with user = root: set user/],
+];
+for (const [name, starter, changes, account, want] of cases) {
+  test(`planPrivileges: ${name}`, () => {
+    const decision = planPrivileges(wish(changes), account, starter);
+    if (want instanceof RegExp) assert.match(decision.kind === "refused" ? decision.reason : "a plan", want);
+    else assert.deepEqual(decision, { kind: "plan", plan: want });
+  });
+}
+
+test("privilegeWarning: for root who has not chosen to be root", () => {
+  assert.match(privilegeWarning(wish({}), root) ?? "", /^running as root: set user/);
+  assert.equal(privilegeWarning(wish({ user: "root" }), root), undefined);
+  assert.equal(privilegeWarning(wish({ user: "www" }), root), undefined);
+  assert.equal(privilegeWarning(wish({}), alice), undefined);
+});
+
+test("preparePrivileges: nothing is set", async () => {
+  const { privileges, warning } = await preparePrivileges(wish({}));
+  assert.deepEqual(privileges, NO_CHANGE);
+  assert.equal(warning !== undefined, process.geteuid?.() === 0);
+});
+
+test("preparePrivileges: a chroot must be a directory", { skip: onlyRoot }, async (t) => {
+  const top = makeTree(t, { file: "x", "folder/": "" });
+  const prepare = (name: string) => preparePrivileges(wish({ user: "daemon", chroot: absolutePath(`${top}/${name}`) }));
+  await assert.rejects(prepare("file"), { name: "StartupError", message: `chroot = ${top}/file is not a directory` });
+  await assert.rejects(prepare("none"), { message: `chroot = ${top}/none: there is no such directory` });
+  const { privileges } = await prepare("folder");
+  assert.deepEqual(privileges, { chroot: `${top}/folder`, identity: { uid: 1, gid: 1, groups: [1] } });
+});
+
+test("preparePrivileges: an ordinary user", { skip: onlyOthers }, async () => {
+  await assert.rejects(preparePrivileges(wish({ user: "root" })), { name: "StartupError", message: /only root/ });
+  const uid = String(process.geteuid?.());
+  assert.deepEqual(
+    (await preparePrivileges(wish({ user: uid, group: String(process.getegid?.()) }))).privileges,
+    NO_CHANGE,
+  );
+});

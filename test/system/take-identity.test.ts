@@ -1,0 +1,94 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { currentIdentity, type Identity } from "../../src/system/account.ts";
+import { NO_CHANGE } from "../../src/system/privileges.ts";
+import { findIdentityFault, takeIdentity } from "../../src/system/take-identity.ts";
+import type { ThreadStatus } from "../../src/system/thread-status.ts";
+import { onlyOthers } from "../support/root.ts";
+
+const wanted: Identity = { uid: 33, gid: 34, groups: [4, 34] };
+const NONE = { inheritable: 0n, permitted: 0n, effective: 0n, bounding: 0x1ffn, ambient: 0n };
+const right: ThreadStatus = {
+  uids: [33, 33, 33, 33],
+  gids: [34, 34, 34, 34],
+  groups: [4, 34],
+  capabilities: NONE,
+  hasNoNewPrivileges: true,
+};
+
+const cases: [name: string, found: Partial<Identity>, thread: Partial<ThreadStatus>, want: string | undefined][] = [
+  ["all is as wanted", {}, {}, undefined],
+  ["the main group need not be among the others", {}, { groups: [4] }, undefined],
+  ["groups in another order", { groups: [34, 4] }, { groups: [34, 4] }, undefined],
+  ["another user", { uid: 0 }, {}, "the user is 0, expected 33"],
+  ["another group", { gid: 0 }, {}, "the group is 0, expected 34"],
+  ["a group is left", { groups: [0, 4, 34] }, {}, "the supplementary groups are 0 4 34, expected 4 34"],
+  ["a group is missing", { groups: [34] }, {}, "the supplementary groups are 34, expected 4 34"],
+  [
+    "the saved user of a thread",
+    {},
+    { uids: [33, 33, 0, 33] },
+    "in one of 2 threads the users are 33 33 0 33, expected 33",
+  ],
+  [
+    "the group of a thread",
+    {},
+    { gids: [0, 34, 34, 34] },
+    "in one of 2 threads the groups are 0 34 34 34, expected 34",
+  ],
+  [
+    "a thread has root's group",
+    {},
+    { groups: [0, 4] },
+    "in one of 2 threads the supplementary groups are 0 4, expected 4 34",
+  ],
+  [
+    "a thread has no groups",
+    {},
+    { groups: [] },
+    "in one of 2 threads the supplementary groups are none, expected 4 34",
+  ],
+  [
+    "a thread may have a capability",
+    {},
+    { capabilities: { ...NONE, permitted: 0x80n } },
+    "in one of 2 threads the permitted capabilities are 80, expected none",
+  ],
+  [
+    "a thread has a capability",
+    {},
+    { capabilities: { ...NONE, effective: 1n } },
+    "in one of 2 threads the effective capabilities are 1, expected none",
+  ],
+  [
+    "a thread hands on a capability",
+    {},
+    { capabilities: { ...NONE, ambient: 1n } },
+    "in one of 2 threads the ambient capabilities are 1, expected none",
+  ],
+];
+for (const [name, found, thread, want] of cases) {
+  test(`findIdentityFault: ${name}`, () => {
+    assert.equal(findIdentityFault(wanted, { ...wanted, ...found }, [right, { ...right, ...thread }]), want);
+  });
+}
+
+test("findIdentityFault: without /proc the process alone is looked at", () => {
+  assert.equal(findIdentityFault(wanted, wanted, []), undefined);
+});
+
+test("takeIdentity: nothing is done for a plan without changes", () => {
+  const before = currentIdentity();
+  const folder = process.cwd();
+  takeIdentity(NO_CHANGE, undefined);
+  assert.deepEqual(currentIdentity(), before);
+  assert.equal(process.cwd(), folder);
+});
+
+test("takeIdentity: a step that fails is named", { skip: onlyOthers }, () => {
+  const identity = { uid: 1, gid: 1, groups: [1] };
+  assert.throws(() => takeIdentity({ chroot: undefined, identity }, undefined), {
+    name: "StartupError",
+    message: /^cannot set the groups: EPERM/,
+  });
+});

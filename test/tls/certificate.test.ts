@@ -1,0 +1,149 @@
+import assert from "node:assert/strict";
+import { createPrivateKey, X509Certificate } from "node:crypto";
+import { test } from "node:test";
+import { type PemFile, readIdentity } from "../../src/tls/certificate.ts";
+import { splitPem } from "../../src/tls/pem.ts";
+import { readKey } from "../support/tls-client.ts";
+
+const file = (name: string, text = readKey(name)): PemFile => ({ name, text });
+const NOW = Date.parse("2026-01-01T00:00:00Z");
+const DAY_MS = 24 * 3600 * 1000;
+
+const p256 = splitPem(readKey("p256.pem"));
+const rsa = splitPem(readKey("rsa.pem"));
+const [leaf = "", issuer = ""] = p256.certificates;
+const [key = ""] = p256.keys;
+const [rsaKey = ""] = rsa.keys;
+const damaged = "-----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----\n";
+const withPassphrase = createPrivateKey(key)
+  .export({ type: "pkcs8", format: "pem", cipher: "aes-128-cbc", passphrase: "x" })
+  .toString();
+const withPassphraseOfOld =
+  "-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nQUJD\n-----END EC PRIVATE KEY-----\n";
+
+const NO_KEY = "there is no key in it (-----BEGIN PRIVATE KEY-----); a key in another file is named with tls-key";
+
+const identities: [name: string, certificate: PemFile, keyFile: PemFile | undefined, names: string[], type: string][] =
+  [
+    ["RSA", file("rsa.pem"), undefined, ["localhost", "a.test"], "rsa"],
+    ["P-256", file("p256.pem"), undefined, ["localhost", "a.test"], "ec"],
+    ["a wildcard", file("wildcard.pem"), undefined, ["*.wild.test"], "ec"],
+    ["no alternative names: the common name", file("client.pem"), undefined, ["client one"], "ec"],
+    ["the key in a file of its own", file("x", leaf + issuer), file("y", key), ["localhost", "a.test"], "ec"],
+    [
+      "one in both: that of its own file counts",
+      file("x", leaf + rsaKey),
+      file("y", key),
+      ["localhost", "a.test"],
+      "ec",
+    ],
+    ["the key first", file("x", key + leaf + issuer), undefined, ["localhost", "a.test"], "ec"],
+  ];
+for (const [name, certificate, keyFile, names, type] of identities) {
+  test(`readIdentity: ${name}`, () => {
+    const result = readIdentity({ certificate, key: keyFile, ocsp: undefined }, NOW);
+    assert.ok(result.kind === "identity", result.kind === "fault" ? result.fault : "");
+    assert.equal(result.warning, undefined);
+    const { identity } = result;
+    assert.equal(identity.file, certificate.name);
+    assert.deepEqual(identity.names, names);
+    assert.equal(identity.keyType, type);
+    assert.equal(identity.certificates, splitPem(certificate.text).certificates.join(""));
+    assert.ok(new X509Certificate(identity.certificates).checkPrivateKey(createPrivateKey(identity.key)));
+  });
+}
+
+test("readIdentity: DH parameters and a staple go along", () => {
+  const ocsp = Buffer.from("staple");
+  const result = readIdentity({ certificate: file("rsa.pem"), key: undefined, ocsp }, NOW);
+  assert.ok(result.kind === "identity");
+  assert.equal(result.identity.dhParameters, rsa.dhParameters[0]);
+  assert.equal(result.identity.ocsp, ocsp);
+});
+
+test("readIdentity: without DH parameters and staple there are none", () => {
+  const result = readIdentity({ certificate: file("p256.pem"), key: undefined, ocsp: undefined }, NOW);
+  assert.ok(result.kind === "identity");
+  assert.equal(result.identity.dhParameters, undefined);
+  assert.equal(result.identity.ocsp, undefined);
+});
+
+const faults: [name: string, certificate: string, keyFile: string | undefined, want: string][] = [
+  ["an empty file", "", undefined, "cert: there is no certificate in it (-----BEGIN CERTIFICATE-----)"],
+  ["a key alone", key, undefined, "cert: there is no certificate in it (-----BEGIN CERTIFICATE-----)"],
+  ["no key", leaf, undefined, `cert: ${NO_KEY}`],
+  ["no key in the key's file", leaf + key, issuer, `key: ${NO_KEY}`],
+  ["two keys", leaf + key + rsaKey, undefined, "cert: there are several keys in it: expected one"],
+  ["two keys in the key's file", leaf, key + key, "key: there are several keys in it: expected one"],
+  ["a damaged certificate", damaged + key, undefined, "cert: its first certificate cannot be read"],
+  [
+    "a damaged key",
+    `${leaf}-----BEGIN PRIVATE KEY-----\nQUJD\n-----END PRIVATE KEY-----\n`,
+    undefined,
+    "cert: the key cannot be read",
+  ],
+  [
+    "a key with a passphrase",
+    leaf + withPassphrase,
+    undefined,
+    "cert: the key is encrypted: expected one without a passphrase",
+  ],
+  [
+    "a key with a passphrase, written as of old",
+    leaf,
+    withPassphraseOfOld,
+    "key: the key is encrypted: expected one without a passphrase",
+  ],
+  [
+    "the key of another certificate",
+    readKey("wrong-key.pem"),
+    undefined,
+    "cert: the key does not belong to the certificate",
+  ],
+  ["a key of another algorithm", leaf, rsaKey, "key: the key does not belong to the certificate"],
+  ["the chain in the wrong order", issuer + leaf + key, undefined, "cert: the key does not belong to the certificate"],
+];
+for (const [name, certificate, keyText, fault] of faults) {
+  test(`readIdentity refuses ${name}`, () => {
+    const keyFile = keyText === undefined ? undefined : file("key", keyText);
+    const files = { certificate: file("cert", certificate), key: keyFile, ocsp: undefined };
+    assert.deepEqual(readIdentity(files, NOW), { kind: "fault", fault });
+  });
+}
+
+const BEGIN = Date.parse("2020-01-01T00:00:00Z");
+const END = Date.parse("2120-01-01T00:00:00Z");
+const ENDS = "Jan  1 00:00:00 2120 GMT";
+const moments: [name: string, certificate: string, now: number, want: string | undefined][] = [
+  ["today", "p256.pem", NOW, undefined],
+  ["its first moment", "p256.pem", BEGIN, undefined],
+  [
+    "a moment before",
+    "p256.pem",
+    BEGIN - 1,
+    "p256.pem: the certificate is not valid before Jan  1 00:00:00 2020 GMT: clients will refuse it",
+  ],
+  ["a week before its end", "p256.pem", END - 7 * DAY_MS, undefined],
+  ["less than a week", "p256.pem", END - 7 * DAY_MS + 1, `p256.pem: the certificate expires on ${ENDS}, in 6 days`],
+  ["its last moment", "p256.pem", END, `p256.pem: the certificate expires on ${ENDS}, in 0 days`],
+  ["a moment after", "p256.pem", END + 1, `p256.pem: the certificate has expired on ${ENDS}: clients refuse it`],
+  [
+    "one that has expired",
+    "expired.pem",
+    NOW,
+    "expired.pem: the certificate has expired on Jan  1 00:00:00 2021 GMT: clients refuse it",
+  ],
+  [
+    "one of the future",
+    "future.pem",
+    NOW,
+    "future.pem: the certificate is not valid before Jan  1 00:00:00 2119 GMT: clients will refuse it",
+  ],
+];
+for (const [name, certificate, now, warning] of moments) {
+  test(`readIdentity, validity: ${name}`, () => {
+    const result = readIdentity({ certificate: file(certificate), key: undefined, ocsp: undefined }, now);
+    assert.ok(result.kind === "identity");
+    assert.equal(result.warning, warning);
+  });
+}

@@ -1,0 +1,94 @@
+import assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+import { HandleKit, HandleTransport } from "../../src/transport/handle-transport.ts";
+import { probeHandleTransport } from "../../src/transport/probe-handle-transport.ts";
+import { findStreamInternals, type StreamInternals } from "../../src/transport/stream-internals.ts";
+import { countDescriptors, descriptorsUncounted } from "../support/served-site.ts";
+
+const found = findStreamInternals();
+const withheld = found.kind === "missing" ? found.why : false;
+
+test("probeHandleTransport: this Node passes", { skip: withheld }, async () => {
+  assert.equal((await probeHandleTransport()).kind, "handle");
+});
+
+test("probeHandleTransport: what is withheld is not used, and the reason is told", { skip: !withheld }, async () => {
+  assert.deepEqual(await probeHandleTransport(), { kind: "socket", why: withheld });
+});
+
+test("probeHandleTransport: nothing stays open", { skip: withheld || descriptorsUncounted }, async () => {
+  await probeHandleTransport();
+  const before = countDescriptors();
+  await Promise.all([probeHandleTransport(), probeHandleTransport()]);
+  // Closed sockets are let go at the end of a turn.
+  await new Promise(setImmediate);
+  await new Promise(setImmediate);
+  assert.ok(countDescriptors() <= before);
+});
+
+/** Ways in which another version of Node may differ without looking different. */
+const faults: [name: string, spoil: (t: TestContext, internals: StreamInternals) => void, why: RegExp][] = [
+  [
+    "reads lose their last byte",
+    (t) => {
+      const start = HandleTransport.prototype.start;
+      t.mock.method(
+        HandleTransport.prototype,
+        "start",
+        function (this: HandleTransport, events: never, onFault: never) {
+          const { onBytes } = events as { onBytes(chunk: Buffer): void };
+          const cut = Object.assign(Object.create(events), {
+            onBytes: (chunk: Buffer) => onBytes.call(events, chunk.subarray(0, 8).fill("?", 7)),
+          });
+          start.call(this, cut as never, onFault);
+        },
+      );
+    },
+    /other bytes are read than were sent/,
+  ],
+  [
+    "writes always claim to be finished",
+    (t) => void t.mock.method(HandleTransport.prototype, "write", () => true),
+    /no write has to wait|other bytes/,
+  ],
+  [
+    "writes always wait",
+    (t) => void t.mock.method(HandleTransport.prototype, "write", () => false),
+    /a small write is not taken at once/,
+  ],
+  [
+    "what waits is not told",
+    (t) => void t.mock.getter(HandleTransport.prototype, "unsent", () => 0),
+    /what waits to be written is not told/,
+  ],
+  [
+    "a function throws",
+    (t) =>
+      void t.mock.method(HandleTransport.prototype, "end", () => {
+        throw new Error("no such thing");
+      }),
+    /no such thing/,
+  ],
+];
+for (const [name, spoil, why] of faults) {
+  test(`probeHandleTransport: ${name}: sockets serve`, { skip: withheld }, async (t) => {
+    assert.ok(found.kind === "found");
+    spoil(t, found.internals);
+    const choice = await probeHandleTransport();
+    assert.ok(choice.kind === "socket");
+    assert.match(choice.why, /^the self-test failed: /);
+    assert.match(choice.why, why);
+  });
+}
+
+test("probeHandleTransport: a test that does not end fails in time", { skip: withheld }, async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  t.mock.method(HandleTransport.prototype, "start", () => t.mock.timers.tick(5000));
+  const choice = await probeHandleTransport();
+  assert.deepEqual(choice, { kind: "socket", why: "the self-test failed: not finished after 5 s" });
+});
+
+test("HandleKit: a write that waits uses a request up, others do not", { skip: withheld }, () => {
+  assert.ok(found.kind === "found");
+  assert.ok(new HandleKit(found.internals).spareWrite instanceof found.internals.WriteWrap);
+});

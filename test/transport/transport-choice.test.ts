@@ -1,0 +1,99 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { type AddressInfo, connect, createServer, type Server } from "node:net";
+import { type TestContext, test } from "node:test";
+import type { AcceptedTransport, TransportEvents } from "../../src/transport/transport.ts";
+import { describeTransport, type TransportChoice, takeTransports } from "../../src/transport/transport-choice.ts";
+import { eachTransport, sayHello } from "../support/transports.ts";
+
+async function listen(t: TestContext): Promise<Server> {
+  const server = createServer();
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  t.after(() => server.close());
+  return server;
+}
+
+async function ask(server: Server, text: string): Promise<string> {
+  const client = connect((server.address() as AddressInfo).port, "127.0.0.1");
+  client.end(text);
+  return Buffer.concat(await client.toArray()).toString("latin1");
+}
+
+test("describeTransport", async () => {
+  for (const { choice } of eachTransport()) {
+    const told = describeTransport(await choice);
+    if ((await choice).kind === "handle") assert.equal(told, "connections are served on libuv's handles");
+    else assert.equal(told, "connections are served on ordinary sockets, which is slower: the test wants it");
+  }
+});
+
+for (const { kind, choice } of eachTransport()) {
+  test(`takeTransports: all of one process read into the same memory, each its own bytes (${kind})`, async (t) => {
+    const chunks: { memory: ArrayBufferLike; text: string }[] = [];
+    const server = await listen(t);
+    takeTransports(server, await choice, (transport) => echo(transport, chunks));
+    assert.equal(await ask(server, "first"), "first");
+    assert.equal(await ask(server, "second"), "second");
+    assert.deepEqual(
+      chunks.map(({ text }) => text),
+      ["first", "second"],
+    );
+    assert.equal(chunks[0]?.memory, chunks[1]?.memory);
+  });
+
+  test(`takeTransports: a small write does not wait for the one before to be acknowledged (${kind})`, async (t) => {
+    const server = await listen(t);
+    takeTransports(server, await choice, (transport) => {
+      const onBytes = (): void => {
+        transport.write(Buffer.from("x"));
+        transport.write(Buffer.from("y"));
+      };
+      transport.start({ ...silent, onBytes, onEnd: () => transport.end() }, rethrow);
+    });
+    const client = connect((server.address() as AddressInfo).port, "127.0.0.1");
+    let got = "";
+    client.on("data", (chunk) => {
+      got += chunk.toString();
+    });
+    const start = performance.now();
+    for (let round = 1; round <= 50; round += 1) {
+      client.write("?");
+      while (got.length < 2 * round) await once(client, "data");
+    }
+    client.destroy();
+    assert.equal(got, "xy".repeat(50));
+    // With Nagle's delay most rounds take the 40 ms after which the client's kernel acknowledges without being asked.
+    assert.ok(performance.now() - start < 1000);
+  });
+}
+
+test("takeTransports: where accepted handles cannot be had, ordinary sockets come", async (t) => {
+  const server = createServer({ allowHalfOpen: true });
+  const [transport] = eachTransport();
+  // A server that does not listen yet has no handle: so would one look whose inside is not as expected.
+  takeTransports(server, await (transport?.choice as Promise<TransportChoice>), sayHello);
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  t.after(() => server.close());
+  assert.equal(await ask(server, ""), "hello");
+});
+
+const silent: TransportEvents = {
+  onBytes: () => undefined,
+  onEnd: () => undefined,
+  onDrained: () => undefined,
+  onClosed: () => undefined,
+};
+
+function echo(transport: AcceptedTransport, chunks: { memory: ArrayBufferLike; text: string }[]): void {
+  const onBytes = (chunk: Buffer): void => {
+    chunks.push({ memory: chunk.buffer, text: chunk.toString("latin1") });
+    transport.write(Buffer.from(chunk));
+  };
+  transport.start({ ...silent, onBytes, onEnd: () => transport.end() }, rethrow);
+}
+
+function rethrow(fault: unknown): never {
+  throw fault;
+}

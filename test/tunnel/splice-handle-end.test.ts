@@ -1,0 +1,89 @@
+import assert from "node:assert/strict";
+import { Socket } from "node:net";
+import { type TestContext, test } from "node:test";
+import { setImmediate as turn } from "node:timers/promises";
+import { bytes } from "../../src/base/units.ts";
+import type { StreamHandle, StreamInternals } from "../../src/transport/stream-internals.ts";
+import { SpliceHandleEnd } from "../../src/tunnel/splice-handle-end.ts";
+import { SpliceKit } from "../../src/tunnel/splice-kit.ts";
+
+/** What libuv has still to give, a byte at a time, as long as somebody reads. */
+class FakeHandle implements StreamHandle {
+  readonly writeQueueSize = 0;
+  onread: (this: StreamHandle) => void = () => undefined;
+  isReading = false;
+
+  /** @returns how many were read before it was told to stop */
+  give(most: number): number {
+    let given = 0;
+    for (; given < most && this.isReading; given += 1) this.onread.call(this);
+    return given;
+  }
+
+  readStart(): number {
+    this.isReading = true;
+    return 0;
+  }
+
+  readStop(): number {
+    this.isReading = false;
+    return 0;
+  }
+
+  useUserBuffer = (): number => 0;
+  writeBuffer = (): number => 0;
+  writev = (): number => 0;
+  shutdown = (): number => 0;
+  close = (): void => undefined;
+}
+
+/** Each read is told to be of one byte. */
+const INTERNALS: StreamInternals = {
+  WriteWrap: class {},
+  ShutdownWrap: class {},
+  streamBaseState: Int32Array.of(1, 0),
+  kReadBytesOrError: 0,
+  kLastWriteWasAsync: 1,
+};
+
+function openEnd(t: TestContext) {
+  const handle = new FakeHandle();
+  const socket = new Socket();
+  t.after(() => socket.destroy());
+  const ignore = (): void => undefined;
+  const events = { onBytes: ignore, onEnd: ignore, onDrained: ignore, onLost: ignore, onClosed: ignore };
+  const end = new SpliceHandleEnd(socket, handle, events, new SpliceKit(INTERNALS), bytes(64 * 1024));
+  end.start();
+  return { end, handle };
+}
+
+const MANY = 100_000;
+
+test("SpliceHandleEnd: who sends in small pieces lets others have their turn", async (t) => {
+  const { handle } = openEnd(t);
+  const row = handle.give(MANY);
+  assert.ok(row < 1000, `${row} reads in a row`);
+  await turn();
+  assert.equal(handle.give(MANY), row);
+});
+
+test("SpliceHandleEnd: it does not read on before the others had their turn, nor while it is paused", async (t) => {
+  const { end, handle } = openEnd(t);
+  handle.give(MANY);
+  end.pause();
+  end.resume();
+  assert.equal(handle.isReading, false);
+  end.pause();
+  await turn();
+  assert.equal(handle.isReading, false);
+  end.resume();
+  assert.equal(handle.isReading, true);
+});
+
+test("SpliceHandleEnd: it does not read on when it was cut meanwhile", async (t) => {
+  const { end, handle } = openEnd(t);
+  handle.give(MANY);
+  end.cut();
+  await turn();
+  assert.equal(handle.isReading, false);
+});
