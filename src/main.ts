@@ -17,8 +17,8 @@ import { decideMode, readSurroundings } from "./control/environment.ts";
 import { launch } from "./control/launch.ts";
 import { openLifeline } from "./control/lifeline.ts";
 import { readUserFacts } from "./control/user-directories.ts";
+import { checkSettings } from "./primary/check.ts";
 import { type PrimaryOptions, runPrimary } from "./primary/primary.ts";
-import { trySettings } from "./primary/try-settings.ts";
 
 const lifeline = openLifeline(() => process.exit(1));
 const args = process.argv.slice(2);
@@ -63,7 +63,7 @@ async function runTerminator(argv: readonly string[]): Promise<number> {
   if (parsed.kind === "version") return print(readVersion());
   if (parsed.kind === "faults") return fail(describeFaults(parsed.faults), 1);
   const settings = settingsOfTerminator(parsed.terminator, parsed.process);
-  if (parsed.process.test) return print([...parsed.notices, ...(await trySettings(settings))].join("\n"));
+  if (parsed.process.test) return print([...parsed.notices, ...(await checkSettings(settings))].join("\n"));
   const load = (): SettingsResult => ({ kind: "settings", settings });
   return serve(settings, { load, notices: parsed.notices, hasUsualPidFile: false });
 }

@@ -8,6 +8,6 @@ if (takeStage(process.env) === "confine") {
   const { confineWorker } = await import("./worker/confine-worker.ts");
   await confineWorker();
 } else {
-  const { runWorker } = await import("./worker/worker-life.ts");
+  const { runWorker } = await import("./worker/controller.ts");
   runWorker();
 }

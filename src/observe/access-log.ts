@@ -177,7 +177,7 @@ export class AccessLog {
         return this.#pause(FULL_PIPE_RETRY, false);
       case "refused":
         this.#reportRefusal(outcome.why);
-        if (this.#isFlushing) return this.#giveUpBatch();
+        if (this.#isFlushing) return this.#dropBatch();
         return this.#pause(this.#limits.retry, false);
     }
   }
@@ -206,7 +206,7 @@ export class AccessLog {
     });
   }
 
-  #giveUpBatch(): void {
+  #dropBatch(): void {
     const lines = countLines(this.#unwritten);
     this.#batchedBytes -= this.#unwritten.length;
     this.#unwritten = NOTHING;

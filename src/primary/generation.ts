@@ -14,10 +14,10 @@ import type { Confinement } from "../system/sandbox-plan.ts";
 import type { TlsMaterials } from "../tls/tls-identity.ts";
 import type { ListenSocket, ServedEndpoint } from "../transport/listen-socket.ts";
 import type { BackendPlaces } from "../tunnel/backend.ts";
-import type { DrainMode, WorkerReport } from "../worker/worker-message.ts";
+import type { DrainMode, WorkerReport } from "../worker/messages.ts";
 import type { LogBook } from "./log-book.ts";
 import { countShortLives, decideRespawnDelay } from "./respawn-delay.ts";
-import { type WorkerEnd, WorkerProcess } from "./worker-process.ts";
+import { WorkerChild, type WorkerEnd } from "./worker-child.ts";
 
 export interface GenerationOptions {
   /** Counts from 1. */
@@ -35,16 +35,16 @@ export interface GenerationOptions {
 }
 
 /** A worker makes no more of its start than to look at some folders; one that waits longer waits for a file system. */
-const START_PATIENCE_MS = 60_000;
+const START_TIMEOUT_MS = 60_000;
 /** How much longer than its grace a worker may take to end. */
-const HANGING_MS = 5000;
+const KILL_DELAY_MS = 5000;
 
-/** One of the places for a worker process. */
-interface Place {
+/** One of the processes that a generation is to have. */
+interface Slot {
   readonly index: number;
   shortLives: number;
   /** The one that serves, or that is being started to. */
-  worker: WorkerProcess | undefined;
+  worker: WorkerChild | undefined;
 }
 
 export class Generation {
@@ -52,9 +52,9 @@ export class Generation {
   readonly logs: LogBook;
   readonly #options: GenerationOptions;
   readonly #events: Events;
-  readonly #places: readonly Place[];
+  readonly #slots: readonly Slot[];
   /** All that live, also those that leave while their successors serve. */
-  readonly #workers = new Set<WorkerProcess>();
+  readonly #workers = new Set<WorkerChild>();
   /** Ended by the first drain: from then on nobody is replaced. */
   readonly #staffing = new AbortController();
   readonly #started = new AbortController();
@@ -72,7 +72,7 @@ export class Generation {
     this.#events = options.logs.events;
     this.#tls = options.tls;
     this.#backends = options.backends;
-    this.#places = Array.from({ length: options.processes }, (_, index) => ({
+    this.#slots = Array.from({ length: options.processes }, (_, index) => ({
       index,
       shortLives: 0,
       worker: undefined,
@@ -93,10 +93,10 @@ export class Generation {
    * @throws StartupError of the first that cannot; none is left then
    */
   async start(): Promise<readonly ServedEndpoint[]> {
-    const starting = this.#places.map((place) => this.#startWorker(place));
+    const starting = this.#slots.map((slot) => this.#startWorker(slot));
     try {
       const [served = []] = await Promise.race([Promise.all(starting.map(({ ready }) => ready)), this.#tooLate()]);
-      for (const [index, place] of this.#places.entries()) void this.#keepStaffed(place, starting[index]);
+      for (const [index, slot] of this.#slots.entries()) void this.#keepStaffed(slot, starting[index]);
       return served;
     } catch (error) {
       this.#staffing.abort();
@@ -114,7 +114,7 @@ export class Generation {
   }
 
   /**
-   * Stops accepting and lets what is under way end, at most for `grace`. May be called again with less patience.
+   * Stops accepting and lets what is under way end, at most for `grace`. May be called again with a shorter grace.
    *
    * @returns how many connections had to be cut, when the last process is gone
    */
@@ -122,7 +122,7 @@ export class Generation {
     this.#staffing.abort();
     this.#leave = { mode, grace };
     for (const worker of this.#workers) this.#dismiss(worker);
-    if (grace !== undefined) this.#killAfter(grace + HANGING_MS);
+    if (grace !== undefined) this.#killAfter(grace + KILL_DELAY_MS);
     if (this.#workers.size > 0) {
       await new Promise<void>((resolve) => {
         const onEmpty = this.#onEmpty;
@@ -153,8 +153,8 @@ export class Generation {
   }
 
   async #tooLate(): Promise<never> {
-    await setTimeout(START_PATIENCE_MS, undefined, { signal: this.#started.signal });
-    throw new StartupError(`a worker process did not become ready within ${START_PATIENCE_MS / 1000} s`);
+    await setTimeout(START_TIMEOUT_MS, undefined, { signal: this.#started.signal });
+    throw new StartupError(`a worker process did not become ready within ${START_TIMEOUT_MS / 1000} s`);
   }
 
   /** For a start that has failed: nobody has been served yet that would mind. */
@@ -174,16 +174,16 @@ export class Generation {
     });
   }
 
-  #startWorker(place: Place): WorkerProcess {
+  #startWorker(slot: Slot): WorkerChild {
     const { settings, processes, sockets, privileges, confinement, logs } = this.#options;
-    const worker: WorkerProcess = new WorkerProcess({
+    const worker: WorkerChild = new WorkerChild({
       order: {
-        settings: settingsForWorker(settings, place.index, processes),
+        settings: settingsForWorker(settings, slot.index, processes),
         sockets,
         tls: this.#tls,
         backends: this.#backends,
         privileges,
-        title: `comanche: worker ${place.index + 1}`,
+        title: `comanche: worker ${slot.index + 1}`,
       },
       confinement,
       onEvent: (level, text) => logs.events.record(level, text),
@@ -191,52 +191,52 @@ export class Generation {
       onStored: (upload) => {
         for (const other of this.#workers) if (other !== worker) other.noteStored(upload);
       },
-      onRetire: (why) => void this.#replace(place, worker, why),
+      onRetire: (why) => void this.#replace(slot, worker, why),
     });
-    place.worker = worker;
+    slot.worker = worker;
     this.#workers.add(worker);
     void worker.ended.then((end) => this.#forget(worker, end));
     this.#options.onChange();
     return worker;
   }
 
-  #forget(worker: WorkerProcess, { cut }: WorkerEnd): void {
+  #forget(worker: WorkerChild, { cut }: WorkerEnd): void {
     this.#workers.delete(worker);
     this.#cut += cut ?? 0;
     this.#options.onChange();
     if (this.#workers.size === 0) this.#onEmpty();
   }
 
-  /** Starts another worker whenever the one of this place has ended, until the generation leaves. */
-  async #keepStaffed(place: Place, first: WorkerProcess | undefined): Promise<void> {
+  /** Starts another worker whenever the one in this slot has ended, until the generation leaves. */
+  async #keepStaffed(slot: Slot, first: WorkerChild | undefined): Promise<void> {
     for (let worker = first; worker !== undefined; ) {
       const end = await worker.ended;
-      // Somebody else has that place already.
-      if (place.worker !== worker) return;
+      // Another worker has the slot already.
+      if (slot.worker !== worker) return;
       if (this.#staffing.signal.aborted) return;
-      place.shortLives = countShortLives(place.shortLives, end.life);
-      const delay = decideRespawnDelay(place.shortLives);
+      slot.shortLives = countShortLives(slot.shortLives, end.life);
+      const delay = decideRespawnDelay(slot.shortLives);
       const then = delay === 0 ? "" : ` in ${delay / 1000} s`;
       this.#events.warn(`worker process ${worker.pid} ${end.how}: starting another${then}`);
       if (delay > 0) await setTimeout(delay, undefined, { signal: this.#staffing.signal }).catch(() => undefined);
       if (this.#staffing.signal.aborted) return;
-      worker = this.#startWorker(place);
+      worker = this.#startWorker(slot);
       this.#reportStart(worker);
     }
   }
 
   /** A successor first, so that nobody waits. */
-  async #replace(place: Place, old: WorkerProcess, why: string): Promise<void> {
-    if (this.#staffing.signal.aborted || place.worker !== old) return;
+  async #replace(slot: Slot, old: WorkerChild, why: string): Promise<void> {
+    if (this.#staffing.signal.aborted || slot.worker !== old) return;
     this.#events.warn(`worker process ${old.pid} leaves because ${why}: starting another`);
-    const successor = this.#startWorker(place);
-    void this.#keepStaffed(place, successor);
+    const successor = this.#startWorker(slot);
+    void this.#keepStaffed(slot, successor);
     this.#reportStart(successor);
     await successor.ready.catch(() => undefined);
     old.drain("handing-over", this.#options.settings.server.grace);
   }
 
-  #reportStart(worker: WorkerProcess): void {
+  #reportStart(worker: WorkerChild): void {
     worker.ready.then(
       () => this.#events.info(`worker process ${worker.pid} serves`),
       (error: unknown) => {
@@ -248,7 +248,7 @@ export class Generation {
     if (this.#leave !== undefined) this.#dismiss(worker);
   }
 
-  #dismiss(worker: WorkerProcess): void {
+  #dismiss(worker: WorkerChild): void {
     if (this.#leave !== undefined) worker.drain(this.#leave.mode, this.#leave.grace);
   }
 }

@@ -43,14 +43,14 @@ export class LogBook {
 
   /** @throws StartupError when a log cannot be opened */
   static async open(settings: Settings, user: UserFacts, isDaemon: boolean): Promise<LogBook> {
-    const around = { isDaemon, stateDirectory: stateDirectory(user) };
+    const environment = { isDaemon, stateDirectory: stateDirectory(user) };
     const { logfile, errorlog, syslog, syslogFacility, logLevel, quiet } = settings.server;
     // First, because nothing has to be closed again when it is not possible.
     const system = syslog ? [openSyslogSink(await loadNative(), syslogFacility, logLevel)] : [];
-    const accessWish = { target: logfile, isSet: !isBuiltIn(settings, "logfile") };
-    const accessLog = withFile(openLog("access log", planAccessLog(accessWish, around)));
-    const errorWish = { target: errorlog, isSet: !isBuiltIn(settings, "errorlog") };
-    const errorLog = withFile(openLog("error log", planErrorLog(errorWish, accessLog.opened.path, around)));
+    const accessSpec = { target: logfile, isSet: !isBuiltIn(settings, "logfile") };
+    const accessLog = withFile(openLog("access log", planAccessLog(accessSpec, environment)));
+    const errorSpec = { target: errorlog, isSet: !isBuiltIn(settings, "errorlog") };
+    const errorLog = withFile(openLog("error log", planErrorLog(errorSpec, accessLog.opened.path, environment)));
     const lines = chooseLineSinks(errorLog, isDaemon, logLevel, decideConsoleLevel(logLevel, quiet));
     const notices = [accessLog.opened.notice, errorLog.opened.notice, syslog ? syslogNotice() : undefined];
     return new LogBook({

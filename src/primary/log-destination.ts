@@ -13,13 +13,13 @@ import { StartupError } from "../base/errors.ts";
 import { describeSystemError } from "../observe/thrown.ts";
 
 /** `logfile` or `errorlog` as it stands in the settings. */
-export interface LogWish {
+export interface LogSpec {
   readonly target: AbsolutePath | "-";
   /** False when nobody set it. */
   readonly isSet: boolean;
 }
 
-export interface LogSurroundings {
+export interface LogEnvironment {
   readonly isDaemon: boolean;
   readonly stateDirectory: AbsolutePath;
 }
@@ -48,20 +48,20 @@ export interface OpenedLog {
 
 export type LogKind = "access log" | "error log";
 
-export function planAccessLog(wish: LogWish, { isDaemon, stateDirectory }: LogSurroundings): LogPlan {
-  if (wish.target === "-") return isDaemon ? withoutConsole("logfile", "standard output") : { kind: "standard" };
-  const wanted: LogCandidate = { path: wish.target, isInStateDirectory: false };
-  return { kind: "file", candidates: wish.isSet ? [wanted] : [wanted, below(stateDirectory, "access.log")] };
+export function planAccessLog(spec: LogSpec, { isDaemon, stateDirectory }: LogEnvironment): LogPlan {
+  if (spec.target === "-") return isDaemon ? withoutConsole("logfile", "standard output") : { kind: "standard" };
+  const wanted: LogCandidate = { path: spec.target, isInStateDirectory: false };
+  return { kind: "file", candidates: spec.isSet ? [wanted] : [wanted, below(stateDirectory, "access.log")] };
 }
 
 /** @param accessLog  where the access log went; undefined for standard output */
-export function planErrorLog(wish: LogWish, accessLog: AbsolutePath | undefined, around: LogSurroundings): LogPlan {
-  if (wish.target !== "-") {
-    return { kind: "file", candidates: [{ path: wish.target, isInStateDirectory: false }] };
+export function planErrorLog(spec: LogSpec, accessLog: AbsolutePath | undefined, environment: LogEnvironment): LogPlan {
+  if (spec.target !== "-") {
+    return { kind: "file", candidates: [{ path: spec.target, isInStateDirectory: false }] };
   }
-  if (!around.isDaemon) return { kind: "standard" };
-  if (wish.isSet) return withoutConsole("errorlog", "standard error");
-  const fallback = below(around.stateDirectory, ERROR_LOG_NAME);
+  if (!environment.isDaemon) return { kind: "standard" };
+  if (spec.isSet) return withoutConsole("errorlog", "standard error");
+  const fallback = below(environment.stateDirectory, ERROR_LOG_NAME);
   // Beside /dev/null is no place for a file.
   if (accessLog === undefined || accessLog.startsWith("/dev/")) return { kind: "file", candidates: [fallback] };
   const beside = absolutePath(join(dirname(accessLog), ERROR_LOG_NAME));

@@ -25,8 +25,8 @@ import type { TlsMaterials } from "../tls/tls-identity.ts";
 import { formatTlsStatus, sumTls } from "../tls/tls-status.ts";
 import { tlsWishes } from "../tls/tls-wishes.ts";
 import type { BackendPlaces } from "../tunnel/backend.ts";
+import { type ActiveConfig, activate, type ServerContext } from "./active-config.ts";
 import { BackendWatch } from "./backends.ts";
-import { type Epoch, type EpochAround, openEpoch } from "./epoch.ts";
 import type { Generation } from "./generation.ts";
 import type { LogBook } from "./log-book.ts";
 import { openServiceNotifier, type ServiceNotifier } from "./service-notify.ts";
@@ -56,7 +56,7 @@ export interface PrimaryOptions {
 export type ServeStatus = 0 | 3;
 
 /** How long a start may still take when it was told to stop. */
-const START_PATIENCE_MS = 2000;
+const CANCEL_TIMEOUT_MS = 2000;
 
 /**
  * Serves until a signal stops it.
@@ -86,12 +86,12 @@ class Primary {
   readonly #options: PrimaryOptions;
   readonly #signals: Signals;
   readonly #notifier: ServiceNotifier;
-  readonly #around: EpochAround;
+  readonly #context: ServerContext;
   readonly #startedAt = unixMilliseconds(Date.now());
   readonly #status = new StatusLines();
   /** What serves now. */
-  #epoch: Epoch | undefined;
-  /** Over certificates and backends of the present epoch. */
+  #active: ActiveConfig | undefined;
+  /** Over certificates and backends of the active configuration. */
   #watches: { close(): void }[] = [];
   /** Every generation of which a process may live. */
   readonly #generations = new Set<Generation>();
@@ -103,44 +103,44 @@ class Primary {
   /** The one reload that may be under way. */
   #reloading: Promise<void> | undefined;
 
-  constructor(options: PrimaryOptions, signals: Signals, notifier: ServiceNotifier, around: EpochAround) {
+  constructor(options: PrimaryOptions, signals: Signals, notifier: ServiceNotifier, context: ServerContext) {
     this.#options = options;
     this.#signals = signals;
     this.#notifier = notifier;
-    this.#around = around;
+    this.#context = context;
   }
 
   warn(text: string): void {
-    this.#epoch?.logs.events.warn(text);
+    this.#active?.logs.events.warn(text);
   }
 
   async run(): Promise<ServeStatus> {
     const { settings, lifeline, user, hasUsualPidFile } = this.#options;
     try {
       this.#takePidFile(settings, lifeline.isDaemon && hasUsualPidFile, user);
-      const epoch = await Promise.race([this.#open(settings, 1), this.#giveUpStart()]);
-      this.#epoch = epoch;
-      this.#watchWorld(epoch);
-      watchForFaults(epoch.logs);
+      const config = await Promise.race([this.#open(settings, 1), this.#untilCancelled()]);
+      this.#active = config;
+      this.#watchWorld(config);
+      watchForFaults(config.logs);
       // For ps(1), where several servers can be told apart.
-      process.title = `comanche: primary ${titleOf(epoch)}`;
-      await this.#announce(epoch);
+      process.title = `comanche: primary ${titleOf(config)}`;
+      await this.#announce(config);
       return await this.#serve();
     } finally {
       this.#closeWatches();
       this.#status.close();
       this.#notifier.close();
-      await this.#epoch?.logs.close();
-      this.#around.sockets.close();
+      await this.#active?.logs.close();
+      this.#context.sockets.close();
       this.#stateFile?.remove();
       this.#pidFile?.release();
     }
   }
 
   /** A start that is almost done is finished first, so that nobody who was accepted already is cut. */
-  async #giveUpStart(): Promise<never> {
+  async #untilCancelled(): Promise<never> {
     const signal = await this.#signals.untilStop();
-    await setTimeout(START_PATIENCE_MS, undefined, { ref: false });
+    await setTimeout(CANCEL_TIMEOUT_MS, undefined, { ref: false });
     throw new StartupError(`${signal}: stopped before it was listening`);
   }
 
@@ -170,8 +170,8 @@ class Primary {
   }
 
   get #logs(): LogBook {
-    if (this.#epoch === undefined) throw new Error("signals are acted on when the server serves");
-    return this.#epoch.logs;
+    if (this.#active === undefined) throw new Error("signals are acted on when the server serves");
+    return this.#active.logs;
   }
 
   #takePidFile(settings: Settings, mayBeUsual: boolean, user: UserFacts): void {
@@ -182,20 +182,20 @@ class Primary {
     this.#stateFile = new StateFile(this.#pidFile.path);
   }
 
-  #open(settings: Settings, number: number): Promise<Epoch> {
-    return openEpoch(settings, number, this.#epoch, {
-      ...this.#around,
+  #open(settings: Settings, number: number): Promise<ActiveConfig> {
+    return activate(settings, number, this.#active, {
+      ...this.#context,
       onGeneration: (generation) => this.#generations.add(generation),
       onChange: () => this.#noteState(),
     });
   }
 
-  /** What may change outside while an epoch lasts. */
-  #watchWorld({ settings, tls, backends, logs: { events }, generation }: Epoch): void {
+  /** What may change outside while a configuration is active. */
+  #watchWorld({ settings, tls, backends, logs: { events }, generation }: ActiveConfig): void {
     this.#closeWatches();
     const { terminators } = settings;
     const wishes = tlsWishes(settings);
-    const { tickets } = this.#around;
+    const { tickets } = this.#context;
     if (wishes.size > 0) {
       const onRenewed = (materials: TlsMaterials): void => generation.renew(materials);
       this.#watches.push(new TlsWatch({ wishes, loaded: tls, tickets, events, onRenewed }));
@@ -210,20 +210,20 @@ class Primary {
   }
 
   /** Tells everybody who wants to know that it serves. */
-  async #announce(epoch: Epoch): Promise<void> {
+  async #announce(config: ActiveConfig): Promise<void> {
     const { lifeline, version, notices } = this.#options;
-    const lines = describeStart({ version, epoch, notices });
+    const lines = describeStart({ version, config, notices });
     // Who reads the lines may look there next.
     this.#noteState();
-    for (const line of lines.info) epoch.logs.events.info(line);
-    for (const line of lines.warnings) epoch.logs.events.warn(line);
+    for (const line of lines.info) config.logs.events.info(line);
+    for (const line of lines.warnings) config.logs.events.warn(line);
     this.#status.watch(
       () => this.#pool(),
-      epoch.logs.events,
-      lifeline.isDaemon ? 0 : epoch.settings.server.statusInterval,
+      config.logs.events,
+      lifeline.isDaemon ? 0 : config.settings.server.statusInterval,
     );
     this.#notifier.ready(lines.info[0] ?? "serving");
-    if (lifeline.isDaemon) await lifeline.reportReady([...lines.info, ...lines.warnings], epoch.logs.errorPath);
+    if (lifeline.isDaemon) await lifeline.reportReady([...lines.info, ...lines.warnings], config.logs.errorPath);
   }
 
   /** Until a reload covers every hangup there was. */
@@ -245,7 +245,7 @@ class Primary {
   }
 
   async #tryReload(): Promise<Pick<ReloadState, "outcome" | "message">> {
-    const old = this.#epoch;
+    const old = this.#active;
     if (old === undefined) throw new Error("nothing to reload");
     try {
       const loaded = this.#options.load();
@@ -254,13 +254,13 @@ class Primary {
       if (settings.server.pidfile !== old.settings.server.pidfile) {
         throw new StartupError("pidfile has changed: expected the same as at the start, or a restart");
       }
-      const epoch = await this.#open(settings, old.generation.number + 1);
-      this.#epoch = epoch;
-      this.#watchWorld(epoch);
-      this.#status.events = epoch.logs.events;
+      const config = await this.#open(settings, old.generation.number + 1);
+      this.#active = config;
+      this.#watchWorld(config);
+      this.#status.events = config.logs.events;
       if (!this.#isStopping()) void this.#retire(old);
       const configuration = settings.configFile ?? "no configuration file";
-      return { outcome: "done", message: `generation ${epoch.generation.number} serves with ${configuration}` };
+      return { outcome: "done", message: `generation ${config.generation.number} serves with ${configuration}` };
     } catch (error) {
       const why = error instanceof StartupError ? error.message : describeThrown(error);
       return { outcome: "failed", message: `the configuration is not taken up, the old one stays in force: ${why}` };
@@ -268,10 +268,10 @@ class Primary {
   }
 
   /** Its connections end in their own time: somebody else accepts already. */
-  async #retire(old: Epoch): Promise<void> {
+  async #retire(old: ActiveConfig): Promise<void> {
     await old.generation.drain("handing-over", undefined);
     this.#generations.delete(old.generation);
-    if (old.logs !== this.#epoch?.logs && !this.#isLogUsed(old.logs)) await old.logs.close();
+    if (old.logs !== this.#active?.logs && !this.#isLogUsed(old.logs)) await old.logs.close();
     this.#noteState();
   }
 
@@ -282,12 +282,12 @@ class Primary {
 
   async #stop(signal: SignalName): Promise<ServeStatus> {
     const { events } = this.#logs;
-    const grace = this.#epoch?.settings.server.grace;
+    const grace = this.#active?.settings.server.grace;
     this.#phase = "stopping";
     this.#noteState();
     this.#notifier.stopping("stopping");
     // Else the system would go on accepting for us, and nobody would ever answer.
-    this.#around.sockets.close();
+    this.#context.sockets.close();
     events.info(`${signal}: stopping, at most ${(grace ?? 0) / 1000} s for what is under way`);
     this.#signals.onInterrupt(() => {
       events.info("SIGINT again: stopping at once");
@@ -310,13 +310,13 @@ class Primary {
   }
 
   async #pool() {
-    const reports = (await this.#epoch?.generation.reports()) ?? [];
+    const reports = (await this.#active?.generation.reports()) ?? [];
     return sumPools(reports);
   }
 
   async #tellStatus(): Promise<void> {
     const { events } = this.#logs;
-    const generation = this.#epoch?.generation;
+    const generation = this.#active?.generation;
     const reports = (await generation?.reports()) ?? [];
     if (reports.some(({ pool }) => pool !== undefined)) events.info(formatPoolStatus(sumPools(reports)));
     events.info(describeReports(reports, generation?.number ?? 0, this.#startedAt));
@@ -327,16 +327,16 @@ class Primary {
   }
 
   #noteState(): void {
-    const epoch = this.#epoch;
-    if (epoch === undefined) return;
+    const config = this.#active;
+    if (config === undefined) return;
     this.#stateFile?.write({
       pid: process.pid,
       version: this.#options.version,
       phase: this.#phase,
       startedAt: this.#startedAt,
-      generation: epoch.generation.number,
-      configFile: epoch.settings.configFile,
-      endpoints: [...epoch.urls, ...epoch.terminators],
+      generation: config.generation.number,
+      configFile: config.settings.configFile,
+      endpoints: [...config.urls, ...config.terminators],
       workers: [...this.#generations].flatMap((generation) => generation.workers),
       hangups: this.#hangups,
       reload: this.#reloadState,
@@ -345,7 +345,7 @@ class Primary {
 }
 
 /** `on http://127.0.0.1:8080/`, or `that ends TLS at 127.0.0.1:8443 for 127.0.0.1,8000`. */
-function titleOf({ urls, terminators }: Epoch): string {
+function titleOf({ urls, terminators }: ActiveConfig): string {
   const [url] = urls;
   return url === undefined ? `that ${terminators[0]}` : `on ${url}`;
 }

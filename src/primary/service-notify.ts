@@ -32,7 +32,7 @@ export interface ServiceNotifier {
   close(): void;
 }
 
-export type ServiceWish =
+export type NotifySpec =
   | { readonly kind: "none" }
   | {
       readonly kind: "service";
@@ -54,15 +54,15 @@ export function openServiceNotifier(
   onTrouble: (text: string) => void,
 ): ServiceNotifier {
   const variables = takeVariables(environment, ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"]);
-  const wish = parseServiceWish(variables, process.pid);
-  if (wish.kind === "none") return SILENT;
+  const spec = parseNotifySpec(variables, process.pid);
+  if (spec.kind === "none") return SILENT;
   if (native.kind === "missing") {
     throw new StartupError(
       `NOTIFY_SOCKET is set, so the service manager waits for a word from the server, and sending it is not possible: ${native.why} (without it: Type=exec in the unit instead of Type=notify, and no WatchdogSec=)`,
     );
   }
-  const send = (text: string): void => native.native.sendDatagram(wish.address, text);
-  return new ServiceMessages(send, wish.pingInterval, onTrouble);
+  const send = (text: string): void => native.native.sendDatagram(spec.address, text);
+  return new ServiceMessages(send, spec.pingInterval, onTrouble);
 }
 
 /** What stood in these variables, which are gone afterwards. */
@@ -76,7 +76,7 @@ export function takeVariables(environment: OwnEnvironment, names: readonly strin
  * @param pid  our own; WATCHDOG_PID tells whom the watchdog is for
  * @throws StartupError for values that no manager writes
  */
-export function parseServiceWish(variables: Readonly<OwnEnvironment>, pid: number): ServiceWish {
+export function parseNotifySpec(variables: Readonly<OwnEnvironment>, pid: number): NotifySpec {
   const { NOTIFY_SOCKET: address, WATCHDOG_USEC: time, WATCHDOG_PID: watched } = variables;
   if (!address) return { kind: "none" };
   if (!/^[/@]./.test(address) || Buffer.byteLength(address) > MAX_ADDRESS_BYTES) {

@@ -11,7 +11,7 @@ import { formatPurpose, type ListenSocket, type Purpose } from "../transport/lis
 import type { ActivatedSocket } from "./socket-activation.ts";
 
 /** What is to be bound for one purpose. */
-export interface ListenWish {
+export interface ListenSpec {
   readonly purpose: Purpose;
   readonly addresses: readonly ListenAddress[];
   /** 0: a free one, the same for all addresses. */
@@ -19,7 +19,7 @@ export interface ListenWish {
 }
 
 /** Those of the sites first. */
-export function listenWishes({ server, terminators }: Pick<Settings, "server" | "terminators">): readonly ListenWish[] {
+export function listenSpecs({ server, terminators }: Pick<Settings, "server" | "terminators">): readonly ListenSpec[] {
   const { address: addresses, port, tlsPort } = server;
   // A Unix socket stays plain: who gets to it is on this machine.
   const onTcp = addresses.filter(({ kind }) => kind !== "unix");
@@ -55,20 +55,20 @@ export class Sockets {
   }
 
   /**
-   * Binds what is wished for and not bound yet. With port 0 the first socket takes a free port, and the others the same.
+   * Binds what the specs ask for and not bound yet. With port 0 the first socket takes a free port, and the others the same.
    *
    * @param socketMode  permissions of a Unix socket
-   * @returns a choice: `take` makes it the server's sockets and closes all others, `giveUp` closes what is new in it
+   * @returns a choice: `commit` makes it the server's sockets and closes all others, `cancel` closes what is new in it
    * @throws StartupError when one cannot be bound; nothing has changed then
    */
-  async choose(wishes: readonly ListenWish[], socketMode: number): Promise<SocketChoice> {
-    const activated = this.#activated.length === 0 ? undefined : chooseActivated(this.#activated, wishes);
+  async choose(specs: readonly ListenSpec[], socketMode: number): Promise<SocketChoice> {
+    const activated = this.#activated.length === 0 ? undefined : chooseActivated(this.#activated, specs);
     const chosen = new Map<string, Chosen>();
     const fresh: BoundSocket[] = [];
-    const giveUp = (): void => {
+    const cancel = (): void => {
       for (const socket of fresh) socket.close();
     };
-    const chooseFor = async ({ purpose, addresses, port }: ListenWish): Promise<void> => {
+    const chooseFor = async ({ purpose, addresses, port }: ListenSpec): Promise<void> => {
       let freePort = 0;
       for (const address of addresses) {
         for (const asked of await endpointsOf(address, port)) {
@@ -89,12 +89,12 @@ export class Sockets {
       }
     };
     try {
-      for (const wish of activated?.others ?? wishes) await chooseFor(wish);
+      for (const spec of activated?.others ?? specs) await chooseFor(spec);
     } catch (error) {
-      giveUp();
+      cancel();
       throw error;
     }
-    const take = (): void => {
+    const commit = (): void => {
       for (const [key, { socket }] of this.#bound) {
         if (chosen.get(key)?.socket.descriptor !== socket.descriptor) socket.close();
       }
@@ -108,8 +108,8 @@ export class Sockets {
     return {
       sockets: [...(activated?.sockets ?? []), ...sockets],
       notices: activated === undefined ? [] : [activated.notice],
-      take,
-      giveUp,
+      commit,
+      cancel,
     };
   }
 
@@ -123,44 +123,44 @@ export interface SocketChoice {
   readonly sockets: readonly ListenSocket[];
   /** What the operator should know. */
   readonly notices: readonly string[];
-  readonly take: () => void;
-  readonly giveUp: () => void;
+  readonly commit: () => void;
+  readonly cancel: () => void;
 }
 
 interface Activation {
   readonly sockets: readonly ListenSocket[];
   readonly notice: string;
   /** What is still to be bound: the service manager's sockets are those of the sites. */
-  readonly others: readonly ListenWish[];
+  readonly others: readonly ListenSpec[];
 }
 
 /** @throws StartupError when they and the settings do not agree */
-function chooseActivated(sockets: readonly ListenSocket[], wishes: readonly ListenWish[]): Activation {
-  const isWished = (kind: Purpose["kind"]): boolean =>
-    wishes.some(({ purpose, addresses }) => purpose.kind === kind && addresses.length > 0);
+function chooseActivated(sockets: readonly ListenSocket[], specs: readonly ListenSpec[]): Activation {
+  const isWanted = (kind: Purpose["kind"]): boolean =>
+    specs.some(({ purpose, addresses }) => purpose.kind === kind && addresses.length > 0);
   const hasTls = sockets.some(({ purpose }) => purpose.kind === "https");
-  if (!isWished("http")) {
+  if (!isWanted("http")) {
     throw new StartupError("the service manager passes sockets, and no site is served: a terminator binds its own");
   }
-  if (isWished("https") && !hasTls) {
+  if (isWanted("https") && !hasTls) {
     throw new StartupError(
       "tls-port is set, and the service manager passes no socket with the name https (FileDescriptorName=https in a socket unit)",
     );
   }
-  if (hasTls && !isWished("https")) {
+  if (hasTls && !isWanted("https")) {
     throw new StartupError(
       "the service manager passes a socket with the name https: expected tls-port and tls-cert too",
     );
   }
   const notice = `listens on the sockets of the service manager (${sockets.length}); address and port are not used`;
-  return { sockets, notice, others: wishes.filter(({ purpose }) => purpose.kind === "terminator") };
+  return { sockets, notice, others: specs.filter(({ purpose }) => purpose.kind === "terminator") };
 }
 
-/** One place is for one purpose. */
-function checkRival(present: Purpose | undefined, wanted: Purpose, place: Endpoint): void {
+/** An endpoint has one purpose. */
+function checkRival(present: Purpose | undefined, wanted: Purpose, endpoint: Endpoint): void {
   if (present === undefined || formatPurpose(present) === formatPurpose(wanted)) return;
   const rivals = `for ${formatPurpose(wanted)}: it is for ${formatPurpose(present)} already`;
-  throw new StartupError(`cannot listen on ${formatEndpoint(place)} ${rivals}`);
+  throw new StartupError(`cannot listen on ${formatEndpoint(endpoint)} ${rivals}`);
 }
 
 /** Of two free ports each is its own; any other port is the same whatever is spoken on it. */

@@ -4,7 +4,7 @@
 import type { UnixMilliseconds } from "../base/units.ts";
 import type { Events } from "../observe/log.ts";
 import { formatPoolStatus, isStatusNews, type PoolState } from "../tasks/pool-status.ts";
-import type { WorkerReport } from "../worker/worker-message.ts";
+import type { WorkerReport } from "../worker/messages.ts";
 
 /** Of all processes together. */
 export function sumPools(reports: readonly WorkerReport[]): PoolState {

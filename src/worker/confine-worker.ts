@@ -5,7 +5,7 @@
 import { once } from "node:events";
 import { loadNative } from "../system/native.ts";
 import { confine } from "../system/sandbox.ts";
-import type { PrimaryMessage, WorkerMessage } from "./worker-message.ts";
+import type { PrimaryMessage, WorkerMessage } from "./messages.ts";
 import { CHANNEL_DESCRIPTOR, FIRST_SOCKET_DESCRIPTOR, markStage } from "./worker-stage.ts";
 
 /** Does not return but by ending the process. The primary sends nothing more until the second beginning has said that it is there. */

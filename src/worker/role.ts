@@ -6,7 +6,7 @@ import type { TlsMaterials } from "../tls/tls-identity.ts";
 import type { Purpose } from "../transport/listen-socket.ts";
 import type { Reception } from "../transport/listener.ts";
 import type { BackendPlaces } from "../tunnel/backend.ts";
-import type { DrainMode, WorkerReport } from "./worker-message.ts";
+import type { DrainMode, WorkerReport } from "./messages.ts";
 
 export interface Role {
   /** How many connections may wait to be accepted. */

@@ -36,7 +36,7 @@ import type { AcceptedTransport } from "../transport/transport.ts";
 import { describeTransport, type TransportChoice } from "../transport/transport-choice.ts";
 import { buildSites, type NativeFiles } from "./build-sites.ts";
 import type { Role } from "./role.ts";
-import { trustIn } from "./trust.ts";
+import { isTrustedIn } from "./trust.ts";
 
 /** What the role is made of. */
 export interface SiteParts {
@@ -56,7 +56,7 @@ export interface SiteParts {
 const HTTPS = formatPurpose({ kind: "https" });
 
 /** How long a stop waits for handlers whose connections were cut, and for tasks. */
-const HANDLER_PATIENCE_MS = 1000;
+const CLOSE_TIMEOUT_MS = 1000;
 
 /** @throws StartupError when a document root cannot be served; nothing is left open then but the pool */
 export async function openSiteRole(parts: SiteParts): Promise<Role> {
@@ -91,7 +91,7 @@ export async function openSiteRole(parts: SiteParts): Promise<Role> {
     },
     close: async () => {
       // Handlers and tasks end now too, but one that a dead file system holds must not hold the server as well.
-      await Promise.race([Promise.all([ended, pool.close()]), setTimeout(HANDLER_PATIENCE_MS)]);
+      await Promise.race([Promise.all([ended, pool.close()]), setTimeout(CLOSE_TIMEOUT_MS)]);
       connections.close();
     },
     renew: (materials) => {
@@ -109,7 +109,7 @@ function openTls({ settings, tls, refusals }: SiteParts, connections: Connection
     material: each.material,
     rules: httpsRules(settings.server),
     maxHandshakes: settings.server.tlsHandshakes,
-    isTrustedProxy: settings.server.proxyProtocol ? trustIn(settings.server.trustedProxies) : undefined,
+    isTrustedProxy: settings.server.proxyProtocol ? isTrustedIn(settings.server.trustedProxies) : undefined,
     onSecure: ({ socket, peer }) => connections.accept(new TlsTransport(socket, peer)),
     onFailed: (why, peer) => refusals.add(`TLS handshake with ${peer.address} failed: ${why}`),
   });
@@ -123,7 +123,7 @@ function receivePlain(
 ): Reception {
   const { proxyProtocol, trustedProxies, headerTimeout } = settings.server;
   if (!proxyProtocol) return { kind: "transports", choice, onAccepted: (transport) => connections.accept(transport) };
-  const isTrusted = trustIn(trustedProxies);
+  const isTrusted = isTrustedIn(trustedProxies);
   const onAccepted = (transport: AcceptedTransport): void =>
     openProxied(transport, {
       isTrusted,
@@ -145,7 +145,7 @@ function connectionParts(parts: SiteParts, sites: Sites, turn: Turn): Omit<Conne
     fieldBlocks: new FieldBlocks(),
     clock,
     buffers: new BufferPool(),
-    isTrustedProxy: trustedProxies.length === 0 ? undefined : trustIn(trustedProxies),
+    isTrustedProxy: trustedProxies.length === 0 ? undefined : isTrustedIn(trustedProxies),
     trace: traceFor(settings, events),
     onFault: (fault) => events.error("a request failed through a fault of the server", fault),
   };

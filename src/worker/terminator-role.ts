@@ -13,7 +13,7 @@ import { type BackendPlace, type BackendTls, backendContext } from "../tunnel/ba
 import type { SpliceKit } from "../tunnel/splice-kit.ts";
 import { Terminator, type TerminatorSide } from "../tunnel/terminator.ts";
 import type { Role } from "./role.ts";
-import { trustIn } from "./trust.ts";
+import { isTrustedIn } from "./trust.ts";
 
 const NEVER = milliseconds(Number.POSITIVE_INFINITY);
 
@@ -33,7 +33,7 @@ export function openTerminatorRole(
     side: sideOf(settings, material),
     places,
     announcement: settings.announcement,
-    isTrustedProxy: trustedProxies.length === 0 ? () => true : trustIn(trustedProxies),
+    isTrustedProxy: trustedProxies.length === 0 ? () => true : isTrustedIn(trustedProxies),
     maxConnections: settings.maxConnections,
     keepalive: settings.keepalive,
     connectTimeout: settings.connectTimeout,

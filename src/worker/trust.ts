@@ -4,7 +4,7 @@
 import { isInRanges } from "../base/ip-range.ts";
 import type { NamedRange } from "../config/option-kinds.ts";
 
-export function trustIn(proxies: readonly NamedRange[]): (address: string) => boolean {
+export function isTrustedIn(proxies: readonly NamedRange[]): (address: string) => boolean {
   const ranges = proxies.map(({ range }) => range);
   return (address) => isInRanges(address, ranges);
 }

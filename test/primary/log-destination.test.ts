@@ -9,7 +9,7 @@ import { StartupError } from "../../src/base/errors.ts";
 import {
   type LogCandidate,
   type LogPlan,
-  type LogWish,
+  type LogSpec,
   openLog,
   planAccessLog,
   planErrorLog,
@@ -22,14 +22,14 @@ const foreground = { isDaemon: false, stateDirectory: state };
 const file = (path: string): LogCandidate => ({ path: absolutePath(path), isInStateDirectory: false });
 const inState = (name: string): LogCandidate => ({ path: absolutePath(join(state, name)), isInStateDirectory: true });
 const files = (...candidates: readonly LogCandidate[]): LogPlan => ({ kind: "file", candidates });
-const set = (target: string): LogWish => ({ target: target === "-" ? "-" : absolutePath(target), isSet: true });
-const unset = (target: string): LogWish => ({ ...set(target), isSet: false });
+const set = (target: string): LogSpec => ({ target: target === "-" ? "-" : absolutePath(target), isSet: true });
+const unset = (target: string): LogSpec => ({ ...set(target), isSet: false });
 const impossible = (key: string, stream: string): LogPlan => ({
   kind: "impossible",
   why: `${key} = - is the ${stream}, which a daemon does not have: name a file, or add -d`,
 });
 
-const accessPlans: [name: string, wish: LogWish, around: typeof daemon, want: LogPlan][] = [
+const accessPlans: [name: string, wish: LogSpec, around: typeof daemon, want: LogPlan][] = [
   ["a file that was asked for, and no other", set("/l/a.log"), daemon, files(file("/l/a.log"))],
   [
     "the default, else the state directory",
@@ -46,7 +46,7 @@ for (const [name, wish, around, want] of accessPlans) {
 
 const beside = files(file("/l/comanche_error_log"), inState("comanche_error_log"));
 const stateOnly = files(inState("comanche_error_log"));
-const errorPlans: [name: string, wish: LogWish, accessLog: string | undefined, around: typeof daemon, want: LogPlan][] =
+const errorPlans: [name: string, wish: LogSpec, accessLog: string | undefined, around: typeof daemon, want: LogPlan][] =
   [
     ["a file that was asked for", set("/e/e.log"), "/l/a.log", foreground, files(file("/e/e.log"))],
     ["the console", unset("-"), "/l/a.log", foreground, { kind: "standard" }],

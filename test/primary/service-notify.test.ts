@@ -12,21 +12,21 @@ import {
   formatReloading,
   formatStatus,
   formatStopping,
+  type NotifySpec,
   openServiceNotifier,
-  parseServiceWish,
+  parseNotifySpec,
   ServiceMessages,
-  type ServiceWish,
 } from "../../src/primary/service-notify.ts";
 import { loadNative, NativeError } from "../../src/system/native.ts";
 import { type NotifySocket, openNotifySocket } from "../support/notify-socket.ts";
 
-const NONE: ServiceWish = { kind: "none" };
-const service = (address: string, ping?: number): ServiceWish => ({
+const NONE: NotifySpec = { kind: "none" };
+const service = (address: string, ping?: number): NotifySpec => ({
   kind: "service",
   address,
   pingInterval: ping === undefined ? undefined : milliseconds(ping),
 });
-const wishes: [name: string, variables: Record<string, string>, want: ServiceWish][] = [
+const specs: [name: string, variables: Record<string, string>, want: NotifySpec][] = [
   ["nobody listens", {}, NONE],
   ["an empty variable is none", { NOTIFY_SOCKET: "" }, NONE],
   ["a watchdog alone is none", { WATCHDOG_USEC: "30000000" }, NONE],
@@ -43,8 +43,8 @@ const wishes: [name: string, variables: Record<string, string>, want: ServiceWis
     service("/n", 2 ** 31 - 1),
   ],
 ];
-for (const [name, variables, want] of wishes) {
-  test(`parseServiceWish: ${name}`, () => assert.deepEqual(parseServiceWish(variables, 7), want));
+for (const [name, variables, want] of specs) {
+  test(`parseServiceWish: ${name}`, () => assert.deepEqual(parseNotifySpec(variables, 7), want));
 }
 
 const PLACE = "expected an absolute path, or a name that begins with @, of at most 107 bytes";
@@ -66,7 +66,7 @@ const faults: [name: string, variables: Record<string, string>, message: string]
 ];
 for (const [name, variables, message] of faults) {
   test(`parseServiceWish: ${name} is refused`, () => {
-    assert.throws(() => parseServiceWish(variables, 7), new StartupError(message));
+    assert.throws(() => parseNotifySpec(variables, 7), new StartupError(message));
   });
 }
 

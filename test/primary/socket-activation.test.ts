@@ -10,7 +10,7 @@ import {
   parseActivation,
   takeActivatedSockets,
 } from "../../src/primary/socket-activation.ts";
-import { type ListenWish, Sockets } from "../../src/primary/sockets.ts";
+import { type ListenSpec, Sockets } from "../../src/primary/sockets.ts";
 import { scriptPath } from "../support/child-script.ts";
 import { openServiceSocket, startService } from "../support/notify-service.ts";
 import { RawClient } from "../support/raw-client.ts";
@@ -150,8 +150,8 @@ test("a service is started with two sockets, tells its manager of its life, and 
 // ---- what becomes of them
 
 const HERE: ListenAddress = { kind: "ip", family: 4, address: "127.0.0.1" };
-const PLAIN: ListenWish = { purpose: { kind: "http" }, addresses: [HERE], port: 80 };
-const SEALED: ListenWish = { purpose: { kind: "https" }, addresses: [HERE], port: 443 };
+const PLAIN: ListenSpec = { purpose: { kind: "http" }, addresses: [HERE], port: 80 };
+const SEALED: ListenSpec = { purpose: { kind: "https" }, addresses: [HERE], port: 443 };
 const HTTP = { descriptor: 3, name: "http" };
 const HTTPS = { descriptor: 4, name: "https" };
 

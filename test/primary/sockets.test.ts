@@ -4,7 +4,7 @@ import { type AddressInfo, createServer } from "node:net";
 import { type TestContext, test } from "node:test";
 import { StartupError } from "../../src/base/errors.ts";
 import type { ListenAddress } from "../../src/config/listen-address.ts";
-import { type ListenWish, type SocketChoice, Sockets } from "../../src/primary/sockets.ts";
+import { type ListenSpec, type SocketChoice, Sockets } from "../../src/primary/sockets.ts";
 import { type Endpoint, formatEndpoint } from "../../src/transport/endpoint.ts";
 import type { ListenSocket, Purpose } from "../../src/transport/listen-socket.ts";
 import { makeTree } from "../support/file-tree.ts";
@@ -25,7 +25,7 @@ const free: Wish = { address: [here], port: 0, tlsPort: 0 };
 
 function choose(sockets: Sockets, { address, port, tlsPort, terminators = {} }: Wish): Promise<SocketChoice> {
   const onTcp = address.filter(({ kind }) => kind !== "unix");
-  const wishes: ListenWish[] = [{ purpose: { kind: "http" }, addresses: address, port }];
+  const wishes: ListenSpec[] = [{ purpose: { kind: "http" }, addresses: address, port }];
   if (tlsPort !== undefined) wishes.push({ purpose: { kind: "https" }, addresses: onTcp, port: tlsPort });
   for (const [name, each] of Object.entries(terminators))
     wishes.push({ purpose: { kind: "terminator", name }, addresses: [here], port: each });
@@ -55,7 +55,7 @@ function describe({ endpoint, purpose }: ListenSocket): string {
 
 async function take(sockets: Sockets, wish: Wish): Promise<readonly ListenSocket[]> {
   const choice = await choose(sockets, wish);
-  choice.take();
+  choice.commit();
   return choice.sockets;
 }
 
@@ -160,7 +160,7 @@ test("Sockets: what is given up is free again", async (t) => {
   const choice = await choose(openSockets(t), free);
   const [, tls] = choice.sockets;
   assert.ok(tls !== undefined);
-  choice.giveUp();
+  choice.cancel();
   const bound = await take(openSockets(t), { ...free, tlsPort: tcpOf(tls).port });
   assert.equal(bound.length, 2);
 });

@@ -2,13 +2,13 @@
  * A worker in this very process, with sockets of its own: what a primary gives and a worker process does, without either.
  */
 import type { Settings } from "../../src/config/settings.ts";
-import { listenWishes, Sockets } from "../../src/primary/sockets.ts";
+import { listenSpecs, Sockets } from "../../src/primary/sockets.ts";
 import { UploadLedger } from "../../src/site/upload-ledger.ts";
-import { openTaskThreads, startWorker, type Worker, type WorkerLogs } from "../../src/worker/worker.ts";
+import { openTaskThreads, startWorker, type Worker, type WorkerLogs } from "../../src/worker/serve.ts";
 
 export async function startWorkerHere(settings: Settings, logs: WorkerLogs): Promise<Worker> {
   // The descriptors are the worker's from now on, so the sockets are not closed as well, unless it fails.
-  const choice = await new Sockets().choose(listenWishes(settings), settings.server.socketMode);
+  const choice = await new Sockets().choose(listenSpecs(settings), settings.server.socketMode);
   try {
     const pool = await openTaskThreads(settings, logs.events);
     return await startWorker({
@@ -21,7 +21,7 @@ export async function startWorkerHere(settings: Settings, logs: WorkerLogs): Pro
       uploads: new UploadLedger(),
     });
   } catch (error) {
-    choice.giveUp();
+    choice.cancel();
     throw error;
   }
 }

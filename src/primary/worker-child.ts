@@ -11,11 +11,11 @@ import type { Confinement } from "../system/sandbox-plan.ts";
 import type { TlsMaterials } from "../tls/tls-identity.ts";
 import type { ServedEndpoint } from "../transport/listen-socket.ts";
 import type { BackendPlaces } from "../tunnel/backend.ts";
-import type { DrainMode, PrimaryMessage, StartOrder, WorkerMessage, WorkerReport } from "../worker/worker-message.ts";
+import type { DrainMode, PrimaryMessage, StartOrder, WorkerMessage, WorkerReport } from "../worker/messages.ts";
 import { FIRST_SOCKET_DESCRIPTOR, markStage } from "../worker/worker-stage.ts";
 import type { LifeSpan } from "./respawn-delay.ts";
 
-export interface WorkerProcessOptions {
+export interface WorkerChildOptions {
   readonly order: StartOrder;
   /** Undefined where there is no sandbox. */
   readonly confinement: Confinement | undefined;
@@ -37,7 +37,7 @@ export interface WorkerEnd {
 const ENTRY = fileURLToPath(new URL("../worker-main.js", import.meta.url));
 /** Of what it prints in the end, kept to tell why it ended. */
 const KEPT_OUTPUT = 2000;
-const REPORT_PATIENCE_MS = 1000;
+const REPORT_TIMEOUT_MS = 1000;
 
 /**
  * MiB of V8's nursery, by itself 16: what it holds is not given back for a long time, which 10,000 waiting connections made
@@ -45,7 +45,7 @@ const REPORT_PATIENCE_MS = 1000;
  */
 const SMALL_NURSERY = "--max-semi-space-size=2";
 
-export class WorkerProcess {
+export class WorkerChild {
   /** Undefined where the system would not start one. */
   readonly pid: number | undefined;
   readonly startedAt: UnixMilliseconds;
@@ -54,7 +54,7 @@ export class WorkerProcess {
   /** Never rejects; everything it has sent has been received by then. */
   readonly ended: Promise<WorkerEnd>;
   readonly #child: ChildProcess;
-  readonly #options: WorkerProcessOptions;
+  readonly #options: WorkerChildOptions;
   /** What came before it had its orders. */
   #renewal: TlsMaterials | undefined;
   #redirection: BackendPlaces | undefined;
@@ -68,7 +68,7 @@ export class WorkerProcess {
   #fail: (error: StartupError) => void = () => undefined;
   #takeReport: (report: WorkerReport | undefined) => void = () => undefined;
 
-  constructor(options: WorkerProcessOptions) {
+  constructor(options: WorkerChildOptions) {
     this.#options = options;
     this.startedAt = unixMilliseconds(Date.now());
     this.#child = spawn(process.execPath, [SMALL_NURSERY, ...process.execArgv, ENTRY], {
@@ -91,7 +91,7 @@ export class WorkerProcess {
     }
   }
 
-  /** May be called again with less patience. One that has no orders yet just ends. */
+  /** May be called again with a shorter grace. One that has no orders yet just ends. */
   drain(mode: DrainMode, grace: Milliseconds | undefined): void {
     if (this.#isStarted) this.#send({ kind: "drain", mode, grace });
     else this.kill();
@@ -129,7 +129,7 @@ export class WorkerProcess {
     const answered = new Promise<WorkerReport | undefined>((resolve) => {
       this.#takeReport = resolve;
     });
-    const timer = setTimeout(() => this.#takeReport(undefined), REPORT_PATIENCE_MS);
+    const timer = setTimeout(() => this.#takeReport(undefined), REPORT_TIMEOUT_MS);
     this.#send({ kind: "report" });
     const report = await answered;
     clearTimeout(timer);

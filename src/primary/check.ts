@@ -13,7 +13,7 @@ import { loadTls } from "./tls-files.ts";
  * @returns lines for the operator
  * @throws StartupError for what would stop the start
  */
-export async function trySettings(settings: Settings): Promise<readonly string[]> {
+export async function checkSettings(settings: Settings): Promise<readonly string[]> {
   const { files, warnings } = loadTls(tlsWishes(settings), new TicketKeys(() => 0).current, Date.now());
   await findBackends(settings.terminators);
   const { warning } = await preparePrivileges(settings.server);

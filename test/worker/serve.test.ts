@@ -8,7 +8,7 @@ import { StartupError } from "../../src/base/errors.ts";
 import { milliseconds } from "../../src/base/units.ts";
 import { ACCESS_LOG_LIMITS, AccessLog } from "../../src/observe/access-log.ts";
 import type { LogFile } from "../../src/observe/log-file.ts";
-import type { Worker } from "../../src/worker/worker.ts";
+import type { Worker } from "../../src/worker/serve.ts";
 import { Download, sha256 } from "../support/download.ts";
 import { makeTree } from "../support/file-tree.ts";
 import { latin1, RawClient } from "../support/raw-client.ts";

@@ -1,5 +1,5 @@
 /**
- * One configuration in force: its logs, its sockets, its certificates and backends, and its generation of workers. To open
+ * The active configuration: its logs, its sockets, its certificates and backends, and its generation of workers. To open
  * one is a transaction; a reload opens the next beside the present one, with which it shares what both name.
  */
 import { networkInterfaces } from "node:os";
@@ -16,14 +16,14 @@ import type { BackendPlaces } from "../tunnel/backend.ts";
 import { findBackends } from "./backends.ts";
 import { Generation } from "./generation.ts";
 import { LogBook } from "./log-book.ts";
-import { listenWishes, type Sockets } from "./sockets.ts";
+import { listenSpecs, type Sockets } from "./sockets.ts";
 import { describeTerminators, describeUnverified } from "./terminator-lines.ts";
 import type { TicketKeys } from "./ticket-keys.ts";
 import { type LoadedTls, loadTls } from "./tls-files.ts";
 import { type Interfaces, urlsFor } from "./urls.ts";
 
 /** What does not change while the server lives. */
-export interface EpochAround {
+export interface ServerContext {
   readonly sockets: Sockets;
   readonly user: UserFacts;
   readonly isDaemon: boolean;
@@ -33,13 +33,13 @@ export interface EpochAround {
   readonly tickets: TicketKeys;
 }
 
-export interface EpochWatcher {
-  /** A generation has processes from now on, whatever becomes of the epoch. */
+export interface ActivationWatcher {
+  /** A generation has processes from now on, whether or not the configuration becomes active. */
   readonly onGeneration: (generation: Generation) => void;
   readonly onChange: () => void;
 }
 
-export interface Epoch {
+export interface ActiveConfig {
   readonly settings: Settings;
   readonly logs: LogBook;
   readonly generation: Generation;
@@ -56,30 +56,30 @@ export interface Epoch {
 }
 
 /**
- * @param previous  what is in force until this one is
- * @returns an epoch that serves; sockets that it does not name are closed
+ * @param previous  what serves until this one does
+ * @returns the configuration, which serves now; sockets that it does not name are closed
  * @throws StartupError when something of it cannot be done; nothing has changed then
  */
-export async function openEpoch(
+export async function activate(
   settings: Settings,
   number: number,
-  previous: Epoch | undefined,
-  around: EpochAround & EpochWatcher,
-): Promise<Epoch> {
-  const { user, isDaemon, native } = around;
+  previous: ActiveConfig | undefined,
+  context: ServerContext & ActivationWatcher,
+): Promise<ActiveConfig> {
+  const { user, isDaemon, native } = context;
   const hasSameLogs = previous !== undefined && isSameLogging(settings, previous.settings);
   const logs = hasSameLogs ? previous.logs : await LogBook.open(settings, user, isDaemon);
   try {
-    const choice = await around.sockets.choose(listenWishes(settings), settings.server.socketMode);
+    const choice = await context.sockets.choose(listenSpecs(settings), settings.server.socketMode);
     try {
-      const tls = loadTls(tlsWishes(settings), around.tickets.current, Date.now());
+      const tls = loadTls(tlsWishes(settings), context.tickets.current, Date.now());
       const backends = await findBackends(settings.terminators);
       const { privileges, warning } = await preparePrivileges(settings.server);
       const uploadNotices = prepareUploadDirectories(settings, privileges);
       const sandbox = await prepareSandbox(settings, privileges);
       const processes = decideProcesses(
         settings.server.processes,
-        around.cores,
+        context.cores,
         settings.server.workers,
         settings.server.maxConnections,
       );
@@ -96,11 +96,11 @@ export async function openEpoch(
         privileges,
         confinement: sandbox.confinement,
         logs,
-        onChange: around.onChange,
+        onChange: context.onChange,
       });
-      around.onGeneration(generation);
+      context.onGeneration(generation);
       const served = await generation.start();
-      choice.take();
+      choice.commit();
       return {
         settings,
         logs,
@@ -116,7 +116,7 @@ export async function openEpoch(
         ),
       };
     } catch (error) {
-      choice.giveUp();
+      choice.cancel();
       throw error;
     }
   } catch (error) {

@@ -19,10 +19,10 @@ import type { BackendPlaces } from "../tunnel/backend.ts";
 import { describeSplices, probeSplice } from "../tunnel/probe-splice.ts";
 import type { SpliceKit } from "../tunnel/splice-kit.ts";
 import type { NativeFiles } from "./build-sites.ts";
+import type { DrainMode, WorkerReport } from "./messages.ts";
 import type { Role } from "./role.ts";
 import { openSiteRole } from "./site-role.ts";
 import { openTerminatorRole } from "./terminator-role.ts";
-import type { DrainMode, WorkerReport } from "./worker-message.ts";
 
 export interface WorkerLogs {
   readonly access: AccessLog;
@@ -98,12 +98,12 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
   const { logs, pool } = parts;
   const roles = await openRoles(parts);
   const listeners = await openListeners(parts.sockets, roles);
-  const patience = new AbortController();
+  const graceEnd = new AbortController();
   let isAccepting = true;
   let outcome: Promise<DrainOutcome> | undefined;
 
   const finish = async (ended: Promise<unknown>): Promise<DrainOutcome> => {
-    await Promise.race([ended, aborted(patience.signal)]);
+    await Promise.race([ended, aborted(graceEnd.signal)]);
     const cut = roles.reduce((sum, role) => sum + role.cut(), 0);
     await Promise.all(roles.map((role) => role.close()));
     return cut === 0 ? { kind: "finished" } : { kind: "cut", cut };
@@ -130,11 +130,11 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
     redirect: (backends) => {
       for (const role of roles) role.redirect(backends);
     },
-    cut: () => patience.abort(),
+    cut: () => graceEnd.abort(),
     drain(mode, grace) {
       if (isAccepting) for (const { listener } of listeners) listener.close();
       isAccepting = false;
-      if (grace !== undefined) void setTimeout(grace, undefined, { ref: false }).then(() => patience.abort());
+      if (grace !== undefined) void setTimeout(grace, undefined, { ref: false }).then(() => graceEnd.abort());
       const ended = Promise.all(roles.map((role) => role.drain(mode)));
       outcome ??= finish(ended);
       return outcome;

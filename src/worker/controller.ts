@@ -21,12 +21,12 @@ import { openExactPlace } from "../system/exact-directory.ts";
 import { lookNatively } from "../system/look-natively.ts";
 import { loadNative } from "../system/native.ts";
 import { takeIdentity } from "../system/take-identity.ts";
-import { openTaskThreads, startWorker, type Worker } from "./worker.ts";
-import type { DrainMode, PrimaryMessage, StartOrder, WorkerMessage } from "./worker-message.ts";
+import type { DrainMode, PrimaryMessage, StartOrder, WorkerMessage } from "./messages.ts";
+import { openTaskThreads, startWorker, type Worker } from "./serve.ts";
 
 /** Returns at once; the process ends by itself when its time has come. */
 export function runWorker(): void {
-  const life = new WorkerLife();
+  const life = new WorkerController();
   process.on("message", (message: PrimaryMessage) => life.obey(message));
   process.once("disconnect", () => life.orphaned());
   for (const signal of ["SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2"] as const) process.on(signal, ignore);
@@ -36,19 +36,19 @@ export function runWorker(): void {
 
 const ignore = (): void => undefined;
 
-interface DrainWish {
+interface DrainRequest {
   readonly mode: DrainMode;
   readonly grace: Milliseconds | undefined;
 }
 
-class WorkerLife {
+class WorkerController {
   readonly #uploads = new UploadLedger((upload) => void tell({ kind: "stored", upload }));
   #order: StartOrder | undefined;
   #access: AccessLog | undefined;
   #worker: Worker | undefined;
   #isLeaving = false;
   /** How it was last told to leave, perhaps before it could serve. */
-  #farewell: DrainWish | undefined;
+  #farewell: DrainRequest | undefined;
 
   obey(message: PrimaryMessage): void {
     switch (message.kind) {
@@ -128,11 +128,11 @@ class WorkerLife {
     }
   }
 
-  async #leave(wish: DrainWish): Promise<void> {
-    this.#farewell = wish;
+  async #leave(request: DrainRequest): Promise<void> {
+    this.#farewell = request;
     // It listens perhaps already, and has accepted somebody.
     if (this.#worker === undefined) return;
-    const outcome = this.#worker.drain(wish.mode, wish.grace);
+    const outcome = this.#worker.drain(request.mode, request.grace);
     if (this.#isLeaving) return;
     this.#isLeaving = true;
     const ended = await outcome;

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import type { AbsolutePath } from "../../src/base/absolute-path.ts";
 import { StartupError } from "../../src/base/errors.ts";
-import { trySettings } from "../../src/primary/try-settings.ts";
+import { checkSettings } from "../../src/primary/check.ts";
 import { makeTree } from "../support/file-tree.ts";
 import { settingsFrom } from "../support/settings-from.ts";
 import { keyPath } from "../support/tls-client.ts";
@@ -21,7 +21,7 @@ const terminator = (lines: string) => `[TLS terminator x]\nfrontend = 127.0.0.1,
 
 /** @returns what the operator is told, but for a root that the tests may be run as */
 async function tryText(top: AbsolutePath, text: string): Promise<readonly string[]> {
-  const lines = await trySettings(settingsFrom(top, text));
+  const lines = await checkSettings(settingsFrom(top, text));
   return lines.filter((line) => !/running as root/.test(line)).map((line) => line.replaceAll(top, "TOP"));
 }
 
