@@ -1,22 +1,15 @@
 /**
  * Where a terminator listens and where it connects to, as stud wrote it: `HOST,PORT` or `[HOST]:PORT`.
  */
-import type { AbsolutePath } from "../base/absolute-path.ts";
-import { type ListenAddress, parseListenAddress } from "./listen-address.ts";
+import type { Endpoint } from "../base/endpoint.ts";
+import { formatListenAddress, type ListenAddress, parseListenAddress } from "./listen-address.ts";
 import { type OptionKind, type Parsed, tcpPort, wholeNumber } from "./option-kinds.ts";
 
 export interface FrontAddress {
-  readonly address: TcpAddress;
+  readonly address: Exclude<ListenAddress, { kind: "unix" }>;
   /** 0 lets the system choose a free one. */
   readonly port: number;
 }
-
-export type TcpAddress = Exclude<ListenAddress, { kind: "unix" }>;
-
-export type BackAddress =
-  /** `host`: an address without brackets, or a name that is still to be looked up. */
-  | { readonly kind: "tcp"; readonly host: string; readonly port: number }
-  | { readonly kind: "unix"; readonly path: AbsolutePath };
 
 export const frontAddress: OptionKind<FrontAddress> = {
   shape: "single",
@@ -30,15 +23,15 @@ export const frontAddress: OptionKind<FrontAddress> = {
     if (address === undefined || address.kind === "unix" || port.kind === "fault") return fault;
     return { kind: "value", value: { address, port: port.value } };
   },
-  format: ({ address, port }) => `${formatHost(address)},${port}`,
+  format: ({ address, port }) => `${formatListenAddress(address)},${port}`,
 };
 
 const backPort = wholeNumber(1, 65535);
 
-export const backAddress: OptionKind<BackAddress> = {
+export const backAddress: OptionKind<Endpoint> = {
   shape: "single",
   placeholder: "HOST,PORT",
-  parse(text, folder): Parsed<BackAddress> {
+  parse(text, folder): Parsed<Endpoint> {
     const expects = "HOST,PORT, [HOST]:PORT or unix:/path, such as 127.0.0.1,8000; * is no address to connect to";
     const fault = { kind: "fault", expects } as const;
     const whole = parseListenAddress(text);
@@ -49,7 +42,7 @@ export const backAddress: OptionKind<BackAddress> = {
     const port = backPort.parse(words.port, folder);
     if (address?.kind !== "ip" && address?.kind !== "name") return fault;
     if (port.kind === "fault") return fault;
-    return { kind: "value", value: { kind: "tcp", host: formatHost(address), port: port.value } };
+    return { kind: "value", value: { kind: "tcp", host: formatListenAddress(address), port: port.value } };
   },
   format: (back) => (back.kind === "unix" ? `unix:${back.path}` : `${back.host},${back.port}`),
 };
@@ -59,15 +52,4 @@ function splitHostPort(text: string): { readonly host: string; readonly port: st
   if (bracketed !== undefined) return { host: bracketed, port: bracketedPort };
   const [, host, port = ""] = /^([^,]+),([0-9]+)$/.exec(text) ?? [];
   return host === undefined ? undefined : { host, port };
-}
-
-function formatHost(address: TcpAddress): string {
-  switch (address.kind) {
-    case "every":
-      return "*";
-    case "ip":
-      return address.address;
-    case "name":
-      return address.name;
-  }
 }

@@ -2,6 +2,7 @@
  * The options of a TLS terminator, on the command line of `comanche tls` and in a section [TLS terminator NAME]: those of
  * stud, with its letters and defaults, and those of HTTPS under the names that they have there.
  */
+import type { Endpoint } from "../base/endpoint.ts";
 import { milliseconds } from "../base/units.ts";
 import {
   accountName,
@@ -18,7 +19,7 @@ import {
   wholeNumber,
 } from "./option-kinds.ts";
 import { keyOf, type Option, type SettingsOf, SYSLOG_FACILITIES, serverOptions } from "./options.ts";
-import { type BackAddress, backAddress, type FrontAddress, frontAddress } from "./terminator-address.ts";
+import { backAddress, type FrontAddress, frontAddress } from "./terminator-address.ts";
 
 function option<Value>(
   kind: OptionKind<Value>,
@@ -36,7 +37,7 @@ const DAY = 24 * HOUR;
 const MAX_KEEPALIVE = 32_767 * SECOND;
 
 const everywhere: FrontAddress = { address: { kind: "every" }, port: 8443 };
-const localServer: BackAddress = { kind: "tcp", host: "127.0.0.1", port: 8000 };
+const localServer: Endpoint = { kind: "tcp", host: "127.0.0.1", port: 8000 };
 
 /** As OpenSSL writes it: names and operators. It looks at the names when it gets them (ciphers(1)). */
 const cipherList: OptionKind<string> = {

@@ -2,7 +2,7 @@
  * One request and its answer, as the service sees them; and what their connection must remember of them.
  */
 import type { Clock } from "../base/clock.ts";
-import type { PeerAddress } from "../base/peer-address.ts";
+import type { PeerAddress } from "../base/endpoint.ts";
 import type { Milliseconds, UnixMilliseconds } from "../base/units.ts";
 import type { IncomingRequest, ResponseWriter, SendOutcome } from "../http/exchange.ts";
 import type { Reason } from "../http/reason.ts";

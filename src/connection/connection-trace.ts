@@ -3,7 +3,7 @@
  *
  * Nothing here needs an escape: the parser lets only printable ASCII into a path.
  */
-import type { PeerAddress } from "../base/peer-address.ts";
+import { formatPeer, type PeerAddress } from "../base/endpoint.ts";
 import { bodyLength, type ResponsePlan } from "../http/response-plan.ts";
 
 /** Why a connection is not kept after an answer, or not any longer. */
@@ -47,12 +47,6 @@ export class ConnectionTrace {
     if (!isTransfer(plan)) return;
     this.#tell(`transfer ${isComplete ? "completed" : "broken off"}: ${path}, ${sent} bytes to ${this.#peer}`);
   }
-}
-
-/** `127.0.0.1:54321`, `[::1]:54321`, or `unix`. */
-export function formatPeer({ address, port }: PeerAddress): string {
-  if (address === "unix") return address;
-  return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
 /** Error pages and redirects are answers, but nothing that one would call a transfer. */

@@ -5,8 +5,7 @@
  * Bytes of the next request wait while one is being answered, and beyond a bound the transport is paused, so a client
  * never has more than that in our memory. There is no timer here: the present deadline is data, and `sweep` looks at it.
  */
-
-import type { PeerAddress } from "../base/peer-address.ts";
+import type { PeerAddress } from "../base/endpoint.ts";
 import { type Milliseconds, milliseconds, toUnixSeconds } from "../base/units.ts";
 import { decideExpectation, decideFraming } from "../http/body-framing.ts";
 import type { Refusal, SendOutcome } from "../http/exchange.ts";

@@ -1,7 +1,7 @@
 /**
  * One request and its answer: the door between the connection, which knows sockets, and the site, which knows files.
  */
-import type { PeerAddress } from "../base/peer-address.ts";
+import type { PeerAddress } from "../base/endpoint.ts";
 import type { Bytes, Milliseconds, UnixMilliseconds } from "../base/units.ts";
 import type { Reason } from "./reason.ts";
 import type { RequestHead } from "./request-head.ts";

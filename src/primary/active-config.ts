@@ -12,7 +12,7 @@ import { preparePrivileges } from "../system/privileges.ts";
 import { prepareSandbox } from "../system/sandbox.ts";
 import { prepareUploadDirectories } from "../system/upload-directories.ts";
 import { tlsWishes } from "../tls/tls-wishes.ts";
-import type { BackendPlaces } from "../tunnel/backend.ts";
+import type { BackendEndpoints } from "../tunnel/backend.ts";
 import { findBackends } from "./backends.ts";
 import { Generation } from "./generation.ts";
 import { LogBook } from "./log-book.ts";
@@ -45,7 +45,7 @@ export interface ActiveConfig {
   readonly generation: Generation;
   readonly processes: number;
   readonly tls: LoadedTls;
-  readonly backends: BackendPlaces;
+  readonly backends: BackendEndpoints;
   /** What the sites can be reached by. */
   readonly urls: readonly string[];
   /** What each terminator does, and where. */

@@ -3,12 +3,13 @@
  * an enclosed worker may see neither the network's names nor the files that have them.
  */
 import { lookup } from "node:dns/promises";
+import type { Endpoint } from "../base/endpoint.ts";
 import { StartupError } from "../base/errors.ts";
 import { isBackendName } from "../config/listen-address.ts";
 import type { Settings } from "../config/settings.ts";
-import { type BackAddress, backAddress } from "../config/terminator-address.ts";
+import { backAddress } from "../config/terminator-address.ts";
 import type { Events } from "../observe/log.ts";
-import type { BackendPlace, BackendPlaces } from "../tunnel/backend.ts";
+import type { BackendEndpoints } from "../tunnel/backend.ts";
 
 const LOOK_MS = 10_000;
 
@@ -20,14 +21,14 @@ export type LookUp = (name: string) => Promise<readonly string[]>;
 const lookUpHere: LookUp = async (name) => (await lookup(name, { all: true })).map(({ address }) => address);
 
 /** @throws StartupError for a name that is not known */
-export async function findBackends(terminators: Terminators, lookUp: LookUp = lookUpHere): Promise<BackendPlaces> {
+export async function findBackends(terminators: Terminators, lookUp: LookUp = lookUpHere): Promise<BackendEndpoints> {
   const found = [...terminators].map(
     async ([name, { backend }]) => [name, await findBackend(backend, lookUp)] as const,
   );
   return new Map(await Promise.all(found));
 }
 
-async function findBackend(backend: BackAddress, lookUp: LookUp): Promise<readonly BackendPlace[]> {
+async function findBackend(backend: Endpoint, lookUp: LookUp): Promise<readonly Endpoint[]> {
   if (backend.kind === "unix") return [backend];
   const { host, port } = backend;
   try {
@@ -40,9 +41,9 @@ async function findBackend(backend: BackAddress, lookUp: LookUp): Promise<readon
 
 export interface BackendWatchParts {
   readonly terminators: Terminators;
-  readonly places: BackendPlaces;
+  readonly places: BackendEndpoints;
   readonly events: Events;
-  readonly onMoved: (places: BackendPlaces) => void;
+  readonly onMoved: (places: BackendEndpoints) => void;
   /** Unless a test has its own. */
   readonly lookUp?: LookUp;
 }
@@ -51,7 +52,7 @@ export interface BackendWatchParts {
 export class BackendWatch {
   readonly #parts: BackendWatchParts;
   readonly #timer: NodeJS.Timeout | undefined;
-  #places: BackendPlaces;
+  #places: BackendEndpoints;
   #isLooking = false;
   #isClosed = false;
   /** What the last look complained of, so that it is not told again and again. */
@@ -88,7 +89,7 @@ export class BackendWatch {
   }
 
   /** One name that is not known must not hold up the others. */
-  async #findWhatIsKnown(): Promise<{ readonly places: BackendPlaces; readonly complaints: readonly string[] }> {
+  async #findWhatIsKnown(): Promise<{ readonly places: BackendEndpoints; readonly complaints: readonly string[] }> {
     const { terminators, lookUp = lookUpHere } = this.#parts;
     const complaints = new Set<string>();
     const found = [...terminators].map(async ([name, { backend }]) => {
@@ -109,6 +110,6 @@ export class BackendWatch {
 }
 
 /** The same text for the same places, in whatever order a name server gives them. */
-function describe(places: BackendPlaces): string {
+function describe(places: BackendEndpoints): string {
   return [...places].map(([name, each]) => `${name} at ${each.map(backAddress.format).sort().join(" ")}`).join(", ");
 }

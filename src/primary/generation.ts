@@ -13,7 +13,7 @@ import type { PrivilegePlan } from "../system/privileges.ts";
 import type { Confinement } from "../system/sandbox-plan.ts";
 import type { TlsMaterials } from "../tls/tls-identity.ts";
 import type { ListenSocket, ServedEndpoint } from "../transport/listen-socket.ts";
-import type { BackendPlaces } from "../tunnel/backend.ts";
+import type { BackendEndpoints } from "../tunnel/backend.ts";
 import type { DrainMode, WorkerReport } from "../worker/messages.ts";
 import type { LogBook } from "./log-book.ts";
 import { countShortLives, decideRespawnDelay } from "./respawn-delay.ts";
@@ -26,7 +26,7 @@ export interface GenerationOptions {
   readonly processes: number;
   readonly sockets: readonly ListenSocket[];
   readonly tls: TlsMaterials;
-  readonly backends: BackendPlaces;
+  readonly backends: BackendEndpoints;
   readonly privileges: PrivilegePlan;
   readonly confinement: Confinement | undefined;
   readonly logs: LogBook;
@@ -62,7 +62,7 @@ export class Generation {
   #cut = 0;
   /** The newest. */
   #tls: TlsMaterials;
-  #backends: BackendPlaces;
+  #backends: BackendEndpoints;
   #onEmpty: () => void = () => undefined;
 
   constructor(options: GenerationOptions) {
@@ -142,7 +142,7 @@ export class Generation {
   }
 
   /** Backends are there from now on, for every process. */
-  redirect(backends: BackendPlaces): void {
+  redirect(backends: BackendEndpoints): void {
     this.#backends = backends;
     for (const worker of this.#workers) worker.redirect(backends);
   }

@@ -24,7 +24,7 @@ import { formatPoolStatus } from "../tasks/pool-status.ts";
 import type { TlsMaterials } from "../tls/tls-identity.ts";
 import { formatTlsStatus, sumTls } from "../tls/tls-status.ts";
 import { tlsWishes } from "../tls/tls-wishes.ts";
-import type { BackendPlaces } from "../tunnel/backend.ts";
+import type { BackendEndpoints } from "../tunnel/backend.ts";
 import { type ActiveConfig, activate, type ServerContext } from "./active-config.ts";
 import { BackendWatch } from "./backends.ts";
 import type { Generation } from "./generation.ts";
@@ -200,7 +200,7 @@ class Primary {
       const onRenewed = (materials: TlsMaterials): void => generation.renew(materials);
       this.#watches.push(new TlsWatch({ wishes, loaded: tls, tickets, events, onRenewed }));
     }
-    const onMoved = (places: BackendPlaces): void => generation.redirect(places);
+    const onMoved = (places: BackendEndpoints): void => generation.redirect(places);
     this.#watches.push(new BackendWatch({ terminators, places: backends, events, onMoved }));
   }
 

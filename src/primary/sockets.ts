@@ -2,11 +2,12 @@
  * The sockets of the server: bound by the primary process, and kept across reloads for as long as the settings name them.
  */
 import { lookup } from "node:dns/promises";
+import { type Endpoint, formatEndpoint } from "../base/endpoint.ts";
 import { errorCode, StartupError } from "../base/errors.ts";
 import type { ListenAddress } from "../config/listen-address.ts";
 import type { Settings } from "../config/settings.ts";
 import { type BoundSocket, bindSocket } from "../transport/bound-socket.ts";
-import { type Endpoint, endpointsFor, formatEndpoint } from "../transport/endpoint.ts";
+import { endpointsFor } from "../transport/endpoint.ts";
 import { formatPurpose, type ListenSocket, type Purpose } from "../transport/listen-socket.ts";
 import type { ActivatedSocket } from "./socket-activation.ts";
 

@@ -1,11 +1,11 @@
 /**
  * What is said of terminators: at the start, by `status`, and when somebody asks how busy they are.
  */
+import { formatEndpoint } from "../base/endpoint.ts";
 import { formatHumanSize } from "../base/human-size.ts";
 import { bytes } from "../base/units.ts";
 import type { Settings } from "../config/settings.ts";
 import { backAddress } from "../config/terminator-address.ts";
-import { formatEndpoint } from "../transport/endpoint.ts";
 import type { ServedEndpoint } from "../transport/listen-socket.ts";
 import type { TunnelCounts } from "../tunnel/tunnels.ts";
 

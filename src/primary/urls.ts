@@ -2,7 +2,7 @@
  * The addresses one can open in a browser for what is bound.
  */
 import type { NetworkInterfaceInfo } from "node:os";
-import { formatEndpoint } from "../transport/endpoint.ts";
+import { formatEndpoint } from "../base/endpoint.ts";
 import type { Purpose, ServedEndpoint } from "../transport/listen-socket.ts";
 
 export type Interfaces = Readonly<Record<string, readonly NetworkInterfaceInfo[] | undefined>>;

@@ -10,7 +10,7 @@ import type { StoredUpload } from "../site/upload-ledger.ts";
 import type { Confinement } from "../system/sandbox-plan.ts";
 import type { TlsMaterials } from "../tls/tls-identity.ts";
 import type { ServedEndpoint } from "../transport/listen-socket.ts";
-import type { BackendPlaces } from "../tunnel/backend.ts";
+import type { BackendEndpoints } from "../tunnel/backend.ts";
 import type { DrainMode, PrimaryMessage, StartOrder, WorkerMessage, WorkerReport } from "../worker/messages.ts";
 import { FIRST_SOCKET_DESCRIPTOR, markStage } from "../worker/worker-stage.ts";
 import type { LifeSpan } from "./respawn-delay.ts";
@@ -57,7 +57,7 @@ export class WorkerChild {
   readonly #options: WorkerChildOptions;
   /** What came before it had its orders. */
   #renewal: TlsMaterials | undefined;
-  #redirection: BackendPlaces | undefined;
+  #redirection: BackendEndpoints | undefined;
   #output = "";
   #isOutOfMemory = false;
   #isStarted = false;
@@ -104,7 +104,7 @@ export class WorkerChild {
   }
 
   /** One that has no orders yet gets it with them. */
-  redirect(backends: BackendPlaces): void {
+  redirect(backends: BackendEndpoints): void {
     this.#redirection = backends;
     if (this.#isStarted) this.#send({ kind: "redirect", backends });
   }

@@ -1,8 +1,9 @@
 /**
  * What a backend is told ahead of the client's first byte, in the form that the settings name.
  */
+import type { SocketAddress } from "../base/endpoint.ts";
 import { encodeV1, encodeV2, encodeWriteIp } from "./encode.ts";
-import type { ProxyTlvs, SocketAddress } from "./header.ts";
+import type { ProxyTlvs } from "./header.ts";
 
 export type AnnouncementForm = "nothing" | "ip" | "proxy-v1" | "proxy-v2" | "passed-on";
 

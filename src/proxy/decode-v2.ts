@@ -4,10 +4,11 @@
  * Where the peer's own address counts (LOCAL, an unspecified family or protocol, a Unix socket) all behind the fixed
  * part is skipped unread, its checksum too. Datagrams are refused: no connection carries them.
  */
+import type { SocketAddress } from "../base/endpoint.ts";
 import { formatIpAddress, IPV4_OCTETS, IPV6_OCTETS } from "../base/ip-address.ts";
 import { crc32c } from "./crc32c.ts";
 import { decodeTlvs, leavesRoomForTlvs } from "./decode-tlvs.ts";
-import { NEED_MORE, type ProxyDecoding, reject, type SocketAddress } from "./header.ts";
+import { NEED_MORE, type ProxyDecoding, reject } from "./header.ts";
 import { CRC32C_OCTETS } from "./tlv-types.ts";
 import {
   FIXED_OCTETS,

@@ -6,8 +6,9 @@
  * For a client or a server on a Unix socket the header says that the connection is the sender's own.
  */
 import { Buffer } from "node:buffer";
+import type { SocketAddress } from "../base/endpoint.ts";
 import { formatIpAddress, IPV4_OCTETS, mapIpv4, parseIpAddress, unmapIpv4 } from "../base/ip-address.ts";
-import type { ProxyTls, ProxyTlvs, SocketAddress } from "./header.ts";
+import type { ProxyTls, ProxyTlvs } from "./header.ts";
 import {
   ALPN,
   AUTHORITY,

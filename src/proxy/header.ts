@@ -4,11 +4,7 @@
  * A proxy puts the header before the first byte of a connection it forwards. Whether the sender may be believed is not
  * decided here.
  */
-export interface SocketAddress {
-  /** An IP address in canonical form (RFC 5952), an IPv4-mapped one as IPv4, without brackets or zone. */
-  readonly address: string;
-  readonly port: number;
-}
+import type { SocketAddress } from "../base/endpoint.ts";
 
 /** Of the client's TLS connection to the proxy (PP2_TYPE_SSL, §2.2.6). Text is raw: a log escapes it. */
 export interface ProxyTls {

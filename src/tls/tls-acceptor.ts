@@ -3,7 +3,7 @@
  */
 import { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
-import type { PeerAddress } from "../base/peer-address.ts";
+import type { PeerAddress } from "../base/endpoint.ts";
 import type { Milliseconds } from "../base/units.ts";
 import { type OpeningDecision, openSocket } from "../transport/socket-opening.ts";
 import { describeHandshakeFailure } from "./tls-failure.ts";

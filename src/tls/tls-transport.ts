@@ -6,7 +6,7 @@
  */
 import { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
-import type { PeerAddress } from "../base/peer-address.ts";
+import type { PeerAddress } from "../base/endpoint.ts";
 import { type Bytes, bytes } from "../base/units.ts";
 import { writeQueueSize } from "../transport/socket-transport.ts";
 import type { AcceptedTransport, TransportEvents } from "../transport/transport.ts";

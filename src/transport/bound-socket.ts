@@ -7,8 +7,9 @@
 import { chmodSync, lstatSync, statSync, unlinkSync } from "node:fs";
 import * as net from "node:net";
 import { getSystemErrorName } from "node:util";
+import { type Endpoint, formatEndpoint } from "../base/endpoint.ts";
 import { errorCode, StartupError } from "../base/errors.ts";
-import { type Endpoint, explainListenFault, formatEndpoint } from "./endpoint.ts";
+import { explainListenFault } from "./endpoint.ts";
 
 /** The descriptor is ours until `close`; a process that is started with it keeps a copy. */
 export interface BoundSocket {

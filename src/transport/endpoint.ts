@@ -1,13 +1,9 @@
 /**
- * What one listening socket is bound to.
+ * The endpoints that one listen address stands for, and why one of them could not be bound.
  */
+import type { Endpoint } from "../base/endpoint.ts";
 import { unreachable } from "../base/unreachable.ts";
 import type { ListenAddress } from "../config/listen-address.ts";
-
-export type Endpoint =
-  /** `host`: an address without brackets, or a name that binding looks up. */
-  | { readonly kind: "tcp"; readonly host: string; readonly port: number }
-  | { readonly kind: "unix"; readonly path: string };
 
 /** Every socket one word of the `address` option asks for. `*` is all of IPv4 and all of IPv6, a socket each. */
 export function endpointsFor(address: ListenAddress, port: number): readonly Endpoint[] {
@@ -26,12 +22,6 @@ export function endpointsFor(address: ListenAddress, port: number): readonly End
     default:
       return unreachable(address);
   }
-}
-
-/** As people write it: `127.0.0.1:8080`, `[::1]:8080`, `unix:/run/x`. */
-export function formatEndpoint(endpoint: Endpoint): string {
-  if (endpoint.kind === "unix") return `unix:${endpoint.path}`;
-  return `${endpoint.host.includes(":") ? `[${endpoint.host}]` : endpoint.host}:${endpoint.port}`;
 }
 
 /** Why an endpoint could not be bound, and what would help: the end of a sentence that names the endpoint. */

@@ -3,8 +3,7 @@
  * and a write that the kernel takes at once makes no object. (1 KiB over kept connections: 1.2 times the requests for each
  * second of processor time that net.Socket with a shared read buffer gives.)
  */
-
-import type { PeerAddress } from "../base/peer-address.ts";
+import type { PeerAddress } from "../base/endpoint.ts";
 import { type Bytes, bytes } from "../base/units.ts";
 import {
   END_OF_FILE,

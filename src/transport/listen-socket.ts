@@ -1,7 +1,7 @@
 /**
  * What a process is given to listen on, and what is spoken there.
  */
-import type { Endpoint } from "./endpoint.ts";
+import type { Endpoint } from "../base/endpoint.ts";
 
 export type Purpose =
   | { readonly kind: "http" }

@@ -2,8 +2,9 @@
  * Listening sockets: each process accepts on descriptors that it was given, and several may share one.
  */
 import { createServer, type Server, type Socket } from "node:net";
+import { type Endpoint, formatEndpoint } from "../base/endpoint.ts";
 import { errorCode, StartupError } from "../base/errors.ts";
-import { type Endpoint, explainListenFault, formatEndpoint } from "./endpoint.ts";
+import { explainListenFault } from "./endpoint.ts";
 import type { ListenSocket } from "./listen-socket.ts";
 import { SOCKET_HIGH_WATER_MARK } from "./socket-transport.ts";
 import type { AcceptedTransport } from "./transport.ts";

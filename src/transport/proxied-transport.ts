@@ -5,8 +5,7 @@
  * Where the header is expected nobody is served without it, and only a trusted proxy may send it: anybody else could take
  * any address for his own. Nothing is answered to who is refused.
  */
-
-import type { PeerAddress } from "../base/peer-address.ts";
+import type { PeerAddress } from "../base/endpoint.ts";
 import { type Bytes, type Milliseconds, milliseconds } from "../base/units.ts";
 import { decodeProxyHeader } from "../proxy/decode.ts";
 import { claimedPeer } from "./proxy-opening.ts";

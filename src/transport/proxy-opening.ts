@@ -4,7 +4,7 @@
  *
  * Whether the sender may be believed has been decided before.
  */
-import type { PeerAddress } from "../base/peer-address.ts";
+import type { PeerAddress } from "../base/endpoint.ts";
 import { decodeProxyHeader } from "../proxy/decode.ts";
 import type { ProxyHeader } from "../proxy/header.ts";
 import type { OpeningDecision } from "./socket-opening.ts";

@@ -3,7 +3,7 @@
  * given back but for what was meant for us.
  */
 import type { Socket } from "node:net";
-import type { PeerAddress } from "../base/peer-address.ts";
+import type { PeerAddress } from "../base/endpoint.ts";
 import type { Milliseconds } from "../base/units.ts";
 
 export type OpeningDecision =

@@ -2,7 +2,7 @@
  * A Transport over `net.Socket`.
  */
 import type { Socket } from "node:net";
-import type { PeerAddress } from "../base/peer-address.ts";
+import type { PeerAddress } from "../base/endpoint.ts";
 import { type Bytes, bytes } from "../base/units.ts";
 import type { AcceptedTransport, TransportEvents } from "./transport.ts";
 

@@ -1,8 +1,7 @@
 /**
  * One client's byte stream, TCP or TLS: the door between the connection and whatever carries its bytes.
  */
-
-import type { PeerAddress } from "../base/peer-address.ts";
+import type { PeerAddress } from "../base/endpoint.ts";
 import type { Bytes } from "../base/units.ts";
 
 export interface Transport {

@@ -4,7 +4,7 @@
 import type { X509Certificate } from "node:crypto";
 import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
-import type { PeerAddress } from "../base/peer-address.ts";
+import type { PeerAddress } from "../base/endpoint.ts";
 import type { AnnouncedClient } from "../proxy/announce.ts";
 import type { ProxyTls, ProxyTlvs } from "../proxy/header.ts";
 

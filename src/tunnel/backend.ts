@@ -3,19 +3,14 @@
  */
 import { connect, type Socket } from "node:net";
 import { type ConnectionOptions, connect as connectTls, createSecureContext, type SecureContext } from "node:tls";
-import type { AbsolutePath } from "../base/absolute-path.ts";
+import type { Endpoint } from "../base/endpoint.ts";
 import { errorCode } from "../base/errors.ts";
 import type { Milliseconds } from "../base/units.ts";
 import type { ClientMaterial } from "../tls/tls-identity.ts";
 import { contextRules, type TlsRules } from "../tls/tls-server.ts";
 
-export type BackendPlace =
-  /** `host`: an IP address. */
-  | { readonly kind: "tcp"; readonly host: string; readonly port: number }
-  | { readonly kind: "unix"; readonly path: AbsolutePath };
-
 /** By the terminator's name; of each at least one, the preferred first. */
-export type BackendPlaces = ReadonlyMap<string, readonly BackendPlace[]>;
+export type BackendEndpoints = ReadonlyMap<string, readonly Endpoint[]>;
 
 /** How a backend is spoken to that speaks TLS itself. */
 export interface BackendTls {
@@ -31,7 +26,7 @@ export interface BackendTls {
 
 export interface BackendWay {
   /** At least one. */
-  readonly places: readonly BackendPlace[];
+  readonly places: readonly Endpoint[];
   /** Until it is reached, handshake and all; each place has an equal part of it. */
   readonly patience: Milliseconds;
   /** Undefined where it is spoken to in plain. */
@@ -91,7 +86,7 @@ class Approach {
     this.#socket = undefined;
   }
 
-  #greet(socket: Socket, place: BackendPlace): void {
+  #greet(socket: Socket, place: Endpoint): void {
     if (this.#announcement.length > 0) socket.write(this.#announcement);
     const { tls } = this.#way;
     if (tls === undefined) {
@@ -127,7 +122,7 @@ class Approach {
 const ignore = (): undefined => undefined;
 
 /** A certificate is for the address then (RFC 9110 §4.3.5); behind a path, which none can name, for whoever has it. */
-function namelessRules(place: BackendPlace): Pick<ConnectionOptions, "host" | "checkServerIdentity"> {
+function namelessRules(place: Endpoint): Pick<ConnectionOptions, "host" | "checkServerIdentity"> {
   // Where it is told nothing, Node looks for "localhost".
   return place.kind === "tcp" ? { host: place.host } : { checkServerIdentity: ignore };
 }

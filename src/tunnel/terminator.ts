@@ -4,7 +4,7 @@
  */
 import type { Socket } from "node:net";
 import type { Clock } from "../base/clock.ts";
-import type { PeerAddress } from "../base/peer-address.ts";
+import type { Endpoint, PeerAddress } from "../base/endpoint.ts";
 import type { Milliseconds } from "../base/units.ts";
 import { type AnnouncementForm, encodeAnnouncement } from "../proxy/announce.ts";
 import { TlsAcceptor, type TlsCounts } from "../tls/tls-acceptor.ts";
@@ -13,7 +13,7 @@ import type { TlsRules } from "../tls/tls-server.ts";
 import { decideProxied } from "../transport/proxy-opening.ts";
 import { openSocket } from "../transport/socket-opening.ts";
 import { describeClient } from "./announced-client.ts";
-import type { BackendPlace, BackendTls } from "./backend.ts";
+import type { BackendTls } from "./backend.ts";
 import type { SpliceKit } from "./splice-kit.ts";
 import { type TunnelCounts, Tunnels } from "./tunnels.ts";
 
@@ -24,7 +24,7 @@ export type TerminatorSide =
 
 export interface TerminatorOptions {
   readonly side: TerminatorSide;
-  readonly places: readonly BackendPlace[];
+  readonly places: readonly Endpoint[];
   readonly announcement: AnnouncementForm;
   /** Who may say for whom it comes, where that is passed on. */
   readonly isTrustedProxy: (address: string) => boolean;
@@ -49,7 +49,7 @@ export class Terminator {
   readonly #tunnels: Tunnels;
   /** Plain clients that have not said yet for whom they come. */
   readonly #opening = new Set<Socket>();
-  #places: readonly BackendPlace[];
+  #places: readonly Endpoint[];
   #backendTls: BackendTls | undefined;
 
   /** @throws what OpenSSL says of the material or the rules */
@@ -105,7 +105,7 @@ export class Terminator {
   }
 
   /** From now on the backend is there. */
-  redirect(places: readonly BackendPlace[]): void {
+  redirect(places: readonly Endpoint[]): void {
     this.#places = places;
   }
 

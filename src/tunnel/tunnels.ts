@@ -4,7 +4,7 @@
  */
 import type { Socket } from "node:net";
 import type { Clock } from "../base/clock.ts";
-import type { PeerAddress } from "../base/peer-address.ts";
+import type { PeerAddress } from "../base/endpoint.ts";
 import { type Bytes, bytes, type Milliseconds, milliseconds } from "../base/units.ts";
 import { type BackendWay, reachBackend } from "./backend.ts";
 import { Splice, type SpliceContext } from "./splice.ts";

@@ -20,7 +20,7 @@ import type { PoolState } from "../tasks/pool-status.ts";
 import type { TlsCounts } from "../tls/tls-acceptor.ts";
 import type { TlsMaterials } from "../tls/tls-identity.ts";
 import type { ListenSocket, ServedEndpoint } from "../transport/listen-socket.ts";
-import type { BackendPlaces } from "../tunnel/backend.ts";
+import type { BackendEndpoints } from "../tunnel/backend.ts";
 import type { TunnelCounts } from "../tunnel/tunnels.ts";
 
 /** Everything a worker needs to know. */
@@ -29,7 +29,7 @@ export interface StartOrder {
   readonly settings: Settings;
   readonly sockets: readonly ListenSocket[];
   readonly tls: TlsMaterials;
-  readonly backends: BackendPlaces;
+  readonly backends: BackendEndpoints;
   readonly privileges: PrivilegePlan;
   /** For the name under which the system shows the process. */
   readonly title: string;
@@ -51,7 +51,7 @@ export type PrimaryMessage =
   /** Certificates have changed, or the keys of tickets. */
   | { readonly kind: "renew"; readonly tls: TlsMaterials }
   /** Backends have moved. */
-  | { readonly kind: "redirect"; readonly backends: BackendPlaces }
+  | { readonly kind: "redirect"; readonly backends: BackendEndpoints }
   /** Another worker has stored it. */
   | { readonly kind: "stored"; readonly upload: StoredUpload };
 

@@ -1,11 +1,10 @@
 /**
  * What a worker does for those who connect: it serves the sites, or it is one terminator. It may have several roles.
  */
-
 import type { TlsMaterials } from "../tls/tls-identity.ts";
 import type { Purpose } from "../transport/listen-socket.ts";
 import type { Reception } from "../transport/listener.ts";
-import type { BackendPlaces } from "../tunnel/backend.ts";
+import type { BackendEndpoints } from "../tunnel/backend.ts";
 import type { DrainMode, WorkerReport } from "./messages.ts";
 
 export interface Role {
@@ -24,5 +23,5 @@ export interface Role {
   /** Handshakes use these from now on. @throws what OpenSSL says; then everything stays as it was */
   renew(materials: TlsMaterials): void;
   /** The backends are there from now on. */
-  redirect(places: BackendPlaces): void;
+  redirect(places: BackendEndpoints): void;
 }

@@ -15,7 +15,7 @@ import type { TlsMaterials } from "../tls/tls-identity.ts";
 import { sumTls } from "../tls/tls-status.ts";
 import { formatPurpose, type ListenSocket, type ServedEndpoint } from "../transport/listen-socket.ts";
 import { Listener } from "../transport/listener.ts";
-import type { BackendPlaces } from "../tunnel/backend.ts";
+import type { BackendEndpoints } from "../tunnel/backend.ts";
 import { describeSplices, probeSplice } from "../tunnel/probe-splice.ts";
 import type { SpliceKit } from "../tunnel/splice-kit.ts";
 import type { NativeFiles } from "./build-sites.ts";
@@ -45,7 +45,7 @@ export interface Worker {
   /** Handshakes use these from now on. */
   renew(tls: TlsMaterials): void;
   /** The backends are there from now on. */
-  redirect(backends: BackendPlaces): void;
+  redirect(backends: BackendEndpoints): void;
   /** Ends a `drain` that is under way, at once. */
   cut(): void;
 }
@@ -81,7 +81,7 @@ export interface WorkerParts {
   readonly logs: WorkerLogs;
   readonly sockets: readonly ListenSocket[];
   readonly tls: TlsMaterials;
-  readonly backends: BackendPlaces;
+  readonly backends: BackendEndpoints;
   /** The worker's from now on; undefined where no site is served. */
   readonly pool: ThreadPool | undefined;
   readonly uploads: UploadLedger;

@@ -2,6 +2,7 @@
  * A worker as a TLS terminator: the settings and what was read for them become a `Terminator`.
  */
 import { systemClock } from "../base/clock.ts";
+import type { Endpoint } from "../base/endpoint.ts";
 import { milliseconds } from "../base/units.ts";
 import { isBackendName } from "../config/listen-address.ts";
 import type { TerminatorSettings } from "../config/terminator-settings.ts";
@@ -9,7 +10,7 @@ import type { RefusalReport } from "../observe/refusal-report.ts";
 import type { ClientMaterial, SideMaterial } from "../tls/tls-identity.ts";
 import { terminatorRules } from "../tls/tls-wishes.ts";
 import { formatPurpose } from "../transport/listen-socket.ts";
-import { type BackendPlace, type BackendTls, backendContext } from "../tunnel/backend.ts";
+import { type BackendTls, backendContext } from "../tunnel/backend.ts";
 import type { SpliceKit } from "../tunnel/splice-kit.ts";
 import { Terminator, type TerminatorSide } from "../tunnel/terminator.ts";
 import type { Role } from "./role.ts";
@@ -22,7 +23,7 @@ export function openTerminatorRole(
   name: string,
   settings: TerminatorSettings,
   material: SideMaterial,
-  places: readonly BackendPlace[],
+  places: readonly Endpoint[],
   kit: SpliceKit | undefined,
   refusals: RefusalReport,
 ): Role {

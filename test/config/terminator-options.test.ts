@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { absolutePath } from "../../src/base/absolute-path.ts";
+import type { Endpoint } from "../../src/base/endpoint.ts";
 import { milliseconds } from "../../src/base/units.ts";
 import { formatFault } from "../../src/config/fault.ts";
 import type { OptionKind } from "../../src/config/option-kinds.ts";
-import { type BackAddress, backAddress, type FrontAddress, frontAddress } from "../../src/config/terminator-address.ts";
+import { backAddress, type FrontAddress, frontAddress } from "../../src/config/terminator-address.ts";
 import { parseTerminatorArgv } from "../../src/config/terminator-argv.ts";
 import { FORMER_OPTIONS } from "../../src/config/terminator-former-options.ts";
 import type { TerminatorProcessSettings } from "../../src/config/terminator-options.ts";
@@ -284,7 +285,7 @@ for (const [name, text, want] of frontCases) {
   test(`frontAddress: ${name}`, () => checkKind(frontAddress, text, want));
 }
 
-const backCases: [name: string, text: string, want: BackAddress | undefined][] = [
+const backCases: [name: string, text: string, want: Endpoint | undefined][] = [
   ["IPv4", "127.0.0.1,8000", { kind: "tcp", host: "127.0.0.1", port: 8000 }],
   ["IPv6", "[FE80::1%eth0]:8000", { kind: "tcp", host: "fe80::1%eth0", port: 8000 }],
   ["a name", "backend.example,80", { kind: "tcp", host: "backend.example", port: 80 }],

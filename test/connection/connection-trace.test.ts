@@ -1,18 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { formatPeer } from "../../src/connection/connection-trace.ts";
 import { ConnectionRig, echoPath, get, type Handler, post, textPlan } from "../support/connection-rig.ts";
 
 const PEER = "192.0.2.7:54321";
-
-const peers: [name: string, address: string, port: number, want: string][] = [
-  ["IPv4", "192.0.2.7", 80, "192.0.2.7:80"],
-  ["IPv6", "2001:db8::7", 80, "[2001:db8::7]:80"],
-  ["a Unix socket has no port", "unix", 0, "unix"],
-];
-for (const [name, address, port, want] of peers) {
-  test(`formatPeer: ${name}`, () => assert.equal(formatPeer({ address, port }), want));
-}
 
 const missing: Handler = ({ head }, writer) => {
   void writer.send(textPlan(head.path, 404));

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
+import type { Endpoint } from "../../src/base/endpoint.ts";
 import { StartupError } from "../../src/base/errors.ts";
 import { isBackendName } from "../../src/config/listen-address.ts";
 import { BackendWatch, findBackends, type LookUp } from "../../src/primary/backends.ts";
-import type { BackendPlace, BackendPlaces } from "../../src/tunnel/backend.ts";
+import type { BackendEndpoints } from "../../src/tunnel/backend.ts";
 import { loadText, settingsOf } from "../config/fake-disk.ts";
 import { MemoryEvents } from "../support/memory-events.ts";
 
@@ -16,7 +17,7 @@ function terminatorsFor(...backends: readonly string[]) {
   return settingsOf(loadText(sections.join(""))).terminators;
 }
 
-const tcp = (host: string, port: number): BackendPlace => ({ kind: "tcp", host, port });
+const tcp = (host: string, port: number): Endpoint => ({ kind: "tcp", host, port });
 
 /** A name server that knows these, and counts how often it was asked. */
 class Names {
@@ -85,15 +86,15 @@ interface Watched {
   readonly names: Names;
   readonly watch: BackendWatch;
   readonly events: MemoryEvents;
-  readonly moved: BackendPlaces[];
+  readonly moved: BackendEndpoints[];
 }
 
 async function openWatch(names: Names, ...backends: readonly string[]): Promise<Watched> {
   const terminators = terminatorsFor(...backends);
   const places = await findBackends(terminators, names.lookUp);
   const events = new MemoryEvents();
-  const moved: BackendPlaces[] = [];
-  const onMoved = (all: BackendPlaces): void => void moved.push(all);
+  const moved: BackendEndpoints[] = [];
+  const onMoved = (all: BackendEndpoints): void => void moved.push(all);
   const watch = new BackendWatch({ terminators, places, events, onMoved, lookUp: names.lookUp });
   return { names, watch, events, moved };
 }

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import type { SocketAddress } from "../../src/base/endpoint.ts";
 import { formatIpAddress } from "../../src/base/ip-address.ts";
 import { decodeProxyHeader } from "../../src/proxy/decode.ts";
 import { encodeV1, encodeV2, encodeWriteIp } from "../../src/proxy/encode.ts";
-import type { ProxyTlvs, SocketAddress } from "../../src/proxy/header.ts";
+import type { ProxyTlvs } from "../../src/proxy/header.ts";
 
 const socket = (address: string, port: number): SocketAddress => ({ address, port });
 const unix = socket("unix", 0);

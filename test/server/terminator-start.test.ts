@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { chmodSync, existsSync, readFileSync } from "node:fs";
 import { type TestContext, test } from "node:test";
+import type { Endpoint } from "../../src/base/endpoint.ts";
 import {
   ComancheCommand,
   type CommandEnd,
@@ -15,7 +16,7 @@ import { makeTree } from "../support/file-tree.ts";
 import { endProcess } from "../support/live-server.ts";
 import { childrenOf, isRunning, statusOf } from "../support/process-facts.ts";
 import { onlyRoot } from "../support/root.ts";
-import { Backend, type BackendPlace } from "../support/terminator-backend.ts";
+import { Backend } from "../support/terminator-backend.ts";
 import { assertJoined, call, close, tunnel } from "../support/terminator-caller.ts";
 import { printed, runComanche, startComanche } from "../support/terminator-comanche.ts";
 import { hitchIsMissing, tryHitch } from "../support/terminator-hitch.ts";
@@ -23,7 +24,7 @@ import { keyPath, readKey } from "../support/tls-client.ts";
 import { until } from "../support/until.ts";
 
 /** Where nobody is needed. */
-const NOWHERE: BackendPlace = { kind: "tcp", host: "127.0.0.1", port: 1 };
+const NOWHERE: Endpoint = { kind: "tcp", host: "127.0.0.1", port: 1 };
 
 /** Runs it to its end, though it might serve. */
 async function runToEnd(t: TestContext, args: readonly string[], cwd = "/"): Promise<CommandEnd> {

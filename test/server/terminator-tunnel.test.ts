@@ -4,9 +4,10 @@
 import assert from "node:assert/strict";
 import { chmodSync } from "node:fs";
 import { type TestContext, test } from "node:test";
+import type { Endpoint } from "../../src/base/endpoint.ts";
 import { sha256 } from "../support/download.ts";
 import { makeTree } from "../support/file-tree.ts";
-import { Backend, type BackendPlace } from "../support/terminator-backend.ts";
+import { Backend } from "../support/terminator-backend.ts";
 import { assertJoined, call, tunnel } from "../support/terminator-caller.ts";
 import { startComanche } from "../support/terminator-comanche.ts";
 import { testBoth } from "../support/terminator-programs.ts";
@@ -218,7 +219,7 @@ testBoth("a backend on a Unix socket", async (t, program) => {
 
 testBoth("a backend by its name", async (t, program) => {
   const backend = await Backend.start(t, "waits");
-  const place: BackendPlace = { kind: "tcp", host: "localhost", port: backend.port };
+  const place: Endpoint = { kind: "tcp", host: "localhost", port: backend.port };
   const { port } = await program.start(t, { backend: place });
   await assertJoined(await tunnel(t, port, backend));
 });

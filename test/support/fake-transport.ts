@@ -5,8 +5,7 @@
  * them, so a buffer that is used again too early is seen; a write while others wait, or after `end`, throws; and events
  * come in a turn of their own, never inside a call.
  */
-
-import type { PeerAddress } from "../../src/base/peer-address.ts";
+import type { PeerAddress } from "../../src/base/endpoint.ts";
 import { type Bytes, bytes } from "../../src/base/units.ts";
 import type { Transport, TransportEvents } from "../../src/transport/transport.ts";
 

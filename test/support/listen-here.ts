@@ -1,8 +1,8 @@
 /**
  * A listener of this very process on an endpoint: what a server's primary and its worker do together.
  */
+import type { Endpoint } from "../../src/base/endpoint.ts";
 import { bindSocket } from "../../src/transport/bound-socket.ts";
-import type { Endpoint } from "../../src/transport/endpoint.ts";
 import { Listener } from "../../src/transport/listener.ts";
 import { probeHandleTransport } from "../../src/transport/probe-handle-transport.ts";
 import type { AcceptedTransport } from "../../src/transport/transport.ts";

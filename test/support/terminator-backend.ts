@@ -4,19 +4,15 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import type { TestContext } from "node:test";
+import type { Endpoint } from "../../src/base/endpoint.ts";
 import { HeldEnd } from "./terminator-end.ts";
 import { until } from "./until.ts";
-
-/** Where a terminator connects to. `host`: an address or a name. */
-export type BackendPlace =
-  | { readonly kind: "tcp"; readonly host: string; readonly port: number }
-  | { readonly kind: "unix"; readonly path: string };
 
 /** `echoes`: what comes goes back, and an end is answered with an end. Otherwise the test answers. */
 export type BackendManner = "echoes" | "waits";
 
 export class Backend {
-  readonly place: BackendPlace;
+  readonly place: Endpoint;
   /** 0 on a Unix socket. */
   readonly port: number;
   readonly #server: Server;

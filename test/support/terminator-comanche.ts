@@ -4,6 +4,7 @@
 import type { TestContext } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import { absolutePath } from "../../src/base/absolute-path.ts";
+import type { Endpoint } from "../../src/base/endpoint.ts";
 import { ComancheCommand } from "./comanche-command.ts";
 import { makeTree } from "./file-tree.ts";
 import { endProcess } from "./live-server.ts";
@@ -15,7 +16,6 @@ import {
   type Terminator,
   type TerminatorOptions,
 } from "./terminator.ts";
-import type { BackendPlace } from "./terminator-backend.ts";
 import { keyPath } from "./tls-client.ts";
 
 const PATIENCE_MS = 15_000;
@@ -98,6 +98,6 @@ function flagsOf(options: TerminatorOptions): readonly string[] {
   ];
 }
 
-function formatBackend(place: BackendPlace): string {
+function formatBackend(place: Endpoint): string {
   return place.kind === "unix" ? `unix:${place.path}` : `[${place.host}]:${place.port}`;
 }

@@ -6,6 +6,7 @@ import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import type { TestContext } from "node:test";
 import { type AbsolutePath, absolutePath } from "../../src/base/absolute-path.ts";
+import type { Endpoint } from "../../src/base/endpoint.ts";
 import { makeTree } from "./file-tree.ts";
 import { findFreePort } from "./free-port.ts";
 import {
@@ -15,7 +16,6 @@ import {
   type Terminator,
   type TerminatorOptions,
 } from "./terminator.ts";
-import type { BackendPlace } from "./terminator-backend.ts";
 import { keyPath } from "./tls-client.ts";
 
 /** For node:test's `skip`. */
@@ -87,7 +87,7 @@ function configuration(
   ];
 }
 
-function formatBackend(place: BackendPlace): string {
+function formatBackend(place: Endpoint): string {
   return place.kind === "unix" ? place.path : `[${place.host}]:${place.port}`;
 }
 

@@ -5,15 +5,15 @@
  */
 import { renameSync, rmSync, writeFileSync } from "node:fs";
 import type { AbsolutePath } from "../../src/base/absolute-path.ts";
+import type { Endpoint } from "../../src/base/endpoint.ts";
 import { addToTree } from "./file-tree.ts";
-import type { BackendPlace } from "./terminator-backend.ts";
 import { readKey } from "./tls-client.ts";
 
 /** What the backend gets ahead of the client's first byte. */
 export type Announce = "ip" | "proxy-v1" | "proxy-v2" | "passed-on";
 
 export interface TerminatorOptions {
-  readonly backend: BackendPlace;
+  readonly backend: Endpoint;
   /** Where it listens: 127.0.0.1 without. */
   readonly host?: string;
   /** Files of test/keys, in the order of the command line; p256.pem without. */

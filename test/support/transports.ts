@@ -4,14 +4,13 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
-import type { PeerAddress } from "../../src/base/peer-address.ts";
+import type { Endpoint, PeerAddress } from "../../src/base/endpoint.ts";
 import { milliseconds } from "../../src/base/units.ts";
 import { readIdentity } from "../../src/tls/certificate.ts";
 import { TlsAcceptor } from "../../src/tls/tls-acceptor.ts";
 import type { TlsMaterial } from "../../src/tls/tls-identity.ts";
 import { TlsTransport } from "../../src/tls/tls-transport.ts";
 import { bindSocket } from "../../src/transport/bound-socket.ts";
-import type { Endpoint } from "../../src/transport/endpoint.ts";
 import { Listener } from "../../src/transport/listener.ts";
 import { probeHandleTransport } from "../../src/transport/probe-handle-transport.ts";
 import { findStreamInternals } from "../../src/transport/stream-internals.ts";

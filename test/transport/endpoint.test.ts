@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { absolutePath } from "../../src/base/absolute-path.ts";
+import { type Endpoint, formatEndpoint } from "../../src/base/endpoint.ts";
 import type { ListenAddress } from "../../src/config/listen-address.ts";
-import { type Endpoint, endpointsFor, explainListenFault, formatEndpoint } from "../../src/transport/endpoint.ts";
+import { endpointsFor, explainListenFault } from "../../src/transport/endpoint.ts";
 
 const tcp = (host: string, port: number): Endpoint => ({ kind: "tcp", host, port });
 const unix: Endpoint = { kind: "unix", path: "/run/x" };
@@ -16,16 +17,6 @@ const endpoints: [name: string, address: ListenAddress, want: Endpoint[]][] = [
 ];
 for (const [name, address, want] of endpoints) {
   test(`endpointsFor: ${name}`, () => assert.deepEqual(endpointsFor(address, 80), want));
-}
-
-const formats: [endpoint: Endpoint, want: string][] = [
-  [tcp("127.0.0.1", 8080), "127.0.0.1:8080"],
-  [tcp("::1", 8080), "[::1]:8080"],
-  [tcp("localhost", 0), "localhost:0"],
-  [unix, "unix:/run/x"],
-];
-for (const [endpoint, want] of formats) {
-  test(`formatEndpoint: ${want}`, () => assert.equal(formatEndpoint(endpoint), want));
 }
 
 const IN_USE = "the port is in use; choose another, or stop the program that has it";

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { networkInterfaces } from "node:os";
 import { type TestContext, test } from "node:test";
-import type { Endpoint } from "../../src/transport/endpoint.ts";
+import type { Endpoint } from "../../src/base/endpoint.ts";
 import type { Listener } from "../../src/transport/listener.ts";
 import type { AcceptedTransport } from "../../src/transport/transport.ts";
 import { listenHere } from "../support/listen-here.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import type { PeerAddress } from "../../src/base/peer-address.ts";
+import type { PeerAddress } from "../../src/base/endpoint.ts";
 import { encodeV1, encodeV2 } from "../../src/proxy/encode.ts";
 import { decideProxiedTls, decideTlsOpening } from "../../src/tls/tls-opening.ts";
 import { claimedPeer, decideProxied } from "../../src/transport/proxy-opening.ts";

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { type TestContext, test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
-import type { PeerAddress } from "../../src/base/peer-address.ts";
+import type { PeerAddress } from "../../src/base/endpoint.ts";
 import { milliseconds } from "../../src/base/units.ts";
 import { type OpeningDecision, openSocket } from "../../src/transport/socket-opening.ts";
 

@@ -10,7 +10,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
-import type { Endpoint } from "../../src/transport/endpoint.ts";
+import type { Endpoint } from "../../src/base/endpoint.ts";
 import type { TransportEvents } from "../../src/transport/transport.ts";
 import { eachCarrier, type TransportPair as Pair } from "../support/transports.ts";
 

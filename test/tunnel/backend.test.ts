@@ -9,12 +9,12 @@ import { setImmediate as turn } from "node:timers/promises";
 import { createServer as createTlsServer, TLSSocket, type TlsOptions } from "node:tls";
 import { Worker } from "node:worker_threads";
 import { absolutePath } from "../../src/base/absolute-path.ts";
+import type { Endpoint } from "../../src/base/endpoint.ts";
 import { milliseconds } from "../../src/base/units.ts";
 import { readIdentity } from "../../src/tls/certificate.ts";
 import type { ClientMaterial, TlsIdentity } from "../../src/tls/tls-identity.ts";
 import type { TlsRules } from "../../src/tls/tls-server.ts";
 import {
-  type BackendPlace,
   type BackendTls,
   type BackendWay,
   backendContext,
@@ -31,7 +31,7 @@ const NOTHING = new Uint8Array(0);
 // ---- backends
 
 /** @returns where it listens */
-async function listen(t: TestContext, server: Server, where: ListenOptions = {}): Promise<BackendPlace> {
+async function listen(t: TestContext, server: Server, where: ListenOptions = {}): Promise<Endpoint> {
   const sockets: Socket[] = [];
   // Also of a TLS server: what it makes of them ends with them.
   server.on("connection", (socket) => {
@@ -56,7 +56,7 @@ function socketPath(t: TestContext): string {
 }
 
 /** A port where nobody listens any more. */
-async function closedPlace(): Promise<BackendPlace> {
+async function closedPlace(): Promise<Endpoint> {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
@@ -73,7 +73,7 @@ const echo = (word: string): Server =>
   });
 
 /** A port with a backlog that is full, of a thread that accepts nobody. */
-async function fullPlace(t: TestContext): Promise<BackendPlace> {
+async function fullPlace(t: TestContext): Promise<Endpoint> {
   const worker = new Worker(
     `const { createServer } = require("node:net");
      const { parentPort } = require("node:worker_threads");
@@ -113,7 +113,7 @@ interface AttemptOptions {
   readonly tls?: BackendTls;
 }
 
-function attempt(t: TestContext, places: readonly BackendPlace[], options: AttemptOptions = {}): Attempt {
+function attempt(t: TestContext, places: readonly Endpoint[], options: AttemptOptions = {}): Attempt {
   const { announcement = NOTHING, patience = LONG, tls } = options;
   const way: BackendWay = { places, patience: milliseconds(patience), tls };
   const all: Outcome[] = [];
@@ -136,13 +136,13 @@ function attempt(t: TestContext, places: readonly BackendPlace[], options: Attem
   return { giveUp, all, outcome };
 }
 
-async function reach(t: TestContext, places: readonly BackendPlace[], options: AttemptOptions = {}): Promise<Socket> {
+async function reach(t: TestContext, places: readonly Endpoint[], options: AttemptOptions = {}): Promise<Socket> {
   const outcome = await attempt(t, places, options).outcome;
   assert.ok(outcome.kind === "reached", outcome.kind === "failed" ? outcome.why : "");
   return outcome.socket;
 }
 
-async function whyNot(t: TestContext, places: readonly BackendPlace[], options: AttemptOptions = {}): Promise<string> {
+async function whyNot(t: TestContext, places: readonly Endpoint[], options: AttemptOptions = {}): Promise<string> {
   const { all, outcome } = attempt(t, places, options);
   const first = await outcome;
   await turn();
@@ -203,7 +203,7 @@ test("reachBackend: the first place that answers, and no other", async (t) => {
   assert.equal(await ask(await reach(t, [one, two]), "x"), "one: x");
 });
 
-const failures: [name: string, places: (t: TestContext) => Promise<BackendPlace[]>, want: string][] = [
+const failures: [name: string, places: (t: TestContext) => Promise<Endpoint[]>, want: string][] = [
   ["the only place refuses", async () => [await closedPlace()], "it refuses connections"],
   [
     "all places refuse: what is said is of the last",
