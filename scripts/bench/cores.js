@@ -25,7 +25,7 @@ export function planCores(physicalCores, serverCores) {
 }
 
 /** As the kernel writes lists of processors: `0-2,5` is 0, 1, 2 and 5. */
-export function parseCoreList(text) {
+function parseCoreList(text) {
   return text
     .trim()
     .split(",")

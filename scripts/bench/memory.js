@@ -19,7 +19,7 @@ const STEADY_BYTES = 64 * KIB;
 const NO_FILE = /^(\/dev\/zero|\/dev\/shm|\/memfd:|\/SYSV|\[)/;
 
 /** @returns bytes: `once` counts as said above, `resident` is the sum that ps(1) would give */
-export function memoryOf(leader) {
+function memoryOf(leader) {
   return addUp(processesOf(leader).flatMap(({ pid }) => readMaps(pid)));
 }
 
@@ -36,7 +36,7 @@ export async function steadyMemory(leader) {
 }
 
 /** @param maps  the mappings of all processes together */
-export function addUp(maps) {
+function addUp(maps) {
   const files = new Map();
   let shares = 0;
   let resident = 0;
@@ -54,7 +54,7 @@ export function addUp(maps) {
 }
 
 /** The text of /proc/PID/smaps (proc(5)): for each mapping a line that says what it is, and lines of sizes in kB. */
-export function parseMaps(text) {
+function parseMaps(text) {
   return text
     .split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m)
     .filter((part) => part !== "")

@@ -10,7 +10,7 @@ import { readdirSync, readFileSync } from "node:fs";
 const ticksPerSecond = Number(spawnSync("getconf", ["CLK_TCK"], { encoding: "utf8" }).stdout) || 100;
 
 /** Seconds that the processes of a server have used, in the kernel and outside. */
-export function processorSeconds(leader) {
+function processorSeconds(leader) {
   return processesOf(leader).reduce((sum, { ticks }) => sum + ticks, 0) / ticksPerSecond;
 }
 
@@ -31,7 +31,7 @@ export function processesOf(leader) {
 }
 
 /** The name of a process stands in parentheses and may hold spaces and parentheses itself (proc(5)). */
-export function parseProcessStat(stat) {
+function parseProcessStat(stat) {
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   return {
     pid: Number.parseInt(stat, 10),
@@ -43,11 +43,11 @@ export function parseProcessStat(stat) {
 }
 
 /** Ticks of these cores since the machine started: `busy` with whatever, `stolen` by the host, and in all. */
-export function coreTicks(cores) {
+function coreTicks(cores) {
   return parseCoreTicks(readFileSync("/proc/stat", "latin1"), cores);
 }
 
-export function parseCoreTicks(stat, cores) {
+function parseCoreTicks(stat, cores) {
   const sum = { busy: 0, stolen: 0, total: 0 };
   for (const [, core, rest] of stat.matchAll(/^cpu(\d+) (.*)$/gm)) {
     if (!cores.includes(Number(core))) continue;

@@ -14,7 +14,7 @@ export interface PeerAddress extends SocketAddress {
   readonly tls?: PeerTls;
 }
 
-export interface PeerTls {
+interface PeerTls {
   /** The subject of the verified client certificate: `CN=client one,O=…` (RFC 4514). */
   readonly subject?: string;
 }

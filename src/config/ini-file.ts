@@ -24,7 +24,7 @@ export interface IniDocument {
   readonly faults: readonly Fault[];
 }
 
-export type ReadResult =
+type ReadResult =
   | { readonly kind: "bytes"; readonly bytes: Uint8Array }
   | { readonly kind: "missing" }
   /** `reason` completes the sentence "cannot be read: …". */
@@ -66,7 +66,7 @@ export function parseIniFile(bytes: Uint8Array, file: string): IniDocument {
 }
 
 /** Every section and pair in a form that `ini` reads as exactly these, quoted as in JSON. */
-export function formatCanonical(sections: readonly IniSection[]): string {
+function formatCanonical(sections: readonly IniSection[]): string {
   return sections
     .flatMap((section) => [
       `[${canonicalSection(section.name)}]`,

@@ -4,7 +4,7 @@
 import type { AbsolutePath } from "../base/absolute-path.ts";
 import { type Fault, fileFault, flagFault, formatPlace, type Place, quote } from "./fault.ts";
 
-export type Origin =
+type Origin =
   | { readonly kind: "flag" }
   | {
       readonly kind: "file";

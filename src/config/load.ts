@@ -11,7 +11,7 @@ import type { Entry, Layer } from "./layer.ts";
 import type { SettingsResult } from "./settings.ts";
 
 /** Who starts the server, as far as a default depends on it. */
-export interface Identity {
+interface Identity {
   readonly isRoot: boolean;
 }
 
@@ -26,7 +26,7 @@ export interface LoadInput {
 }
 
 /** Tried in this order, relative to the working directory. */
-export const CONFIG_FILES = ["conf/comanche.conf", "/usr/local/etc/comanche.conf", "/etc/comanche.conf"] as const;
+const CONFIG_FILES = ["conf/comanche.conf", "/usr/local/etc/comanche.conf", "/etc/comanche.conf"] as const;
 
 /** Every fault of file and flags at once; never throws because of what they hold. */
 export function loadSettings({ layer, configFile, cwd, identity, disk = realDisk }: LoadInput): SettingsResult {

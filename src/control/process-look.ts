@@ -11,7 +11,7 @@ export type ProcessLook =
   /** There is none of that number, or it has ended and only waits for its parent to notice. */
   { readonly kind: "gone" } | { readonly kind: "alive"; readonly identity: ProcessIdentity | undefined };
 
-export interface ProcessIdentity {
+interface ProcessIdentity {
   /** At most 15 bytes: `node`, or the beginning of a title the process has given itself. */
   readonly command: string;
   /** In hundredths of a second since the machine started; does not change when the wall clock is set. */

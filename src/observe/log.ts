@@ -17,7 +17,7 @@ import { cachePerSecond, formatConsoleTime, localOffset } from "./log-time.ts";
 import { describeThrown } from "./thrown.ts";
 
 /** From few events to all. */
-export const EVENT_LEVELS = ["error", "warn", "info", "debug"] as const;
+const EVENT_LEVELS = ["error", "warn", "info", "debug"] as const;
 export type EventLevel = (typeof EVENT_LEVELS)[number];
 
 /** Where events go: the console, a file, syslog, another process. */
@@ -117,7 +117,7 @@ export function decideConsoleLevel(level: EventLevel, quiet: boolean): EventLeve
   return quiet ? "error" : level;
 }
 
-export function isLevelShown(level: EventLevel, shown: EventLevel): boolean {
+function isLevelShown(level: EventLevel, shown: EventLevel): boolean {
   return EVENT_LEVELS.indexOf(level) <= EVENT_LEVELS.indexOf(shown);
 }
 

@@ -6,7 +6,6 @@ export const TLV_HEAD_OCTETS = 3;
 export const ALPN = 0x01;
 export const AUTHORITY = 0x02;
 export const CRC32C = 0x03;
-export const NOOP = 0x04;
 export const UNIQUE_ID = 0x05;
 export const SSL = 0x20;
 

@@ -86,9 +86,6 @@ export async function preparePrivileges(wish: PrivilegeWish): Promise<Privileges
   return { privileges: decision.plan, warning };
 }
 
-/** For a server that nothing is set for. */
-export const NO_CHANGE: PrivilegePlan = { chroot: undefined, identity: undefined };
-
 async function checkChroot(path: AbsolutePath): Promise<void> {
   const loaded = await loadNative();
   if (loaded.kind === "missing") throw new StartupError(`chroot = ${path} is not possible: ${loaded.why}`);

@@ -28,7 +28,7 @@ export interface Confinement {
   readonly landlock: LandlockConfinement | undefined;
 }
 
-export interface LandlockConfinement {
+interface LandlockConfinement {
   readonly attributes: LandlockAttributes;
   readonly rules: readonly LandlockRule[];
 }

@@ -14,7 +14,7 @@ export interface ThreadStatus {
   readonly hasNoNewPrivileges: boolean;
 }
 
-export type CapabilitySet = "inheritable" | "permitted" | "effective" | "bounding" | "ambient";
+type CapabilitySet = "inheritable" | "permitted" | "effective" | "bounding" | "ambient";
 
 const CAPABILITY_FIELDS: readonly (readonly [CapabilitySet, string])[] = [
   ["inheritable", "CapInh"],

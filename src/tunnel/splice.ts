@@ -13,7 +13,7 @@ import { SpliceHandleEnd, takeableHandle } from "./splice-handle-end.ts";
 import type { SpliceKit } from "./splice-kit.ts";
 import { SpliceStreamEnd } from "./splice-stream-end.ts";
 
-export type SpliceSide = "front" | "back";
+type SpliceSide = "front" | "back";
 
 export type SpliceEnding =
   /** Both ways ended in good order. */

@@ -30,7 +30,7 @@ export interface WorkerLogs {
 }
 
 /** `cut`: how many connections were still busy when the time was up. */
-export type DrainOutcome = { readonly kind: "finished" } | { readonly kind: "cut"; readonly cut: number };
+type DrainOutcome = { readonly kind: "finished" } | { readonly kind: "cut"; readonly cut: number };
 
 export interface Worker {
   /** What is really bound, in the order of the settings. */

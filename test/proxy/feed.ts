@@ -17,7 +17,7 @@ export function feed(pieces: readonly Uint8Array[]): ProxyDecoding {
 }
 
 /** The input whole, byte by byte, and cut in two at every point. */
-export function* cuts(input: Uint8Array): Generator<Uint8Array[]> {
+function* cuts(input: Uint8Array): Generator<Uint8Array[]> {
   yield [input];
   yield Array.from(input, (_, at) => input.subarray(at, at + 1));
   for (let at = 0; at <= input.length; at++) yield [input.subarray(0, at), input.subarray(at)];

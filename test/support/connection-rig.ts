@@ -15,7 +15,7 @@ import { FakeTransport } from "./fake-transport.ts";
 
 export type Handler = (request: IncomingRequest, writer: ResponseWriter) => void | Promise<void>;
 
-export const DATE = "Fri, 15 Mar 2024 10:30:00 GMT";
+const DATE = "Fri, 15 Mar 2024 10:30:00 GMT";
 
 export const LIMITS: ConnectionLimits = {
   maxTarget: bytes(8192),

@@ -28,7 +28,7 @@ export interface ServiceSocket {
   readonly server: Server;
 }
 
-export interface ServiceEnd {
+interface ServiceEnd {
   readonly status: number | null;
   readonly signal: NodeJS.Signals | null;
 }
@@ -57,7 +57,7 @@ export async function startService(options: ServiceOptions): Promise<ManagedResu
   return { kind: "started", service: new ManagedService(options, opened.socket, directory) };
 }
 
-export class ManagedService {
+class ManagedService {
   readonly pid: number;
   readonly notifySocket: NotifySocket;
   readonly #child: ChildProcess;
@@ -152,7 +152,7 @@ function descriptorOf({ server }: ServiceSocket): number {
 }
 
 /** The variables of a message, and who sent it. systemd listens to the main process alone (NotifyAccess=main). */
-export interface ServiceMessage {
+interface ServiceMessage {
   readonly pid: number;
   readonly variables: Readonly<Record<string, string>>;
 }

@@ -15,7 +15,7 @@ export function childrenOf(pid: number): readonly number[] {
   );
 }
 
-export function threadsOf(pid: number): readonly number[] {
+function threadsOf(pid: number): readonly number[] {
   return listIfThere(`/proc/${pid}/task`).map(Number);
 }
 

@@ -122,7 +122,7 @@ export class ServerProcess {
 }
 
 /** Makes files, links and directories below `directory`, with the folders they need. */
-export function writeTree(directory: string, files: ServerOptions["files"], modified?: number): void {
+function writeTree(directory: string, files: ServerOptions["files"], modified?: number): void {
   for (const [name, entry] of Object.entries(files)) {
     const path = join(directory, name);
     mkdirSync(dirname(path), { recursive: true });

@@ -44,7 +44,7 @@ function encodeLine(line: string, captures: Captures): string {
 }
 
 /** Replaces `\r`, `\n`, `\t`, `\\` and `\xHH`. */
-export function readEscapes(text: string): string {
+function readEscapes(text: string): string {
   if (/[^\t\n\x20-\x7e]/.test(text)) fault(`write other bytes as \\xHH: ${text}`);
   return text.replace(/\\(x[0-9a-f]{2}|.)/gi, (sequence: string, what: string) => {
     if (what.length === 3) return String.fromCharCode(Number.parseInt(what.slice(1), 16));

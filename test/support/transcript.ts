@@ -36,7 +36,7 @@ export interface Step {
   readonly lines: readonly string[];
 }
 
-export const DEFAULT_CONFIGURATION = "plain";
+const DEFAULT_CONFIGURATION = "plain";
 const NOTHING: Vocabulary = { definitions: new Map(), configurations: new Map() };
 const KINDS = ["send", "receive", "define", "config"] as const;
 

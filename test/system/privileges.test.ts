@@ -3,7 +3,6 @@ import { test } from "node:test";
 import { absolutePath } from "../../src/base/absolute-path.ts";
 import type { Identity } from "../../src/system/account.ts";
 import {
-  NO_CHANGE,
   type PrivilegePlan,
   type PrivilegeWish,
   planPrivileges,
@@ -11,6 +10,7 @@ import {
   privilegeWarning,
 } from "../../src/system/privileges.ts";
 import { makeTree } from "../support/file-tree.ts";
+import { NO_CHANGE } from "../support/no-privileges.ts";
 import { onlyOthers, onlyRoot } from "../support/root.ts";
 
 const root: Identity = { uid: 0, gid: 0, groups: [0] };

@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { absolutePath } from "../../src/base/absolute-path.ts";
 import { attributesOf, type FreedRight, MAY_READ, MAY_STORE, MAY_STORE_BELOW } from "../../src/system/landlock.ts";
-import { NO_CHANGE, type PrivilegePlan } from "../../src/system/privileges.ts";
+import type { PrivilegePlan } from "../../src/system/privileges.ts";
 import { planSandbox, type SandboxFacts, type SandboxPlan } from "../../src/system/sandbox-plan.ts";
 import { makeTree } from "../support/file-tree.ts";
+import { NO_CHANGE } from "../support/no-privileges.ts";
 import { settingsFrom } from "../support/settings-from.ts";
 
 const site = absolutePath("/srv/www/site");

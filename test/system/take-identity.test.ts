@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { currentIdentity, type Identity } from "../../src/system/account.ts";
-import { NO_CHANGE } from "../../src/system/privileges.ts";
 import { findIdentityFault, takeIdentity } from "../../src/system/take-identity.ts";
 import type { ThreadStatus } from "../../src/system/thread-status.ts";
+import { NO_CHANGE } from "../support/no-privileges.ts";
 import { onlyOthers } from "../support/root.ts";
 
 const wanted: Identity = { uid: 33, gid: 34, groups: [4, 34] };

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, statSync, symlinkSync } from "node:fs";
 import { test } from "node:test";
 import { absolutePath } from "../../src/base/absolute-path.ts";
-import { NO_CHANGE } from "../../src/system/privileges.ts";
 import { outsidePath, prepareUploadDirectories, uploadPlaces } from "../../src/system/upload-directories.ts";
 import { linkTo, makeTree, permissionsDoNotBind } from "../support/file-tree.ts";
+import { NO_CHANGE } from "../support/no-privileges.ts";
 import { onlyRoot } from "../support/root.ts";
 import { settingsFrom } from "../support/settings-from.ts";
 

@@ -22,7 +22,7 @@ export async function runWrk({ port, load, cores, seconds, bodyBytes }) {
   return judgeWrk(output, { bodyBytes, connections: load.connections });
 }
 
-export function planWrk({ port, load, threads, seconds }) {
+function planWrk({ port, load, threads, seconds }) {
   const script = fileURLToPath(new URL(load.script ?? "report.lua", import.meta.url));
   return [
     "wrk",
@@ -35,7 +35,7 @@ export function planWrk({ port, load, threads, seconds }) {
   ];
 }
 
-export function judgeWrk(output, { bodyBytes, connections }) {
+function judgeWrk(output, { bodyBytes, connections }) {
   const line = /^bench (\{.*\})$/m.exec(output)?.[1];
   if (line === undefined) throw new Error(`wrk printed no count: ${output.trim().split("\n").at(-1)}`);
   const { requests, microseconds, bytes, p50, p99, ...errors } = JSON.parse(line);

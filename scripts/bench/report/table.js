@@ -60,7 +60,7 @@ export function formatRatio({ median, least, most }) {
 }
 
 /** The first column to the left, figures to the right. */
-export function alignColumns(lines) {
+function alignColumns(lines) {
   const widths = lines[0].map((_, column) => Math.max(...lines.map((cells) => cells[column].length)));
   return lines.map((cells) =>
     cells
