@@ -1,18 +1,19 @@
 /**
- * Who may import whom: fails on any arrow that the table of the house does not have, on a row of the table that no
- * import uses, and on a circle of files. An import of types alone counts, and so does `import("...")`.
+ * Which folder may import which: fails on an import that the table below does not allow, on an allowance that no import
+ * uses, and on a circle of files. An import of types alone counts, and so does `import("...")`.
+ *
+ *     node scripts/check-layers.js                check src
+ *     node scripts/check-layers.js DIR TABLE      check another folder, against a JSON file in the form of OUR_LAYERS
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const SRC = join(dirname(dirname(fileURLToPath(import.meta.url))), "src");
-
 /**
  * For each folder: whole folders it may import, folders it may take types from, node: modules, packages. `only` gives
  * a module to named files alone.
  */
-const LAYERS = {
+const OUR_LAYERS = {
   base: { imports: [], types: [], node: [], packages: [] },
   http: { imports: ["base"], types: [], node: ["buffer"], packages: ["mime-types"] },
   proxy: { imports: ["base"], types: [], node: ["buffer"], packages: [] },
@@ -78,6 +79,9 @@ const LAYERS = {
   },
 };
 
+const [SRC = join(dirname(dirname(fileURLToPath(import.meta.url))), "src"), table] = process.argv.slice(2);
+const LAYERS = table === undefined ? OUR_LAYERS : JSON.parse(readFileSync(table, "utf8"));
+
 const IMPORT = /^(?:import|export)\s+(type\s+)?(?:[^"';]*?\sfrom\s+)?"([^"]+)";|\bimport\("([^"]+)"\)/gms;
 
 const faults = [];
@@ -97,7 +101,7 @@ for (const entry of readdirSync(SRC, { withFileTypes: true, recursive: true })) 
 }
 for (const [folder, layer] of Object.entries(LAYERS)) {
   for (const allowance of allowancesOf(folder, layer)) {
-    if (!used.has(allowance)) faults.push(`scripts/check-layers.js: nothing uses ${allowance}`);
+    if (!used.has(allowance)) faults.push(`${table ?? "scripts/check-layers.js"}: nothing uses ${allowance}`);
   }
 }
 for (const circle of findCircles(graph))
