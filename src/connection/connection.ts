@@ -173,7 +173,7 @@ export class Connection implements TransportEvents {
   }
 
   /** Answers whatever the client may send with this refusal, and closes. */
-  turnAway(refusal: Refusal): void {
+  reject(refusal: Refusal): void {
     this.#refuse(refusal, "");
   }
 
@@ -298,7 +298,7 @@ export class Connection implements TransportEvents {
         () => this.#finishLater(exchange),
         (fault) => this.#recover(exchange, fault),
       )
-      .catch((fault) => this.#giveUp(fault));
+      .catch((fault) => this.#abandon(fault));
   }
 
   /** Sends the one response of an exchange. */
@@ -389,7 +389,7 @@ export class Connection implements TransportEvents {
   }
 
   /** A fault where no handler is to blame: nothing more can be said to the client. */
-  #giveUp(fault: unknown): void {
+  #abandon(fault: unknown): void {
     this.#context.onFault(fault);
     this.#cut();
   }

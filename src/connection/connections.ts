@@ -64,8 +64,8 @@ export class Connections {
     this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP_INTERVAL_MS);
     if (client !== undefined) this.#clients.set(client, others + 1);
     transport.start(connection, this.#context.onFault);
-    if (this.#open.size > this.#limits.maxConnections) this.#turnAway(connection, "too-many-connections");
-    else if (others >= perClient) this.#turnAway(connection, "too-many-from-client");
+    if (this.#open.size > this.#limits.maxConnections) this.#reject(connection, "too-many-connections");
+    else if (others >= perClient) this.#reject(connection, "too-many-from-client");
   }
 
   /**
@@ -108,8 +108,8 @@ export class Connections {
     }
   }
 
-  #turnAway(connection: Connection, reason: Reason): void {
-    this.#guard(connection, () => connection.turnAway({ status: 503, reason }));
+  #reject(connection: Connection, reason: Reason): void {
+    this.#guard(connection, () => connection.reject({ status: 503, reason }));
   }
 
   /** The address that is counted, if any: where there is no limit nobody asks the kernel for it. */

@@ -107,7 +107,7 @@ export class ResponseSender {
     if (memo === undefined) return this.#sendOnce(plan, body, connection, now);
 
     const written = this.#write(memo.at(now) ?? keepMessage(memo, plan, body, now));
-    if (written !== true && this.#isStillRead) memo.letGo();
+    if (written !== true && this.#isStillRead) memo.release();
     return written;
   }
 

@@ -31,7 +31,7 @@ const TRAILER_TOO_LARGE: Refusal = { status: 431, reason: "header-too-large" };
 const MORE: ChunkedOutcome = { kind: "more" };
 
 /** What the next byte belongs to. */
-type Place =
+type Position =
   | "size"
   | "extension"
   | "size-lf"
@@ -51,7 +51,7 @@ type Step = undefined | "end" | Refusal;
 
 export class ChunkedDecoder {
   readonly #maxBody: number;
-  #place: Place = "size";
+  #place: Position = "size";
   #sizeDigits = 0;
   #size = 0;
   /** Of the chunk whose data is being read. */
@@ -156,11 +156,11 @@ export class ChunkedDecoder {
     }
   }
 
-  #expect(octet: number, wanted: number, next: Place): Refusal | undefined {
+  #expect(octet: number, wanted: number, next: Position): Refusal | undefined {
     return octet === wanted ? this.#goTo(next) : BAD_CHUNK;
   }
 
-  #goTo(place: Place): undefined {
+  #goTo(place: Position): undefined {
     this.#place = place;
   }
 }

@@ -24,7 +24,7 @@ export type EntityTagList = { readonly kind: "any" } | { readonly kind: "tags"; 
  * Two changes of a file within this time may leave it the same modification time: the kernel stamps files with a clock
  * that moves once a tick, at most 10 ms (HZ=100). Doubled, because our own clock is read a little later.
  */
-export const CLOCK_TICK: Milliseconds = milliseconds(20);
+export const MTIME_GRANULARITY: Milliseconds = milliseconds(20);
 
 // One member of a list, which may be empty (RFC 9110 §5.6.1.2), up to its comma or the end. A comma inside the quotes
 // is part of the tag.
@@ -75,6 +75,6 @@ export function fileEntityTag(identity: FileIdentity, now: UnixMilliseconds): En
   const version = `${modifiedNs.toString(36)}-${size.toString(36)}-${inode.toString(36)}`;
   const age = now - Number(modifiedNs / 1_000_000n);
   // A date further in the future was set by hand, and says as much as one in the past.
-  if (Math.abs(age) > CLOCK_TICK) return { weak: false, opaque: version };
+  if (Math.abs(age) > MTIME_GRANULARITY) return { weak: false, opaque: version };
   return { weak: true, opaque: `${version}.${now.toString(36)}` };
 }

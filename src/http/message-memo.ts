@@ -35,7 +35,7 @@ export class MessageMemo {
   }
 
   /** Somebody still reads the bytes: they are not touched any more, and the next message is made anew. */
-  letGo(): void {
+  release(): void {
     this.#message = undefined;
   }
 }

@@ -238,15 +238,15 @@ export class RequestParser {
     const fieldsStart = start + this.#fieldsStart;
     const requestLine = bytes.toString("latin1", start, fieldsStart - 2);
     const method = parseMethod(requestLine.slice(0, this.#methodEnd));
-    if (method === undefined) return this.#giveUp(501, "unknown-method");
+    if (method === undefined) return this.#refuseHead(501, "unknown-method");
     const target = parseRequestTarget(method, requestLine.slice(this.#methodEnd + 1, this.#targetEnd));
-    if (target.kind === "reject") return this.#giveUp(400, "bad-target");
+    if (target.kind === "reject") return this.#refuseHead(400, "bad-target");
     // What follows a CONNECT is not HTTP, whatever we answer.
-    if (target.kind === "connect") return this.#giveUp(405, "method-not-allowed");
+    if (target.kind === "connect") return this.#refuseHead(405, "method-not-allowed");
 
     const version = requestLine.endsWith("HTTP/1.0") ? "1.0" : "1.1";
     const { fields, host } = this.#known ?? this.#readFields(bytes, fieldsStart, end);
-    if (host === "refused" || (host === undefined && version === "1.1")) return this.#giveUp(400, "bad-host");
+    if (host === "refused" || (host === undefined && version === "1.1")) return this.#refuseHead(400, "bad-host");
     const { path, query } = target;
     return { method, requestLine, path, query, host: target.host ?? host, version, fields };
   }
@@ -263,7 +263,7 @@ export class RequestParser {
     return REFUSED;
   }
 
-  #giveUp(status: ErrorStatus, reason: Reason): undefined {
+  #refuseHead(status: ErrorStatus, reason: Reason): undefined {
     this.#refusal = { status, reason };
     return undefined;
   }

@@ -26,7 +26,7 @@ export interface ResponseMemo {
   /** @param message  formatted for that second; belongs to the memo from now on */
   keep(second: UnixSeconds, message: Uint8Array): void;
   /** The bytes are still being read elsewhere: the memo does not change them any more. */
-  letGo(): void;
+  release(): void;
 }
 
 export type BodyPlan =

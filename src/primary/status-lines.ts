@@ -11,11 +11,11 @@ export function sumPools(reports: readonly WorkerReport[]): PoolState {
   const pools = reports.flatMap(({ pool }) => (pool === undefined ? [] : [pool]));
   const sum = (read: (pool: PoolState) => number): number => pools.reduce((total, pool) => total + read(pool), 0);
   return {
-    workers: sum((pool) => pool.workers),
+    threads: sum((pool) => pool.threads),
     active: sum((pool) => pool.active),
     queue: sum((pool) => pool.queue),
     waiting: sum((pool) => pool.waiting),
-    kept: sum((pool) => pool.kept),
+    reserved: sum((pool) => pool.reserved),
   };
 }
 

@@ -7,9 +7,9 @@
  */
 import { closeSync, constants, openSync, readlinkSync, realpathSync } from "node:fs";
 import { type AbsolutePath, absolutePath } from "../base/absolute-path.ts";
-import type { Turn } from "../base/turn.ts";
+import type { LoopTurn } from "../base/loop-turn.ts";
 import { unreachable } from "../base/unreachable.ts";
-import { type LookAt, lookByNode } from "./file-look.ts";
+import { nodeStat, type StatFn } from "./file-stat.ts";
 
 /** How the real path of an open descriptor is found: asked of the kernel, or, without /proc, of the name it was opened by. */
 export type DescriptorPaths = "proc" | "realpath";
@@ -20,13 +20,13 @@ export type SymlinkRule = "inside" | "never" | "anywhere";
 export interface DocumentRootOptions {
   /** As configured; symbolic links in it are followed, wherever they lead. */
   readonly path: AbsolutePath;
-  readonly turn: Turn;
+  readonly turn: LoopTurn;
   /** What `probeDescriptorPaths` found. */
   readonly descriptorPaths: DescriptorPaths;
   /** Where the kernel cannot be asked, and the C library can be called. */
   readonly openExactly?: ExactOpener | undefined;
   /** How it looks at names; by default with Node's functions. */
-  readonly look?: LookAt | undefined;
+  readonly stat?: StatFn | undefined;
 }
 
 /** Opens what lies at a real path and follows no link on the way. @returns a descriptor @throws what the system says */
@@ -36,16 +36,16 @@ export class DocumentRoot {
   readonly path: AbsolutePath;
   readonly descriptorPaths: DescriptorPaths;
   readonly openExactly: ExactOpener | undefined;
-  readonly look: LookAt;
-  readonly #turn: Turn;
+  readonly stat: StatFn;
+  readonly #turn: LoopTurn;
   /** Set where this root is a directory of another, which it must not leave. */
   readonly #parent: ParentRoot | undefined;
   #lookedUpIn: number | undefined;
   #realPath: AbsolutePath | undefined;
-  /** Ways up that were gone in this turn, and whether they led to this root. */
-  readonly #waysUp = new Map<string, boolean>();
-  #waysUpFrom: number | undefined;
-  /** Which directory this root is, in the turn of `#waysUpFrom`; undefined when it is not there. */
+  /** The paths that were checked in this turn, and whether they lead to this root. */
+  readonly #checkedPaths = new Map<string, boolean>();
+  #checkedIn: number | undefined;
+  /** Device and inode of this root, in the turn `#checkedIn`; undefined when it is not there. */
   #device: number | undefined;
   #inode: number | undefined;
 
@@ -53,7 +53,7 @@ export class DocumentRoot {
     this.path = options.path;
     this.descriptorPaths = options.descriptorPaths;
     this.openExactly = options.openExactly;
-    this.look = options.look ?? lookByNode;
+    this.stat = options.stat ?? nodeStat;
     this.#turn = options.turn;
     this.#parent = parent;
   }
@@ -74,28 +74,28 @@ export class DocumentRoot {
   }
 
   /**
-   * Whether a way that goes down from this root and as many steps up again leads back to it: then the directory in its
-   * middle lies inside, whatever links led there, because a step up goes to where a directory really lies. Gone at most
-   * once in a turn: many files of one directory share that.
+   * Containment without realpath(3): `root/a/b/../..` is `root` only if `a/b` really lies inside, whatever links led
+   * there, because `..` is the physical parent. Checked once per path and event-loop turn: the files of one directory
+   * share the check.
    */
-  isReachedBy(wayUp: AbsolutePath): boolean {
-    // Only where this root lies in another can it have left its place.
+  isRootItself(path: AbsolutePath): boolean {
+    // Only a root that lies in another can have left its parent.
     if (this.#parent !== undefined && this.realPath() === undefined) return false;
-    if (wayUp === this.path) return true;
+    if (path === this.path) return true;
     const turn = this.#turn.current();
-    if (turn !== this.#waysUpFrom) {
-      this.#waysUpFrom = turn;
-      this.#waysUp.clear();
-      const here = this.look(pathBelow(this.path, "."), "followed");
+    if (turn !== this.#checkedIn) {
+      this.#checkedIn = turn;
+      this.#checkedPaths.clear();
+      const here = this.stat(pathBelow(this.path, "."), "follow");
       this.#device = here?.device;
       this.#inode = here?.inode;
     }
-    const known = this.#waysUp.get(wayUp);
+    const known = this.#checkedPaths.get(path);
     if (known !== undefined) return known;
-    const end = this.look(wayUp, "followed");
-    const isHere = end !== undefined && end.inode === this.#inode && end.device === this.#device;
-    this.#waysUp.set(wayUp, isHere);
-    return isHere;
+    const found = this.stat(path, "follow");
+    const isRoot = found !== undefined && found.inode === this.#inode && found.device === this.#device;
+    this.#checkedPaths.set(path, isRoot);
+    return isRoot;
   }
 
   /**
@@ -111,7 +111,7 @@ export class DocumentRoot {
         turn: this.#turn,
         descriptorPaths: this.descriptorPaths,
         openExactly: this.openExactly,
-        look: this.look,
+        stat: this.stat,
       },
       { root: this, name, linksAllowed: symlinks !== "never" },
     );

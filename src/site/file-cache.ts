@@ -7,11 +7,11 @@
  * `cache-valid` has an entry trusted for that time instead.
  */
 import type { Clock } from "../base/clock.ts";
-import type { Turn } from "../base/turn.ts";
+import type { LoopTurn } from "../base/loop-turn.ts";
 import { type Bytes, type Milliseconds, milliseconds } from "../base/units.ts";
 import type { FileFacts } from "../http/file-facts.ts";
 import type { ResponsePlan } from "../http/response-plan.ts";
-import { type FileSighting, isStillCurrent } from "./file-sighting.ts";
+import { type FileStamp, isStillCurrent } from "./file-stamp.ts";
 import type { Site } from "./site.ts";
 
 export interface CachedFile {
@@ -28,7 +28,7 @@ interface Entry {
   readonly site: Site;
   readonly path: string;
   readonly file: CachedFile;
-  readonly sighting: FileSighting;
+  readonly stamp: FileStamp;
   /** Since it was last considered for removal. */
   wasUsed: boolean;
   lastSeenIn: number;
@@ -48,14 +48,14 @@ const ENTRY_OVERHEAD = 1536;
 
 export class FileCache {
   readonly #limits: FileCacheLimits;
-  readonly #turn: Turn;
+  readonly #turn: LoopTurn;
   readonly #clock: Pick<Clock, "monotonic">;
   readonly #sites = new Map<Site, Map<string, Entry>>();
   /** Every entry, in the order in which they are considered for removal. */
   readonly #queue = new Set<Entry>();
   #bytes = 0;
 
-  constructor(limits: FileCacheLimits, turn: Turn, clock: Pick<Clock, "monotonic">) {
+  constructor(limits: FileCacheLimits, turn: LoopTurn, clock: Pick<Clock, "monotonic">) {
     this.#limits = limits;
     this.#turn = turn;
     this.#clock = clock;
@@ -72,7 +72,7 @@ export class FileCache {
     if (entry === undefined) return undefined;
     const turn = this.#turn.current();
     if (entry.lastSeenIn === turn || this.#isTrusted(entry)) return entry.file;
-    if (!isStillCurrent(site.root, entry.sighting)) {
+    if (!isStillCurrent(site.root, entry.stamp)) {
       this.#remove(entry);
       return undefined;
     }
@@ -83,7 +83,7 @@ export class FileCache {
   }
 
   /** Keeps a file that was opened and read in this turn. */
-  store(site: Site, path: string, file: CachedFile, sighting: FileSighting): void {
+  store(site: Site, path: string, file: CachedFile, stamp: FileStamp): void {
     const paths = this.#pathsOf(site);
     const former = paths.get(path);
     if (former !== undefined) this.#remove(former);
@@ -91,7 +91,7 @@ export class FileCache {
       site,
       path,
       file,
-      sighting,
+      stamp,
       wasUsed: false,
       lastSeenIn: this.#turn.current(),
       trustedUntil: this.#trustUntil(),
@@ -105,7 +105,7 @@ export class FileCache {
   /** Makes `path` another name of the entry at `target`, if there is one. */
   alias(site: Site, path: string, target: string): void {
     const entry = this.#sites.get(site)?.get(target);
-    if (entry !== undefined && !this.#pathsOf(site).has(path)) this.store(site, path, entry.file, entry.sighting);
+    if (entry !== undefined && !this.#pathsOf(site).has(path)) this.store(site, path, entry.file, entry.stamp);
   }
 
   #isTrusted({ trustedUntil }: Entry): boolean {

@@ -4,7 +4,7 @@
  * Sites that were found are remembered, so that their document roots are; that they still exist is asked again in each turn.
  */
 import { opendirSync } from "node:fs";
-import type { Turn } from "../base/turn.ts";
+import type { LoopTurn } from "../base/loop-turn.ts";
 import { isHostDirectoryName } from "../http/host.ts";
 import type { SiteDirectories } from "./choose-site.ts";
 import type { DocumentRoot } from "./document-root.ts";
@@ -19,13 +19,13 @@ const MAX_HINTS = 200;
 export class HostDirectories implements SiteDirectories {
   readonly #docbase: DocumentRoot;
   readonly #rules: SiteRules;
-  readonly #turn: Turn;
+  readonly #turn: LoopTurn;
   /** The one used longest ago first. */
   readonly #remembered = new Map<string, Site>();
   #namesReadIn: number | undefined;
 
   /** @param rules  of the main site: they hold for every directory */
-  constructor(docbase: DocumentRoot, rules: SiteRules, turn: Turn) {
+  constructor(docbase: DocumentRoot, rules: SiteRules, turn: LoopTurn) {
     this.#docbase = docbase;
     this.#rules = rules;
     this.#turn = turn;

@@ -17,8 +17,8 @@ import { formatSitePath, isDotfilePath, parseSitePath, type SitePath } from "../
 import type { Status } from "../http/status.ts";
 import type { ListDirectoryFailure, ListDirectoryOutput, TaskOutcome, TaskPool } from "../tasks/task-types.ts";
 import type { FileCache } from "./file-cache.ts";
+import type { ListingMemory } from "./listing-memory.ts";
 import { type FoundDirectory, type OpenedFile, openBelow, openDirectoryBelow, readWhole } from "./open-file.ts";
-import type { PageBudget } from "./page-budget.ts";
 import type { RenderedPage, Resource } from "./resource.ts";
 import type { Site } from "./site.ts";
 import type { UploadLedger } from "./upload-ledger.ts";
@@ -28,7 +28,7 @@ export interface LocateContext {
   readonly files: FileCache;
   readonly pool: TaskPool;
   /** Of the listings that are being sent. */
-  readonly pages: PageBudget;
+  readonly listingMemory: ListingMemory;
   readonly uploads: UploadLedger;
   /** When a client that is told 503 may come back. */
   readonly retryAfter: Seconds;
@@ -66,7 +66,7 @@ export function locate(
 /** Closes what the resource holds open, and gives back what it holds in memory. */
 export function release(resource: Resource): void {
   if (resource.kind === "file" && resource.content.kind === "open") closeSync(resource.content.source.descriptor);
-  if (resource.kind === "page") resource.giveBack?.();
+  if (resource.kind === "page") resource.release?.();
 }
 
 /** The site's own page for a status, if it has one that can be read; the built-in page serves otherwise. */
@@ -171,9 +171,9 @@ function listingResource(context: LocateContext, outcome: TaskOutcome<ListDirect
   const { output } = outcome;
   if (output.kind === "failed") return listingFailure(context, output.reason);
   const { mediaType, bytes, securityPolicy } = output;
-  if (!context.pages.take(bytes.length)) return queueFull(context);
-  const giveBack = (): void => context.pages.give(bytes.length);
-  return { kind: "page", page: { mediaType, bytes, securityPolicy, vary: "Accept" }, giveBack };
+  if (!context.listingMemory.reserve(bytes.length)) return queueFull(context);
+  const release = (): void => context.listingMemory.release(bytes.length);
+  return { kind: "page", page: { mediaType, bytes, securityPolicy, vary: "Accept" }, release };
 }
 
 function queueFull({ retryAfter }: LocateContext): Resource {
@@ -220,7 +220,7 @@ function findFile(
     if (content === undefined) continue;
     // A file with a weak tag may yet change without its times changing: it is read anew next time.
     if (!facts.tag.weak && isServedByName(site, segments)) {
-      context.files.store(site, path, { facts, bytes: content }, opened.sighting);
+      context.files.store(site, path, { facts, bytes: content }, opened.stamp);
     }
     return { kind: "file", facts, content: { kind: "memory", bytes: content } };
   }

@@ -33,7 +33,7 @@ import { bytes, type Seconds, seconds, type UnixSeconds, unixSeconds } from "../
 import type { Reason } from "../http/reason.ts";
 import type { OpenSource } from "../http/response-plan.ts";
 import { type DocumentRoot, type ExactOpener, isAllowedPlace, pathBelow, type SymlinkRule } from "./document-root.ts";
-import { describeSighting, type FileSighting, wholeSeconds } from "./file-sighting.ts";
+import { type FileStamp, stampOf, wholeSeconds } from "./file-stamp.ts";
 
 export type OpenResult = OpenedFile | FoundDirectory | Unopened;
 
@@ -42,7 +42,7 @@ export interface OpenedFile extends OpenSource {
   readonly kind: "file";
   /** Whole seconds, rounded down. */
   readonly modified: UnixSeconds;
-  readonly sighting: FileSighting;
+  readonly stamp: FileStamp;
 }
 
 /** A directory inside the root at the moment of looking. Nothing is open: list it through `openDirectoryBelow`. */
@@ -93,7 +93,7 @@ const MAX_ATTEMPTS = 3;
  * @throws only for a fault of the machine, such as an input/output error
  */
 export function openBelow(root: DocumentRoot, segments: readonly string[], symlinks: SymlinkRule): OpenResult {
-  return lookAgainWhenMoved(root, segments, symlinks, openNamed);
+  return retryWhenReplaced(root, segments, symlinks, openNamed);
 }
 
 /** Opens the directory at `segments` below the root for listing; otherwise like `openBelow`. */
@@ -102,7 +102,7 @@ export function openDirectoryBelow(
   segments: readonly string[],
   symlinks: SymlinkRule,
 ): OpenedDirectory | Unopened {
-  return lookAgainWhenMoved(root, segments, symlinks, openNamedDirectory);
+  return retryWhenReplaced(root, segments, symlinks, openNamedDirectory);
 }
 
 /** @returns the whole file, or undefined when it is no longer the file of `identity`, or did not stay so while it was read */
@@ -151,16 +151,16 @@ interface Lookup {
 }
 
 /** The name led to one file when it was opened and to another when that was checked. */
-interface Moved {
+interface Replaced {
   readonly kind: "moved";
 }
-const MOVED: Moved = { kind: "moved" };
+const REPLACED: Replaced = { kind: "moved" };
 
-function lookAgainWhenMoved<R>(
+function retryWhenReplaced<R>(
   root: DocumentRoot,
   segments: readonly string[],
   symlinks: SymlinkRule,
-  look: (lookup: Lookup) => R | Unopened | Moved,
+  look: (lookup: Lookup) => R | Unopened | Replaced,
 ): R | Unopened {
   let lookup: Lookup | undefined;
   try {
@@ -170,7 +170,7 @@ function lookAgainWhenMoved<R>(
     lookup = { realRoot, relativePath, path: pathBelow(realRoot, relativePath), symlinks, root };
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
       const result = look(lookup);
-      if (!isMoved(result)) return result;
+      if (!isReplaced(result)) return result;
     }
     return NOT_FOUND;
   } catch (error) {
@@ -191,7 +191,7 @@ function leadsOutside(lookup: Lookup | undefined): boolean {
   }
 }
 
-function openNamed(lookup: Lookup): OpenResult | Moved {
+function openNamed(lookup: Lookup): OpenResult | Replaced {
   // Devices and FIFOs are turned away before they are opened, because opening a device can do something. This look proves
   // nothing: what counts is the descriptor.
   const named = statSync(lookup.path, { throwIfNoEntry: false });
@@ -206,7 +206,7 @@ function openNamed(lookup: Lookup): OpenResult | Moved {
   return keepIfOpened(openSync(lookup.path, flags), (descriptor) => {
     const stats = fstatSync(descriptor, { bigint: true });
     if (!stats.isFile()) return NOT_A_FILE;
-    const place = findPlace(lookup, descriptor, stats);
+    const place = provenPath(lookup, descriptor, stats);
     if (typeof place !== "string") return place;
     return describeFile(lookup, descriptor, stats, place);
   });
@@ -222,9 +222,9 @@ function openNamedExactly(lookup: Lookup, openExactly: ExactOpener): OpenResult 
   });
 }
 
-function openNamedDirectory(lookup: Lookup): OpenedDirectory | Unopened | Moved {
+function openNamedDirectory(lookup: Lookup): OpenedDirectory | Unopened | Replaced {
   return keepIfOpened(openSync(lookup.path, OPEN_FLAGS | constants.O_DIRECTORY), (descriptor) => {
-    const place = findPlace(lookup, descriptor, fstatSync(descriptor, { bigint: true }));
+    const place = provenPath(lookup, descriptor, fstatSync(descriptor, { bigint: true }));
     if (typeof place !== "string") return place;
     if (lookup.root.descriptorPaths === "proc") {
       return { kind: "directory", descriptor, path: absolutePath(`/proc/self/fd/${descriptor}`), isRealPath: false };
@@ -253,23 +253,23 @@ function keepIfOpened<R extends object>(descriptor: number, examine: (descriptor
 }
 
 /** Where the open file really is, once that is proven to be a place the rule allows. */
-function findPlace(lookup: Lookup, descriptor: number, stats: BigIntStats): AbsolutePath | Unopened | Moved {
+function provenPath(lookup: Lookup, descriptor: number, stats: BigIntStats): AbsolutePath | Unopened | Replaced {
   const { realRoot, path, symlinks, root } = lookup;
   if (symlinks === "anywhere") return path;
-  const place = root.descriptorPaths === "proc" ? askKernel(descriptor, stats) : askName(path, stats);
-  if (place === undefined) return MOVED;
+  const place = root.descriptorPaths === "proc" ? pathOfDescriptor(descriptor, stats) : pathOfName(path, stats);
+  if (place === undefined) return REPLACED;
   return isAllowedPlace(symlinks, realRoot, path, place) ? absolutePath(place) : SYMLINK_ESCAPE;
 }
 
 /** Of a file whose name is gone, the kernel gives the last name with a mark at its end; but that may also be a name. */
-function askKernel(descriptor: number, stats: BigIntStats): string {
+function pathOfDescriptor(descriptor: number, stats: BigIntStats): string {
   const place = readlinkSync(`/proc/self/fd/${descriptor}`);
   if (!place.endsWith(DELETED_MARK) || isSameFile(place, stats)) return place;
   return place.slice(0, -DELETED_MARK.length);
 }
 
 /** Undefined when the name leads to another file by now. */
-function askName(path: AbsolutePath, stats: BigIntStats): string | undefined {
+function pathOfName(path: AbsolutePath, stats: BigIntStats): string | undefined {
   const place = realpathSync.native(path);
   return isSameFile(place, stats) ? place : undefined;
 }
@@ -283,8 +283,8 @@ function isSameFile(path: string, stats: BigIntStats): boolean {
   }
 }
 
-function isMoved(result: unknown): result is Moved {
-  return result === MOVED;
+function isReplaced(result: unknown): result is Replaced {
+  return result === REPLACED;
 }
 
 /** A root that cannot be found is as missing, or as forbidden, as a file. */
@@ -309,6 +309,6 @@ function describeFile(
       modifiedNs: stats.mtimeNs,
     },
     modified: unixSeconds(Number(wholeSeconds(stats.mtimeNs))),
-    sighting: describeSighting(stats, { root, relativePath, symlinks, realPath }),
+    stamp: stampOf(stats, { root, relativePath, symlinks, realPath }),
   };
 }

@@ -10,8 +10,8 @@ import type { ErrorStatus } from "../http/status.ts";
 
 export type Resource =
   | { readonly kind: "file"; readonly facts: FileFacts; readonly content: FileContent }
-  /** `giveBack` is to be called when the response has ended. */
-  | { readonly kind: "page"; readonly page: RenderedPage; readonly giveBack?: () => void }
+  /** `release` is to be called when the response has ended. */
+  | { readonly kind: "page"; readonly page: RenderedPage; readonly release?: () => void }
   /** `location` is a complete reference, percent-encoded, that begins with exactly one slash. */
   | { readonly kind: "redirect"; readonly location: string }
   | { readonly kind: "created"; readonly receipt: Receipt }

@@ -181,7 +181,7 @@ function keepPlan(file: CachedFile, planned: ResponsePlan): ResponsePlan {
   return file.plan;
 }
 
-/** Written out: see `describeSighting`. */
+/** Written out: see `stampOf`. */
 function withMemo({ status, fields }: ResponsePlan, body: BodyPlan, memo: MessageMemo): ResponsePlan {
   return { status, fields, body, memo };
 }

@@ -92,8 +92,8 @@ export async function prepareUploads(
 export async function acceptUpload(context: LocateContext, site: Site, request: IncomingRequest): Promise<Resource> {
   const asked = readFields(request.head.fields);
   if (asked.kind === "refused") return asked;
-  const place = context.pool.keepPlace();
-  if (place === undefined && !context.pool.hasRoom) {
+  const reservation = context.pool.reserve();
+  if (reservation === undefined && !context.pool.hasRoom) {
     context.pool.noteRefusal();
     return queueFull(context);
   }
@@ -115,7 +115,7 @@ export async function acceptUpload(context: LocateContext, site: Site, request: 
       mode: STORED_MODE,
       digests: asked.digests,
     };
-    place?.giveUp();
+    reservation?.release();
     const outcome = await context.pool.run("store-json", task, request.gone);
     // Where the task was cancelled, nobody reads the answer.
     if (outcome.kind !== "done") return queueFull(context);
@@ -125,7 +125,7 @@ export async function acceptUpload(context: LocateContext, site: Site, request: 
     if (failure === undefined) throw error;
     return cannotStore(failure, context);
   } finally {
-    place?.giveUp();
+    reservation?.release();
     await upload?.discard();
   }
 }

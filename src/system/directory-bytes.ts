@@ -3,7 +3,7 @@
  * statx(2). Both are laid out alike on every architecture; numbers stand in the order of bytes of the machine, which is
  * little-endian wherever koffi runs.
  */
-import type { FileLook } from "../site/file-look.ts";
+import type { FileStat } from "../site/file-stat.ts";
 import type { EntryFacts } from "../tasks/open-directory.ts";
 
 /** Of struct statx. */
@@ -63,7 +63,7 @@ export function parseStatx(record: Buffer): EntryFacts {
 }
 
 /** @param record  one struct statx */
-export function parseLook(record: Buffer): FileLook {
+export function parseLook(record: Buffer): FileStat {
   return {
     device: deviceNumber(record.readUInt32LE(DEVICE_MAJOR_AT), record.readUInt32LE(DEVICE_MINOR_AT)),
     inode: readNumber(record, INODE_AT),

@@ -82,7 +82,7 @@ export interface Native {
    *
    * @param lastLink  whether a symbolic link at the end is followed, or itself what is asked for
    */
-  statPath(path: AbsolutePath, lastLink: "followed" | "seen", record: Buffer): void;
+  statPath(path: AbsolutePath, lastLink: "follow" | "nofollow", record: Buffer): void;
   /** The soft and the hard limit of open descriptors; Infinity where there is none. */
   descriptorLimit(): DescriptorLimit;
   setDescriptorLimit(limit: DescriptorLimit): void;
@@ -299,7 +299,7 @@ function bindNative(koffi: Koffi): Native {
       statx(directory, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_LISTED, record);
     },
     statPath(path, lastLink, record) {
-      const flags = lastLink === "seen" ? AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT : AT_NO_AUTOMOUNT;
+      const flags = lastLink === "nofollow" ? AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT : AT_NO_AUTOMOUNT;
       statx(AT_FDCWD, path, flags, STATX_COMPARED, record);
     },
     descriptorLimit() {

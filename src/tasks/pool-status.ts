@@ -5,35 +5,35 @@
 /** At one moment. */
 export interface PoolState {
   /** Threads there may be. */
-  readonly workers: number;
+  readonly threads: number;
   /** Tasks that run. */
   readonly active: number;
   /** Tasks that may wait. */
   readonly queue: number;
   readonly waiting: number;
-  /** Places kept for tasks that are still arriving. */
-  readonly kept: number;
+  /** Places reserved for tasks whose input is still arriving. */
+  readonly reserved: number;
 }
 
 /** Whether one more task would be taken. */
-export function hasRoom({ workers, active, queue, waiting, kept }: PoolState): boolean {
-  return active + waiting + kept < workers + queue;
+export function hasRoom({ threads, active, queue, waiting, reserved }: PoolState): boolean {
+  return active + waiting + reserved < threads + queue;
 }
 
-/** Whether a place may be kept for a task that is still arriving: never more than half of all. */
-export function mayKeepPlace(state: PoolState): boolean {
-  return hasRoom(state) && state.kept < Math.floor((state.workers + state.queue) / 2);
+/** Whether a place may be reserved for a task whose input is still arriving: never more than half of all. */
+export function mayReserve(state: PoolState): boolean {
+  return hasRoom(state) && state.reserved < Math.floor((state.threads + state.queue) / 2);
 }
 
 /** Green: a thread is free. Yellow: all are busy. Red: the next task is refused. */
 export function formatPoolStatus(state: PoolState): string {
-  const { workers, active, queue, waiting } = state;
-  return `${lightFor(state)} Thread pool: ${active}/${workers} active | Queue: ${waiting}/${queue}`;
+  const { threads, active, queue, waiting } = state;
+  return `${lightFor(state)} Thread pool: ${active}/${threads} active | Queue: ${waiting}/${queue}`;
 }
 
 function lightFor(state: PoolState): string {
   if (!hasRoom(state)) return "🔴";
-  return state.active >= state.workers || state.waiting > 0 ? "🟡" : "🟢";
+  return state.active >= state.threads || state.waiting > 0 ? "🟡" : "🟢";
 }
 
 /** Whether a look at the pool is worth a line: while it has something to do, and once when that is over. */

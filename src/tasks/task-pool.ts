@@ -7,13 +7,13 @@
  */
 import { Piscina } from "piscina";
 import { type Milliseconds, milliseconds } from "../base/units.ts";
-import { hasRoom, mayKeepPlace, type PoolState } from "./pool-status.ts";
-import { type PoolEvents, SaturationReport } from "./saturation.ts";
-import type { KeptPlace, TaskName, TaskOutcome, TaskPool, TaskTypes } from "./task-types.ts";
+import { OverloadReport, type PoolEvents } from "./overload.ts";
+import { hasRoom, mayReserve, type PoolState } from "./pool-status.ts";
+import type { Reservation, TaskName, TaskOutcome, TaskPool, TaskTypes } from "./task-types.ts";
 
 export interface ThreadPoolOptions {
   /** Most threads. */
-  readonly workers: number;
+  readonly threads: number;
   /** Most tasks that wait for a thread. */
   readonly queue: number;
   /** Absolute path of a compiled file whose export `run` does one `TaskRequest`. */
@@ -36,7 +36,7 @@ export type TaskRequest =
   | { readonly name: "load-all"; readonly input: undefined };
 
 /** What becomes of a task that waits: a thread is free, the pool closes, or its client has gone. */
-type Turn = "run" | "busy" | "cancelled";
+type Admission = "run" | "busy" | "cancelled";
 
 const IDLE_TIME = milliseconds(10_000);
 /** The index of a directory of 100,000 entries takes less than 96. A thread that needs more is ended, and its task fails. */
@@ -44,28 +44,28 @@ const MAX_HEAP_MEBIBYTES = 512;
 const MAX_YOUNG_MEBIBYTES = 16;
 
 export class ThreadPool implements TaskPool {
-  readonly #workers: number;
+  readonly #maxThreads: number;
   readonly #queue: number;
-  readonly #threads: Piscina<{ name: TaskRequest["name"]; input: unknown }, unknown>;
+  readonly #piscina: Piscina<{ name: TaskRequest["name"]; input: unknown }, unknown>;
   readonly #events: PoolEvents;
-  readonly #saturation: SaturationReport;
+  readonly #overload: OverloadReport;
   /** In the order of their coming. */
-  readonly #waiting = new Set<(turn: Turn) => void>();
+  readonly #waiting = new Set<(admission: Admission) => void>();
   #active = 0;
-  #kept = 0;
+  #reserved = 0;
   #closed: Promise<void> | undefined;
   #onLastDone: () => void = () => undefined;
 
   constructor(options: ThreadPoolOptions) {
-    this.#workers = options.workers;
+    this.#maxThreads = options.threads;
     this.#queue = options.queue;
     this.#events = options.events;
-    this.#saturation = new SaturationReport(options.events);
-    this.#threads = new Piscina({
+    this.#overload = new OverloadReport(options.events);
+    this.#piscina = new Piscina({
       filename: options.filename,
       name: "run",
-      minThreads: options.keepAll === undefined ? 0 : options.workers,
-      maxThreads: options.workers,
+      minThreads: options.keepAll === undefined ? 0 : options.threads,
+      maxThreads: options.threads,
       idleTimeout: options.idleTime ?? IDLE_TIME,
       maxQueue: Number.POSITIVE_INFINITY,
       // Else a thread without a task is asleep altogether, and with it whatever its last task did not wait for.
@@ -76,9 +76,9 @@ export class ThreadPool implements TaskPool {
         maxYoungGenerationSizeMb: MAX_YOUNG_MEBIBYTES,
       },
     });
-    this.#threads.on("error", (fault: unknown) => this.#events.error("a thread for tasks has failed", fault));
-    this.#threads.on("workerDestroy", () => {
-      queueMicrotask(() => this.#giveUpWithoutThreads());
+    this.#piscina.on("error", (fault: unknown) => this.#events.error("a thread for tasks has failed", fault));
+    this.#piscina.on("workerDestroy", () => {
+      queueMicrotask(() => this.#cancelWithoutThreads());
       if (this.#closed === undefined) options.keepAll?.onLost();
     });
   }
@@ -86,7 +86,9 @@ export class ThreadPool implements TaskPool {
   /** Resolves when every thread has loaded all it will ever need; only with `keepAll`. @throws what a thread throws */
   async startAll(): Promise<void> {
     // A thread has one task at a time, so as many tasks at once reach every one.
-    const all = Array.from({ length: this.#workers }, () => this.#threads.run({ name: "load-all", input: undefined }));
+    const all = Array.from({ length: this.#maxThreads }, () =>
+      this.#piscina.run({ name: "load-all", input: undefined }),
+    );
     await Promise.all(all);
   }
 
@@ -96,17 +98,17 @@ export class ThreadPool implements TaskPool {
 
   get state(): PoolState {
     return {
-      workers: this.#workers,
+      threads: this.#maxThreads,
       active: this.#active,
       queue: this.#queue,
       waiting: this.#waiting.size,
-      kept: this.#kept,
+      reserved: this.#reserved,
     };
   }
 
   /** Threads that there are now, at work or idle. */
   get threadCount(): number {
-    return this.#threads.threads.length;
+    return this.#piscina.threads.length;
   }
 
   async run<N extends TaskName>(
@@ -119,10 +121,10 @@ export class ThreadPool implements TaskPool {
       this.noteRefusal();
       return { kind: "busy" };
     }
-    const turn = this.#active < this.#workers ? this.#takeThread() : await this.#wait(name, signal);
-    if (turn !== "run") return { kind: turn };
+    const admission = this.#active < this.#maxThreads ? this.#takeThread() : await this.#wait(name, signal);
+    if (admission !== "run") return { kind: admission };
     try {
-      const output = await this.#threads.run({ name, input });
+      const output = await this.#piscina.run({ name, input });
       return { kind: "done", output: output as TaskTypes[N]["output"] };
     } catch (cause) {
       throw new Error(`the task ${name} has failed`, { cause });
@@ -131,20 +133,20 @@ export class ThreadPool implements TaskPool {
     }
   }
 
-  keepPlace(): KeptPlace | undefined {
-    if (this.#closed !== undefined || !mayKeepPlace(this.state)) return undefined;
-    let isKept = true;
-    this.#kept += 1;
+  reserve(): Reservation | undefined {
+    if (this.#closed !== undefined || !mayReserve(this.state)) return undefined;
+    let isHeld = true;
+    this.#reserved += 1;
     return {
-      giveUp: () => {
-        if (isKept) this.#kept -= 1;
-        isKept = false;
+      release: () => {
+        if (isHeld) this.#reserved -= 1;
+        isHeld = false;
       },
     };
   }
 
   noteRefusal(): void {
-    if (this.#closed === undefined) this.#saturation.refused(this.state);
+    if (this.#closed === undefined) this.#overload.refused(this.state);
   }
 
   /** Takes no more tasks, turns away those that wait, and resolves when the last that runs is done and no thread is left. */
@@ -160,28 +162,28 @@ export class ThreadPool implements TaskPool {
         this.#onLastDone = resolve;
       });
     }
-    await this.#threads.destroy();
+    await this.#piscina.destroy();
   }
 
-  #takeThread(): Turn {
+  #takeThread(): Admission {
     this.#active += 1;
     return "run";
   }
 
-  #wait(name: TaskName, signal: AbortSignal | undefined): Promise<Turn> {
+  #wait(name: TaskName, signal: AbortSignal | undefined): Promise<Admission> {
     return new Promise((resolve) => {
       const cancel = (): void => proceed("cancelled");
-      const proceed = (turn: Turn): void => {
+      const proceed = (admission: Admission): void => {
         this.#waiting.delete(proceed);
         signal?.removeEventListener("abort", cancel);
-        const why = turn === "run" ? "" : `, ${turn}`;
+        const why = admission === "run" ? "" : `, ${admission}`;
         this.#events.debug(`task dequeued: ${name}${why} (${this.#waiting.size} waiting)`);
-        resolve(turn);
+        resolve(admission);
       };
       this.#waiting.add(proceed);
       signal?.addEventListener("abort", cancel);
       this.#events.debug(`task queued: ${name} (${this.#waiting.size} waiting)`);
-      this.#saturation.changed(this.state);
+      this.#overload.changed(this.state);
     });
   }
 
@@ -190,13 +192,13 @@ export class ThreadPool implements TaskPool {
     const [next] = this.#waiting;
     if (next !== undefined) next("run");
     else this.#active -= 1;
-    this.#saturation.changed(this.state);
+    this.#overload.changed(this.state);
     if (this.#active === 0) this.#onLastDone();
   }
 
   /** When threads die before they are ready, piscina keeps the tasks meant for them and starts no others. */
-  #giveUpWithoutThreads(): void {
-    const { threads, queueSize } = this.#threads;
-    if (threads.length === 0 && queueSize > 0) void this.#threads.destroy();
+  #cancelWithoutThreads(): void {
+    const { threads, queueSize } = this.#piscina;
+    if (threads.length === 0 && queueSize > 0) void this.#piscina.destroy();
   }
 }

@@ -23,7 +23,7 @@ export interface TaskPool {
    * Keeps a place for a task whose input is still arriving, so that quicker clients do not take it meanwhile. At most half
    * of all places are kept so: slow clients must not have them all. Undefined when none can be kept; there may be room yet.
    */
-  keepPlace(): KeptPlace | undefined;
+  reserve(): Reservation | undefined;
   /** To be told when a client was refused because there was no room, before there was a task to run. */
   noteRefusal(): void;
   /**
@@ -39,9 +39,9 @@ export interface TaskPool {
   ): Promise<TaskOutcome<TaskTypes[N]["output"]>>;
 }
 
-export interface KeptPlace {
-  /** The place is free again: for a task that is run in the same breath, or for anybody. A second call does nothing. */
-  giveUp(): void;
+export interface Reservation {
+  /** Frees the place: for a task that is run directly afterwards, or for any other. A second call does nothing. */
+  release(): void;
 }
 
 export type TaskOutcome<Output> =

@@ -4,12 +4,12 @@
 import { statSync } from "node:fs";
 import type { AbsolutePath } from "../base/absolute-path.ts";
 import { errorCode, StartupError } from "../base/errors.ts";
-import type { Turn } from "../base/turn.ts";
+import type { LoopTurn } from "../base/loop-turn.ts";
 import type { Settings, SiteSettings } from "../config/settings.ts";
 import { describeSystemError } from "../observe/thrown.ts";
 import type { Sites } from "../site/choose-site.ts";
 import { DocumentRoot, type ExactOpener, probeDescriptorPaths } from "../site/document-root.ts";
-import type { LookAt } from "../site/file-look.ts";
+import type { StatFn } from "../site/file-stat.ts";
 import { HostDirectories } from "../site/host-directories.ts";
 import type { Site } from "../site/site.ts";
 
@@ -17,19 +17,19 @@ import type { Site } from "../site/site.ts";
 export interface NativeFiles {
   /** For a process that cannot ask the kernel where a descriptor leads. */
   readonly openExactly: ExactOpener;
-  readonly look: LookAt;
+  readonly stat: StatFn;
 }
 
 /**
  * @throws StartupError for a document root that cannot be served
  */
-export function buildSites(settings: Settings, turn: Turn, native?: NativeFiles): Sites {
+export function buildSites(settings: Settings, turn: LoopTurn, native?: NativeFiles): Sites {
   const descriptorPaths = probeDescriptorPaths();
   const openExactly = descriptorPaths === "proc" ? undefined : native?.openExactly;
-  const look = native?.look;
+  const stat = native?.stat;
   const buildSite = (name: string, rules: SiteSettings): Site => {
     checkDocumentRoot(rules.docbase, settings.server.chroot);
-    return { name, root: new DocumentRoot({ path: rules.docbase, turn, descriptorPaths, openExactly, look }), rules };
+    return { name, root: new DocumentRoot({ path: rules.docbase, turn, descriptorPaths, openExactly, stat }), rules };
   };
   const main = buildSite("main", settings.main);
   const named = new Map([...settings.virtualHosts].map(([name, rules]) => [name, buildSite(name, rules)] as const));

@@ -18,7 +18,7 @@ import { describeThrown } from "../observe/thrown.ts";
 import { UploadLedger } from "../site/upload-ledger.ts";
 import { withinDescriptors } from "../system/descriptor-limit.ts";
 import { openExactPlace } from "../system/exact-directory.ts";
-import { lookNatively } from "../system/look-natively.ts";
+import { nativeStat } from "../system/look-natively.ts";
 import { loadNative } from "../system/native.ts";
 import { takeIdentity } from "../system/take-identity.ts";
 import type { DrainMode, PrimaryMessage, StartOrder, WorkerMessage } from "./messages.ts";
@@ -116,7 +116,7 @@ class WorkerController {
         uploads: this.#uploads,
         native: native && {
           openExactly: (path, flags) => openExactPlace(native, path, flags),
-          look: lookNatively(native),
+          stat: nativeStat(native),
         },
       });
       await tell({ kind: "ready", served: this.#worker.served });

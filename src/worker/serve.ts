@@ -59,13 +59,13 @@ const THREAD_MAIN = fileURLToPath(new URL("../thread-main.js", import.meta.url))
  * @param onLostThread  one of those has died, and cannot be replaced
  */
 export async function openTaskThreads(
-  { server: { workers, queue } }: Settings,
+  { server: { workers: threads, queue } }: Settings,
   events: Events,
   isEnclosed = false,
   onLostThread: () => void = () => undefined,
 ): Promise<ThreadPool> {
   const pool = new ThreadPool({
-    workers,
+    threads,
     queue,
     filename: THREAD_MAIN,
     events,

@@ -4,7 +4,7 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout } from "node:timers/promises";
 import { systemClock } from "../base/clock.ts";
-import { EventLoopTurn, type Turn } from "../base/turn.ts";
+import { EventLoopTurn, type LoopTurn } from "../base/loop-turn.ts";
 import { seconds } from "../base/units.ts";
 import type { Settings } from "../config/settings.ts";
 import { BufferPool } from "../connection/buffer-pool.ts";
@@ -17,8 +17,8 @@ import { chooseLineFormat } from "../observe/log-format.ts";
 import type { RefusalReport } from "../observe/refusal-report.ts";
 import type { Sites } from "../site/choose-site.ts";
 import { FileCache } from "../site/file-cache.ts";
+import { ListingMemory } from "../site/listing-memory.ts";
 import type { LocateContext } from "../site/locate.ts";
-import { PageBudget } from "../site/page-budget.ts";
 import { createService } from "../site/serve.ts";
 import type { TlsPresence } from "../site/tls-presence.ts";
 import { prepareUploads } from "../site/upload.ts";
@@ -135,7 +135,7 @@ function receivePlain(
   return { kind: "transports", choice, onAccepted };
 }
 
-function connectionParts(parts: SiteParts, sites: Sites, turn: Turn): Omit<ConnectionContext, "phase"> {
+function connectionParts(parts: SiteParts, sites: Sites, turn: LoopTurn): Omit<ConnectionContext, "phase"> {
   const { settings, events } = parts;
   const { trustedProxies } = settings.server;
   const clock = systemClock;
@@ -151,7 +151,7 @@ function connectionParts(parts: SiteParts, sites: Sites, turn: Turn): Omit<Conne
   };
 }
 
-function buildService(parts: SiteParts, sites: Sites, turn: Turn) {
+function buildService(parts: SiteParts, sites: Sites, turn: LoopTurn) {
   const { settings, sockets, access, events, refusals, pool, uploads } = parts;
   const clock = systemClock;
   const formatLine = chooseLineFormat(settings.server.logformat);
@@ -159,7 +159,7 @@ function buildService(parts: SiteParts, sites: Sites, turn: Turn) {
   const locating: LocateContext = {
     files: new FileCache({ maxBytes: cacheSize, maxFile: cacheFile, valid: cacheValid }, turn, clock),
     pool,
-    pages: new PageBudget(),
+    listingMemory: new ListingMemory(),
     uploads,
     retryAfter: seconds(Math.ceil(settings.server.retryAfter / 1000)),
     clock,

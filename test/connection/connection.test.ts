@@ -362,7 +362,7 @@ test("Connection: an answer that began before the draining ends the connection t
 
 test("Connection: turned away before it has said anything", async () => {
   const rig = new ConnectionRig(() => assert.fail("no handler may see this"));
-  rig.connection.turnAway({ status: 503, reason: "too-many-connections" });
+  rig.connection.reject({ status: 503, reason: "too-many-connections" });
   const want = response("too-many-connections\n", { status: "503 Service Unavailable", connection: "close" });
   assert.equal(await rig.exchange(get("/")), want);
   assert.deepEqual(

@@ -4,13 +4,13 @@ import fc from "fast-check";
 import { bytes, unixMilliseconds } from "../../src/base/units.ts";
 import type { FileIdentity } from "../../src/http/entity-tag.ts";
 import {
-  CLOCK_TICK,
   type EntityTag,
   type EntityTagList,
   fileEntityTag,
   formatEntityTag,
   isStrongMatch,
   isWeakMatch,
+  MTIME_GRANULARITY,
   parseEntityTagList,
 } from "../../src/http/entity-tag.ts";
 
@@ -118,9 +118,9 @@ for (const [name, other] of otherVersions) {
 
 const ages: [name: string, age: number, isWeak: boolean][] = [
   ["modified just now", 0, true],
-  ["modified one tick ago", CLOCK_TICK, true],
-  ["modified more than a tick ago", CLOCK_TICK + 1, false],
-  ["modified a little ahead of our clock", -CLOCK_TICK, true],
+  ["modified one tick ago", MTIME_GRANULARITY, true],
+  ["modified more than a tick ago", MTIME_GRANULARITY + 1, false],
+  ["modified a little ahead of our clock", -MTIME_GRANULARITY, true],
   ["dated an hour ahead", -3_600_000, false],
 ];
 for (const [name, age, isWeak] of ages) {

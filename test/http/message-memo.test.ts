@@ -29,7 +29,7 @@ test("MessageMemo: what was let go stays as it was", () => {
   const memo = new MessageMemo();
   const message = formatted(10);
   memo.keep(unixSeconds(10), message);
-  memo.letGo();
+  memo.release();
   assert.equal(memo.at(unixSeconds(11)), undefined);
   assert.deepEqual(message, formatted(10));
   memo.keep(unixSeconds(11), formatted(11));

@@ -54,7 +54,7 @@ function keep(cache: FileCache, site: Site, path: string): void {
   assert.ok(content);
   const { size } = opened.identity;
   const facts = { size, modified: opened.modified, tag: { weak: false, opaque: "t" }, mediaType: "text/plain" };
-  cache.store(site, path, { facts, bytes: content }, opened.sighting);
+  cache.store(site, path, { facts, bytes: content }, opened.stamp);
 }
 
 function contentAt({ cache, site }: Fixture, path: string): string | undefined {

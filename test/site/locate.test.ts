@@ -6,8 +6,8 @@ import type { Clock } from "../../src/base/clock.ts";
 import { bytes, seconds } from "../../src/base/units.ts";
 import { fileEntityTag } from "../../src/http/entity-tag.ts";
 import type { Status } from "../../src/http/status.ts";
+import { ListingMemory } from "../../src/site/listing-memory.ts";
 import { type LocateContext, loadErrorPage, locate, release } from "../../src/site/locate.ts";
-import { PageBudget } from "../../src/site/page-budget.ts";
 import type { Resource } from "../../src/site/resource.ts";
 import type { Site, SiteRules } from "../../src/site/site.ts";
 import type { ListDirectoryOutput, TaskOutcome, TaskPool } from "../../src/tasks/task-types.ts";
@@ -264,7 +264,7 @@ test("locate: a listing works under a policy, and its form depends on Accept", a
 function poolThat(outcome: TaskOutcome<ListDirectoryOutput> | Error, seen: (AbortSignal | undefined)[] = []): TaskPool {
   return {
     hasRoom: true,
-    keepPlace: () => undefined,
+    reserve: () => undefined,
     noteRefusal: () => undefined,
     run: async (_name, _input, signal) => {
       seen.push(signal);
@@ -322,8 +322,8 @@ test("locate: the pool is told when the client goes", async (t) => {
 
 test("locate: listings that are still being sent are bounded", async (t) => {
   const fixture = makeFixture(t, {}, {}, sharedTree);
-  const pages = new PageBudget(bytes(10));
-  const asking = { ...fixture, context: { ...fixture.context, pool: poolThat(pageOf(5)), pages } };
+  const listingMemory = new ListingMemory(bytes(10));
+  const asking = { ...fixture, context: { ...fixture.context, pool: poolThat(pageOf(5)), listingMemory } };
   const sent = [await find(asking, "/plain/"), await find(asking, "/plain/")];
   assert.deepEqual(
     sent.map(({ kind }) => kind),

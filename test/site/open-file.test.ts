@@ -289,8 +289,8 @@ for (const way of WAYS) {
       modifiedNs: 1_700_000_000_750_000_000n,
     });
     assert.equal(file.modified, 1_700_000_000);
-    assert.equal(file.sighting.realPath, `${top}/root/a/f`);
-    assert.equal(file.sighting.relativePath, "link");
+    assert.equal(file.stamp.realPath, `${top}/root/a/f`);
+    assert.equal(file.stamp.relativePath, "link");
   });
 
   const directories: [name: string, path: string, want: Wanted][] = [
@@ -426,7 +426,7 @@ test("readWhole: a file that is not the one announced", (t) => {
   closeSync(file.descriptor);
 });
 
-test("openBelow: a sighting has the very numbers of fs.Stats, at any time of modification", (t) => {
+test("openBelow: a stamp has the very numbers of fs.Stats, at any time of modification", (t) => {
   const top = makeSite(t, { f: "" });
   const path = `${top}/root/f`;
   const root = rootAt(`${top}/root`, "realpath");
@@ -437,11 +437,11 @@ test("openBelow: a sighting has the very numbers of fs.Stats, at any time of mod
       const file = openFile(root, "f");
       closeSync(file.descriptor);
       const stats = statSync(path);
-      assert.equal(file.sighting.modifiedMs, stats.mtimeMs);
-      assert.equal(file.sighting.changedMs, stats.ctimeMs);
+      assert.equal(file.stamp.modifiedMs, stats.mtimeMs);
+      assert.equal(file.stamp.changedMs, stats.ctimeMs);
       assert.equal(file.modified, Math.floor(stats.mtimeMs / 1000));
-      assert.equal(file.sighting.inode, stats.ino);
-      assert.equal(file.sighting.device, stats.dev);
+      assert.equal(file.stamp.inode, stats.ino);
+      assert.equal(file.stamp.device, stats.dev);
     }),
   );
 });

@@ -19,7 +19,7 @@ import { formatUpload, type UploadRequest, UploadSite } from "../support/upload-
 const CONTINUE = "HTTP/1.1 100 Continue\r\n\r\n";
 const fullPool: TaskPool = {
   hasRoom: false,
-  keepPlace: () => undefined,
+  reserve: () => undefined,
   noteRefusal: () => undefined,
   run: () => Promise.reject(new Error("a task for a full pool")),
 };
@@ -268,7 +268,7 @@ const outcomes: [name: string, run: TaskPool["run"], status: number, reason: str
 for (const [name, run, status, reason, faults] of outcomes) {
   test(`a pool that is ${name} leaves nothing behind`, async (t) => {
     const site = await UploadSite.start(t, {
-      pool: { hasRoom: true, keepPlace: () => undefined, noteRefusal: () => undefined, run },
+      pool: { hasRoom: true, reserve: () => undefined, noteRefusal: () => undefined, run },
     });
     const answer = await site.ask({ body: "1" });
     assert.deepEqual([answer.status, reasonOf(answer)], [status, reason]);
@@ -291,7 +291,7 @@ test("a task whose client has gone is taken out of the queue", async (t) => {
       client.abort();
     });
   const site = await UploadSite.start(t, {
-    pool: { hasRoom: true, keepPlace: () => undefined, noteRefusal: () => undefined, run },
+    pool: { hasRoom: true, reserve: () => undefined, noteRefusal: () => undefined, run },
   });
   const request = requestWith(() => Promise.resolve({ kind: "end" }), client.signal);
   assert.equal((await acceptUpload(site.context, site.site, request)).kind, "busy");

@@ -12,7 +12,7 @@ const TASKS: Tasks = { "list-directory": listDirectory, "store-json": storeJson 
 
 export const directPool: TaskPool = {
   hasRoom: true,
-  keepPlace: () => undefined,
+  reserve: () => undefined,
   noteRefusal: () => undefined,
   run: async (name, input) => ({ kind: "done", output: await TASKS[name](input) }),
 };

@@ -5,19 +5,19 @@
 import { chmodSync, readdirSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import type { AbsolutePath } from "../../src/base/absolute-path.ts";
 import type { Clock } from "../../src/base/clock.ts";
-import type { Turn } from "../../src/base/turn.ts";
+import type { LoopTurn } from "../../src/base/loop-turn.ts";
 import { bytes, milliseconds, seconds, unixMilliseconds } from "../../src/base/units.ts";
 import { DocumentRoot, probeDescriptorPaths } from "../../src/site/document-root.ts";
 import { FileCache } from "../../src/site/file-cache.ts";
+import { ListingMemory } from "../../src/site/listing-memory.ts";
 import type { LocateContext } from "../../src/site/locate.ts";
-import { PageBudget } from "../../src/site/page-budget.ts";
 import type { Site, SiteRules } from "../../src/site/site.ts";
 import { UploadLedger } from "../../src/site/upload-ledger.ts";
 import { directPool } from "./direct-pool.ts";
 import { siteRules } from "./site-rules.ts";
 
 /** Moves when the test says so. */
-export class HandTurn implements Turn {
+export class HandTurn implements LoopTurn {
   #number = 0;
   current(): number {
     return this.#number;
@@ -41,14 +41,14 @@ export class HandClock implements Clock {
   }
 }
 
-export function siteAt(path: AbsolutePath, turn: Turn, changes: Partial<SiteRules> = {}, name = "main"): Site {
+export function siteAt(path: AbsolutePath, turn: LoopTurn, changes: Partial<SiteRules> = {}, name = "main"): Site {
   const root = new DocumentRoot({ path, turn, descriptorPaths: probeDescriptorPaths() });
   return { name, root, rules: siteRules(changes) };
 }
 
 /** With room for everything up to a megabyte, unless `limits` says otherwise. */
 export function locateContext(
-  turn: Turn,
+  turn: LoopTurn,
   clock: Clock,
   limits: { maxBytes?: number; maxFile?: number } = {},
 ): LocateContext {
@@ -61,7 +61,7 @@ export function locateContext(
   return {
     files,
     pool: directPool,
-    pages: new PageBudget(),
+    listingMemory: new ListingMemory(),
     uploads: new UploadLedger(),
     retryAfter: seconds(5),
     clock,

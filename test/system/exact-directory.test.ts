@@ -238,7 +238,7 @@ test("openExactDirectory: in the task threads, wherever a directory is named by 
 }, async (t) => {
   const top = makeTree(t, { "folder/own": "", link: linkTo("folder") });
   const pool = new ThreadPool({
-    workers: 3,
+    threads: 3,
     queue: 50,
     filename: fileURLToPath(new URL("../../src/thread-main.js", import.meta.url)),
     events: new MemoryEvents(),

@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { truncateSync, utimesSync } from "node:fs";
 import { test } from "node:test";
 import { absolutePath } from "../../src/base/absolute-path.ts";
-import { lookByNode } from "../../src/site/file-look.ts";
-import { lookNatively } from "../../src/system/look-natively.ts";
+import { nodeStat } from "../../src/site/file-stat.ts";
+import { nativeStat } from "../../src/system/look-natively.ts";
 import { loadNative } from "../../src/system/native.ts";
 import { DIRECTORY, linkTo, makeTree } from "../support/file-tree.ts";
 
@@ -23,16 +23,16 @@ const ENTRIES = {
 };
 const NAMES = [...Object.keys(ENTRIES), "missing", "file/below", "directory/..", "directory/../file", "."];
 
-test("lookNatively sees what lookByNode sees", { skip }, (t) => {
+test("nativeStat sees what nodeStat sees", { skip }, (t) => {
   if (loaded.kind === "missing") return;
-  const look = lookNatively(loaded.native);
+  const stat = nativeStat(loaded.native);
   const top = makeTree(t, ENTRIES);
   utimesSync(`${top}/old`, -1_000_000.5, -1_000_000.123456);
   truncateSync(`${top}/large`, 5_000_000_000);
   const paths = [...NAMES.map((name) => `${top}/${name}`), "/", "/proc/self/exe", "/dev/null", `/${"x".repeat(300)}`];
   for (const path of paths.map(absolutePath)) {
-    for (const lastLink of ["followed", "seen"] as const) {
-      assert.deepEqual(look(path, lastLink), lookByNode(path, lastLink), `${path}, ${lastLink}`);
+    for (const lastLink of ["follow", "nofollow"] as const) {
+      assert.deepEqual(stat(path, lastLink), nodeStat(path, lastLink), `${path}, ${lastLink}`);
     }
   }
 });

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { formatPoolStatus, hasRoom, isStatusNews, mayKeepPlace, type PoolState } from "../../src/tasks/pool-status.ts";
+import { formatPoolStatus, hasRoom, isStatusNews, mayReserve, type PoolState } from "../../src/tasks/pool-status.ts";
 
-function stateOf(active: number, waiting: number, queue = 50, workers = 10, kept = 0): PoolState {
-  return { workers, active, queue, waiting, kept };
+function stateOf(active: number, waiting: number, queue = 50, threads = 10, reserved = 0): PoolState {
+  return { threads, active, queue, waiting, reserved };
 }
 
 const lines: [name: string, state: PoolState, want: string, room: boolean][] = [
@@ -31,7 +31,7 @@ const keepable: [name: string, state: PoolState, want: boolean][] = [
   ["one thread and no queue", stateOf(0, 0, 0, 1, 0), false],
 ];
 for (const [name, state, want] of keepable) {
-  test(`mayKeepPlace: ${name}`, () => assert.equal(mayKeepPlace(state), want));
+  test(`mayKeepPlace: ${name}`, () => assert.equal(mayReserve(state), want));
 }
 
 test("hasRoom: kept places are taken", () => assert.equal(hasRoom(stateOf(2, 3, 5, 2, 2)), false));

@@ -22,7 +22,7 @@ class Fixture {
   #places = 0;
 
   constructor(t: TestContext, options: Partial<ThreadPoolOptions> = {}) {
-    this.pool = new ThreadPool({ workers: 1, queue: 2, filename: TEST_TASKS, events: this.events, ...options });
+    this.pool = new ThreadPool({ threads: 1, queue: 2, filename: TEST_TASKS, events: this.events, ...options });
     t.after(async () => {
       this.open(1000);
       await this.pool.close();
@@ -79,7 +79,7 @@ test("a task is done in a thread that is started for it", BOUNDED, async (t) => 
 });
 
 test("exactly as many tasks as there are threads and places are taken", BOUNDED, async (t) => {
-  const fixture = new Fixture(t, { workers: 2, queue: 3 });
+  const fixture = new Fixture(t, { threads: 2, queue: 3 });
   const held: Promise<unknown>[] = [];
   for (const want of ["1+0", "2+0", "2+1", "2+2", "2+3"]) {
     assert.equal(fixture.pool.hasRoom, true, want);
@@ -96,14 +96,14 @@ test("exactly as many tasks as there are threads and places are taken", BOUNDED,
 });
 
 test("a kept place is for the task it was kept for, and free again when given up", BOUNDED, async (t) => {
-  const fixture = new Fixture(t, { workers: 1, queue: 1 });
-  const place = fixture.pool.keepPlace();
+  const fixture = new Fixture(t, { threads: 1, queue: 1 });
+  const place = fixture.pool.reserve();
   assert.notEqual(place, undefined);
-  assert.equal(fixture.pool.keepPlace(), undefined, "half of two places are kept");
+  assert.equal(fixture.pool.reserve(), undefined, "half of two places are kept");
   const first = fixture.hold();
   assert.deepEqual(await fixture.run({ do: "answer", value: 1 }), BUSY);
-  place?.giveUp();
-  place?.giveUp();
+  place?.release();
+  place?.release();
   const second = fixture.hold();
   assert.equal(fixture.counts(), "1+1");
   assert.deepEqual(await fixture.run({ do: "answer", value: 1 }), BUSY, "given up twice, it is one place all the same");
@@ -134,7 +134,7 @@ test("who came first is first", BOUNDED, async (t) => {
 });
 
 test("a thousand tasks on three threads: all are done, none twice", BOUNDED, async (t) => {
-  const fixture = new Fixture(t, { workers: 3, queue: 997 });
+  const fixture = new Fixture(t, { threads: 3, queue: 997 });
   const numbers = [...Array(1000).keys()];
   const outcomes = await Promise.all(numbers.map((value) => fixture.run({ do: "answer", value })));
   assert.deepEqual(outcomes, numbers.map(done));
@@ -191,7 +191,7 @@ const crashes: [name: string, task: TestTask, want: RegExp][] = [
 ];
 for (const [name, task, want] of crashes) {
   test(`a task that ${name} fails, and no other`, BOUNDED, async (t) => {
-    const fixture = new Fixture(t, { workers: 2, queue: 5, maxHeapMebibytes: 32 });
+    const fixture = new Fixture(t, { threads: 2, queue: 5, maxHeapMebibytes: 32 });
     const beside = fixture.hold();
     await fixture.begun(1);
     const crashed = assert.rejects(fixture.run(task), ({ message, cause }: Error) => {
@@ -210,7 +210,7 @@ for (const [name, task, want] of crashes) {
 }
 
 test("twenty threads die one after the other, and the next task is done", BOUNDED, async (t) => {
-  const fixture = new Fixture(t, { workers: 2, queue: 40 });
+  const fixture = new Fixture(t, { threads: 2, queue: 40 });
   const crashes = Array.from({ length: 20 }, () => assert.rejects(fixture.run({ do: "exit" })));
   const last = fixture.run({ do: "answer", value: "well" });
   await Promise.all(crashes);
@@ -218,7 +218,7 @@ test("twenty threads die one after the other, and the next task is done", BOUNDE
 });
 
 test("when no thread can start, every task fails and none is forgotten", BOUNDED, async (t) => {
-  const fixture = new Fixture(t, { workers: 2, queue: 5, filename: "/nothing/here.js" });
+  const fixture = new Fixture(t, { threads: 2, queue: 5, filename: "/nothing/here.js" });
   const tasks = Array.from({ length: 6 }, () => assert.rejects(fixture.run({ do: "answer", value: 1 })));
   await Promise.all(tasks);
   assert.equal(fixture.counts(), "0+0");
@@ -277,7 +277,7 @@ test("the tasks there are: a listing by way of a descriptor of this process", BO
 // ---- idling and closing
 
 test("threads without work end, and come back", BOUNDED, async (t) => {
-  const fixture = new Fixture(t, { workers: 3, queue: 0, idleTime: milliseconds(1) });
+  const fixture = new Fixture(t, { threads: 3, queue: 0, idleTime: milliseconds(1) });
   for (let round = 0; round < 3; round += 1) {
     const outcomes = await Promise.all([1, 2, 3].map((value) => fixture.run({ do: "answer", value })));
     assert.deepEqual(outcomes, [1, 2, 3].map(done));
@@ -311,7 +311,7 @@ test("close: a pool that never ran", BOUNDED, async (t) => {
 
 // ---- events
 
-test("saturation and a full queue are told, and what a refused task was for is not", BOUNDED, async (t) => {
+test("overload and a full queue are told, and what a refused task was for is not", BOUNDED, async (t) => {
   const fixture = new Fixture(t, { queue: 1 });
   const held = [fixture.hold(), fixture.hold()];
   for (let refused = 0; refused < 5; refused += 1) assert.deepEqual(await fixture.hold(), BUSY);

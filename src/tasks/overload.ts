@@ -19,11 +19,11 @@ const CALM_TIME = milliseconds(2000);
 type Phase =
   | { readonly kind: "calm" }
   /** `end` is under way while there is nothing to wait for. */
-  | { readonly kind: "saturated"; refused: number; end: NodeJS.Timeout | undefined };
+  | { readonly kind: "overloaded"; refused: number; end: NodeJS.Timeout | undefined };
 
 const CALM: Phase = { kind: "calm" };
 
-export class SaturationReport {
+export class OverloadReport {
   readonly #events: PoolEvents;
   readonly #calmTime: Milliseconds;
   #phase: Phase = CALM;
@@ -37,35 +37,35 @@ export class SaturationReport {
   changed(state: PoolState): void {
     if (state.waiting > 0) {
       if (this.#phase.kind === "calm") {
-        this.#events.warn(`all ${state.workers} workers are busy: tasks wait in the queue`);
+        this.#events.warn(`all ${state.threads} workers are busy: tasks wait in the queue`);
       }
-      this.#saturate();
-    } else if (state.active < state.workers && this.#phase.kind === "saturated") {
-      this.#phase.end ??= setTimeout(() => this.#relax(), this.#calmTime).unref();
+      this.#begin();
+    } else if (state.active < state.threads && this.#phase.kind === "overloaded") {
+      this.#phase.end ??= setTimeout(() => this.#end(), this.#calmTime).unref();
     }
   }
 
   /** To be told of each task that finds the queue full. */
   refused(state: PoolState): void {
-    const phase = this.#saturate();
+    const phase = this.#begin();
     if (phase.refused === 0) this.#events.warn(`${describeFull(state)}: answering 503`);
     phase.refused += 1;
   }
 
-  #saturate(): Extract<Phase, { kind: "saturated" }> {
-    if (this.#phase.kind === "calm") this.#phase = { kind: "saturated", refused: 0, end: undefined };
+  #begin(): Extract<Phase, { kind: "overloaded" }> {
+    if (this.#phase.kind === "calm") this.#phase = { kind: "overloaded", refused: 0, end: undefined };
     clearTimeout(this.#phase.end);
     this.#phase.end = undefined;
     return this.#phase;
   }
 
-  #relax(): void {
-    const refused = this.#phase.kind === "saturated" ? this.#phase.refused : 0;
+  #end(): void {
+    const refused = this.#phase.kind === "overloaded" ? this.#phase.refused : 0;
     this.#phase = CALM;
     this.#events.info(`workers have caught up${refused === 0 ? "" : `; refused meanwhile: ${refused}`}`);
   }
 }
 
-function describeFull({ workers, queue, waiting }: PoolState): string {
-  return queue === 0 ? `all ${workers} workers are busy` : `queue is full (${waiting} waiting)`;
+function describeFull({ threads, queue, waiting }: PoolState): string {
+  return queue === 0 ? `all ${threads} workers are busy` : `queue is full (${waiting} waiting)`;
 }

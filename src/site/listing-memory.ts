@@ -6,7 +6,7 @@ import { type Bytes, bytes } from "../base/units.ts";
 
 const MAX_BYTES = bytes(64 * 1024 * 1024);
 
-export class PageBudget {
+export class ListingMemory {
   readonly #maxBytes: Bytes;
   #taken = 0;
 
@@ -19,13 +19,13 @@ export class PageBudget {
    *
    * @returns false when the page must not be kept; when true, `give` must be called with the same size
    */
-  take(size: number): boolean {
+  reserve(size: number): boolean {
     if (this.#taken > 0 && this.#taken + size > this.#maxBytes) return false;
     this.#taken += size;
     return true;
   }
 
-  give(size: number): void {
+  release(size: number): void {
     this.#taken -= size;
   }
 }

@@ -15,10 +15,10 @@ import {
 import { test } from "node:test";
 import { absolutePath } from "../../src/base/absolute-path.ts";
 import { DocumentRoot, type SymlinkRule } from "../../src/site/document-root.ts";
-import { type LookAt, lookByNode } from "../../src/site/file-look.ts";
-import { type FileSighting, isStillCurrent, wholeSeconds } from "../../src/site/file-sighting.ts";
+import { type FileStamp, isStillCurrent, wholeSeconds } from "../../src/site/file-stamp.ts";
+import { nodeStat, type StatFn } from "../../src/site/file-stat.ts";
 import { openBelow } from "../../src/site/open-file.ts";
-import { lookNatively } from "../../src/system/look-natively.ts";
+import { nativeStat } from "../../src/system/look-natively.ts";
 import { loadNative } from "../../src/system/native.ts";
 import { DIRECTORY, linkTo, makeTree } from "../support/file-tree.ts";
 
@@ -34,11 +34,11 @@ const ENTRIES = {
   root: linkTo("v1"),
 };
 
-function look(root: DocumentRoot, path: string, symlinks: SymlinkRule): FileSighting {
+function look(root: DocumentRoot, path: string, symlinks: SymlinkRule): FileStamp {
   const result = openBelow(root, path.split("/"), symlinks);
   assert.ok(result.kind === "file", result.kind);
   closeSync(result.descriptor);
-  return result.sighting;
+  return result.stamp;
 }
 
 /** Returns when a change of `path` would be told by its times: the file system's clock ticks some hundred times a second. */
@@ -55,9 +55,9 @@ const CONTAINED: Rules = ["inside"];
 const NONE: Rules = [];
 
 const native = await loadNative();
-const LOOKS: [by: string, look: LookAt | undefined][] = [
-  ["Node", lookByNode],
-  ["the C library", native.kind === "native" ? lookNatively(native.native) : undefined],
+const LOOKS: [by: string, look: StatFn | undefined][] = [
+  ["Node", nodeStat],
+  ["the C library", native.kind === "native" ? nativeStat(native.native) : undefined],
 ];
 
 const changes: [name: string, change: (top: string) => void, staleUnder: Rules][] = [
@@ -136,14 +136,14 @@ for (const [name, change, staleUnder, by, lookAt] of cases) {
       path: absolutePath(`${top}/root`),
       turn: { current: () => turn++ },
       descriptorPaths: "realpath",
-      look: lookAt,
+      stat: lookAt,
     });
     const seen = ALL.map((rule) => look(root, PATH, rule));
     const seenWithoutLinks = look(root, "dir/f", "never");
     passTick(`${top}/v1/dir/f`, top);
 
     change(top);
-    const stale = seen.filter((sighting) => !isStillCurrent(root, sighting)).map((sighting) => sighting.symlinks);
+    const stale = seen.filter((stamp) => !isStillCurrent(root, stamp)).map((stamp) => stamp.symlinks);
     assert.deepEqual(stale, staleUnder);
     // The link on the way is not on this one's way.
     if (name.startsWith("the link")) return;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { milliseconds } from "../../src/base/units.ts";
-import { SaturationReport } from "../../src/tasks/saturation.ts";
+import { OverloadReport } from "../../src/tasks/overload.ts";
 import { MemoryEvents } from "../support/memory-events.ts";
 
 /** `2+1`: two tasks run and one waits; `full`: one was refused; a number: so many milliseconds go by. */
@@ -33,24 +33,24 @@ const cases: [name: string, steps: Step[], want: string[]][] = [
   ["a refusal puts the end off", ["2+1", "1+0", 999, "full", 1], [BEGIN, FULL]],
 ];
 for (const [name, steps, want] of cases) {
-  test(`SaturationReport: ${name}`, (t) => {
+  test(`OverloadReport: ${name}`, (t) => {
     t.mock.timers.enable({ apis: ["setTimeout"] });
     const events = new MemoryEvents();
-    const report = new SaturationReport(events, milliseconds(1000));
+    const report = new OverloadReport(events, milliseconds(1000));
     for (const step of steps) {
       if (typeof step === "number") t.mock.timers.tick(step);
-      else if (step === "full") report.refused({ workers: 2, active: 2, queue: 3, waiting: 3, kept: 0 });
+      else if (step === "full") report.refused({ threads: 2, active: 2, queue: 3, waiting: 3, reserved: 0 });
       else {
         const [active = 0, waiting = 0] = step.split("+").map(Number);
-        report.changed({ workers: 2, active, queue: 3, waiting, kept: 0 });
+        report.changed({ threads: 2, active, queue: 3, waiting, reserved: 0 });
       }
     }
     assert.deepEqual(events.all, want);
   });
 }
 
-test("SaturationReport: without a queue", () => {
+test("OverloadReport: without a queue", () => {
   const events = new MemoryEvents();
-  new SaturationReport(events).refused({ workers: 2, active: 2, queue: 0, waiting: 0, kept: 0 });
+  new OverloadReport(events).refused({ threads: 2, active: 2, queue: 0, waiting: 0, reserved: 0 });
   assert.deepEqual(events.all, ["warn: all 2 workers are busy: answering 503"]);
 });

@@ -4,7 +4,7 @@
 import { lstatSync, type Stats, statSync } from "node:fs";
 import type { AbsolutePath } from "../base/absolute-path.ts";
 
-export interface FileLook {
+export interface FileStat {
   readonly device: number;
   readonly inode: number;
   readonly size: number;
@@ -20,19 +20,19 @@ export interface FileLook {
  * @param lastLink  whether a symbolic link at the end is followed, or itself what is looked at
  * @returns undefined where nothing can be seen, whatever the reason; otherwise an object that holds until the next look
  */
-export type LookAt = (path: AbsolutePath, lastLink: "followed" | "seen") => FileLook | undefined;
+export type StatFn = (path: AbsolutePath, lastLink: "follow" | "nofollow") => FileStat | undefined;
 
 /** By Node's own functions, 2 to 2.5 µs: each call makes an object, and dates in it. */
-export const lookByNode: LookAt = (path, lastLink) => {
+export const nodeStat: StatFn = (path, lastLink) => {
   try {
-    const stats = (lastLink === "seen" ? lstatSync : statSync)(path, { throwIfNoEntry: false });
+    const stats = (lastLink === "nofollow" ? lstatSync : statSync)(path, { throwIfNoEntry: false });
     return stats && describeStats(stats);
   } catch {
     return undefined;
   }
 };
 
-function describeStats(stats: Stats): FileLook {
+function describeStats(stats: Stats): FileStat {
   const { dev, ino, size, mtimeMs, ctimeMs } = stats;
   return { device: dev, inode: ino, size, modifiedMs: mtimeMs, changedMs: ctimeMs, isLink: stats.isSymbolicLink() };
 }

@@ -5,10 +5,10 @@
 import { type BigIntStats, realpathSync } from "node:fs";
 import type { AbsolutePath } from "../base/absolute-path.ts";
 import { type DocumentRoot, isAllowedPlace, pathBelow, type SymlinkRule } from "./document-root.ts";
-import type { FileLook } from "./file-look.ts";
+import type { FileStat } from "./file-stat.ts";
 
 /** Where a file was looked for, by which rule, and where it was. */
-export interface FilePlace {
+export interface FileLocation {
   readonly root: DocumentRoot;
   /** The names from the root to the file, joined by slashes. */
   readonly relativePath: string;
@@ -17,14 +17,14 @@ export interface FilePlace {
   readonly realPath: AbsolutePath;
 }
 
-export interface FileSighting {
+export interface FileStamp {
   readonly relativePath: string;
   readonly symlinks: SymlinkRule;
   readonly realPath: AbsolutePath;
   /** Where it is looked for again. */
   readonly path: AbsolutePath;
-  /** From its directory as many steps up as there are names below the root. */
-  readonly wayUp: AbsolutePath;
+  /** Down to its directory and as many steps up again: see `DocumentRoot.isRootItself`. */
+  readonly pathBackToRoot: AbsolutePath;
   readonly device: number;
   readonly inode: number;
   readonly size: number;
@@ -36,12 +36,9 @@ export interface FileSighting {
  * Written out field by field, as all objects of which there are thousands: V8 gives each copy by spread a shape of its own
  * now and then, and a look at 10,000 of those cost more than the look at the disk.
  *
- * @param stats  of the open descriptor, so that the sighting is of what was opened
+ * @param stats  of the open descriptor, so that the stamp is of what was opened
  */
-export function describeSighting(
-  stats: BigIntStats,
-  { root, relativePath, symlinks, realPath }: FilePlace,
-): FileSighting {
+export function stampOf(stats: BigIntStats, { root, relativePath, symlinks, realPath }: FileLocation): FileStamp {
   const names = relativePath.split("/");
   const directory = names.slice(0, -1);
   return {
@@ -49,7 +46,7 @@ export function describeSighting(
     symlinks,
     realPath,
     path: pathBelow(root.path, relativePath),
-    wayUp: pathBelow(root.path, [...directory, ...directory.map(() => "..")].join("/")),
+    pathBackToRoot: pathBelow(root.path, [...directory, ...directory.map(() => "..")].join("/")),
     device: Number(stats.dev),
     inode: Number(stats.ino),
     size: Number(stats.size),
@@ -64,19 +61,19 @@ export function describeSighting(
  * Two looks, the second shared in a turn by all files of a directory: 2.5 µs together where the C library can be asked.
  * Opening and proving anew would cost 11.
  */
-export function isStillCurrent(root: DocumentRoot, seen: FileSighting): boolean {
-  const now = root.look(seen.path, "seen");
+export function isStillCurrent(root: DocumentRoot, seen: FileStamp): boolean {
+  const now = root.stat(seen.path, "nofollow");
   if (now === undefined) return false;
   if (now.isLink || seen.symlinks === "never") return isStillInPlace(root, seen);
-  return isUnchanged(now, seen) && (seen.symlinks === "anywhere" || root.isReachedBy(seen.wayUp));
+  return isUnchanged(now, seen) && (seen.symlinks === "anywhere" || root.isRootItself(seen.pathBackToRoot));
 }
 
 /** The same where links are in question: the real path decides. */
-function isStillInPlace(root: DocumentRoot, seen: FileSighting): boolean {
+function isStillInPlace(root: DocumentRoot, seen: FileStamp): boolean {
   const realRoot = root.realPath();
   if (realRoot === undefined) return false;
   const path = pathBelow(realRoot, seen.relativePath);
-  const now = root.look(path, "followed");
+  const now = root.stat(path, "follow");
   if (now === undefined || !isUnchanged(now, seen)) return false;
   if (seen.symlinks === "anywhere") return true;
   try {
@@ -88,7 +85,7 @@ function isStillInPlace(root: DocumentRoot, seen: FileSighting): boolean {
   }
 }
 
-function isUnchanged(now: FileLook, seen: FileSighting): boolean {
+function isUnchanged(now: FileStat, seen: FileStamp): boolean {
   return (
     now.inode === seen.inode &&
     now.modifiedMs === seen.modifiedMs &&
