@@ -13,14 +13,14 @@ import { isBuiltIn, type Settings, type SettingsResult } from "./config/settings
 import { parseTerminatorArgv } from "./config/terminator-argv.ts";
 import { settingsOfTerminator } from "./config/terminator-server.ts";
 import { runCommand } from "./control/command.ts";
-import { decideMode, readSurroundings } from "./control/environment.ts";
+import { decideMode, readEnvironment } from "./control/daemon-mode.ts";
 import { launch } from "./control/launch.ts";
-import { openLifeline } from "./control/lifeline.ts";
+import { openStartReporter } from "./control/start-reporter.ts";
 import { readUserFacts } from "./control/user-directories.ts";
 import { checkSettings } from "./primary/check.ts";
 import { type PrimaryOptions, runPrimary } from "./primary/primary.ts";
 
-const lifeline = openLifeline(() => process.exit(1));
+const startReporter = openStartReporter(() => process.exit(1));
 const args = process.argv.slice(2);
 
 process.exit(await run());
@@ -42,8 +42,8 @@ async function runServer(): Promise<number> {
 
   const cwd = absolutePath(process.cwd());
   const { layer, configFile } = parsed;
-  const identity = { isRoot: user.isRoot };
-  const load = (): SettingsResult => loadSettings({ layer, configFile, cwd, identity });
+  const starter = { isRoot: user.isRoot };
+  const load = (): SettingsResult => loadSettings({ layer, configFile, cwd, starter });
   const loaded = load();
   const faults = loaded.kind === "faults" ? loaded.faults : [];
   if (faults.some(({ kind }) => kind === "flag")) return fail(describeFaults(faults), 2);
@@ -72,8 +72,8 @@ type ServeOptions = Pick<PrimaryOptions, "load" | "notices" | "hasUsualPidFile">
 
 async function serve(settings: Settings, options: ServeOptions): Promise<number> {
   const wish = { daemon: settings.server.daemon, isSet: !isBuiltIn(settings, "daemon") };
-  const mode = decideMode(wish, readSurroundings());
-  if (mode.kind === "daemon" && !lifeline.isDaemon) {
+  const mode = decideMode(wish, readEnvironment());
+  if (mode.kind === "daemon" && !startReporter.isDaemon) {
     return launch({
       entry: fileURLToPath(import.meta.url),
       args,
@@ -87,7 +87,7 @@ async function serve(settings: Settings, options: ServeOptions): Promise<number>
     settings,
     user: readUserFacts(),
     version: readVersion(),
-    lifeline,
+    startReporter,
     notices: [...reason, ...options.notices],
   });
 }
@@ -105,7 +105,7 @@ function print(text: string): number {
 }
 
 async function fail(message: string, status: number): Promise<number> {
-  await lifeline.reportFailure(message, status);
+  await startReporter.reportFailure(message, status);
   return status;
 }
 

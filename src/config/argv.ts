@@ -8,9 +8,9 @@ import yargs from "yargs";
 import { absolutePath } from "../base/absolute-path.ts";
 import { findValueFaults } from "./build-settings.ts";
 import { arrangeFaults, didYouMean, type Fault, flagFault, quote } from "./fault.ts";
-import { LONG_FLAGS, OWN_FLAGS, SHORT_FLAGS, spellOut } from "./flag-words.ts";
 import { layerOfFlags } from "./load.ts";
 import { formatHelp } from "./manual.ts";
+import { LONG_FLAGS, normalizeArgv, OWN_FLAGS, SHORT_FLAGS } from "./normalize-argv.ts";
 import { allOptions, optionsByKey } from "./options.ts";
 
 export type Command = (typeof RUN_COMMANDS)[number];
@@ -38,7 +38,7 @@ const COMPLETIONS = "--get-yargs-completions";
 export function parseArgv(argv: readonly string[], version: string): ParsedArgv {
   if (argv.includes(COMPLETIONS)) return { kind: "print", text: askYargs(argv).output };
   const hostile = argv.filter(isReservedName);
-  const { words, flags, complaint, output } = askYargs(spellOut(argv.filter((word) => !isReservedName(word))));
+  const { words, flags, complaint, output } = askYargs(normalizeArgv(argv.filter((word) => !isReservedName(word))));
   if (flags.has("help")) return { kind: "print", text: formatHelp() };
   if (flags.has("version")) return { kind: "print", text: version };
 

@@ -6,7 +6,7 @@
  */
 import { join } from "node:path";
 import { type AbsolutePath, absolutePath } from "../base/absolute-path.ts";
-import { findContradictions } from "./contradictions.ts";
+import { crossCheck } from "./cross-checks.ts";
 import { arrangeFaults, type Fault } from "./fault.ts";
 import type { FileContent } from "./file-sections.ts";
 import { layerInside, situationInside } from "./inside-chroot.ts";
@@ -46,7 +46,7 @@ export function buildSettings({ flags, file, situation, configFile }: SettingsIn
   );
   const terminators = readTerminators(file.terminators, faults);
   const settings = freeze({ server, main, virtualHosts, terminators, sources, configFile });
-  faults.push(...findContradictions({ settings, layer, situation, unreadable: reader.unreadable }));
+  faults.push(...crossCheck({ settings, layer, situation, unreadable: reader.unreadable }));
   if (faults.length === 0) return { kind: "settings", settings };
   return { kind: "faults", faults: arrangeFaults(faults), readable: settings };
 }

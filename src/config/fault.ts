@@ -8,24 +8,24 @@ import { nearestName } from "../base/nearest-name.ts";
 export type Fault =
   /** `flag` as it was given: `--port=eighty`. */
   | { readonly kind: "flag"; readonly flag: string; readonly problem: string }
-  | { readonly kind: "file"; readonly place: Place; readonly problem: string };
+  | { readonly kind: "file"; readonly position: Position; readonly problem: string };
 
 /** A line of a file, which is named as its user knows it. Line 0 is the file as a whole. */
-export interface Place {
+export interface Position {
   readonly file: string;
   readonly line: number;
 }
 
 export const flagFault = (flag: string, problem: string): Fault => ({ kind: "flag", flag, problem });
-export const fileFault = (place: Place, problem: string): Fault => ({ kind: "file", place, problem });
+export const fileFault = (position: Position, problem: string): Fault => ({ kind: "file", position, problem });
 
 /** One line, without a full stop: `conf/comanche.conf:12: [main] port = eighty: expected a whole number from 0 to 65535`. */
 export function formatFault(fault: Fault): string {
-  return `${fault.kind === "flag" ? fault.flag : formatPlace(fault.place)}: ${fault.problem}`;
+  return `${fault.kind === "flag" ? fault.flag : formatPosition(fault.position)}: ${fault.problem}`;
 }
 
-export function formatPlace(place: Place): string {
-  return place.line === 0 ? place.file : `${place.file}:${place.line}`;
+export function formatPosition(position: Position): string {
+  return position.line === 0 ? position.file : `${position.file}:${position.line}`;
 }
 
 /** In the order in which they are best mended: flags first, then the file from top to bottom; none twice. */
@@ -34,7 +34,7 @@ export function arrangeFaults(faults: readonly Fault[]): readonly Fault[] {
   return [...distinct.values()].toSorted((one, other) => lineOf(one) - lineOf(other));
 }
 
-const lineOf = (fault: Fault): number => (fault.kind === "flag" ? -1 : fault.place.line);
+const lineOf = (fault: Fault): number => (fault.kind === "flag" ? -1 : fault.position.line);
 
 const MAX_QUOTED_LENGTH = 72;
 

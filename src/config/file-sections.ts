@@ -27,7 +27,7 @@ export interface FileContent {
 }
 
 /** The file as its faults name it, and the folder its relative paths are relative to. */
-export interface FilePlace {
+export interface ConfigFile {
   readonly name: string;
   readonly folder: AbsolutePath;
 }
@@ -59,7 +59,7 @@ const MIME_TYPES = "MIME types";
 /** A type with or without parameters (RFC 9110 §8.3.1): one that has some is sent as it is. */
 const MEDIA_TYPE = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+(?:; ?[\w-]+=(?:[\w.+-]+|"[\w .+-]*"))*$/;
 
-export function readSections(document: IniDocument, file: FilePlace): FileContent {
+export function readSections(document: IniDocument, file: ConfigFile): FileContent {
   const faults: Fault[] = [];
   const virtualHosts = new Map<string, Layer>();
   const terminators = new Map<string, TerminatorSection>();
@@ -91,7 +91,7 @@ export function readSections(document: IniDocument, file: FilePlace): FileConten
     if (kind.kind === "virtual host") virtualHosts.set(kind.name, readOptions(values, scopes, faults));
     if (kind.kind === "terminator") {
       const layer = readOptions(values, scopes, faults);
-      terminators.set(kind.name, { layer, title: section.name, place: where });
+      terminators.set(kind.name, { layer, title: section.name, position: where });
     }
   }
   // Without a section of its own the main server still inherits what [DEFAULT] says.
@@ -146,7 +146,7 @@ function readPairs(
   section: IniSection,
   defaults: IniSection,
   scopes: readonly Scope[],
-  file: FilePlace,
+  file: ConfigFile,
   faults: Fault[],
 ): readonly Value[] {
   const pairs = new Map([...defaults.pairs, ...section.pairs]);
@@ -162,9 +162,9 @@ function readPairs(
   return values;
 }
 
-function toEntry(pair: IniPair, section: IniSection, file: FilePlace): Entry {
-  const place = { file: file.name, line: pair.line };
-  const origin = { kind: "file", place, section: section.name, continuedAt: pair.continuedAt } as const;
+function toEntry(pair: IniPair, section: IniSection, file: ConfigFile): Entry {
+  const position = { file: file.name, line: pair.line };
+  const origin = { kind: "file", position, section: section.name, continuedAt: pair.continuedAt } as const;
   return { key: pair.key, text: pair.value, origin, folder: file.folder };
 }
 
@@ -212,7 +212,7 @@ function readMimeTypes(values: readonly Value[], faults: Fault[]): ReadonlyMap<s
   return types;
 }
 
-function findUnusedVariables(document: IniDocument, defaults: IniSection, file: FilePlace): readonly Fault[] {
+function findUnusedVariables(document: IniDocument, defaults: IniSection, file: ConfigFile): readonly Fault[] {
   const pairs = document.sections.flatMap((section) => [...section.pairs.values()]);
   const used = new Set(pairs.flatMap((pair) => findReferences(pair.value)));
   return [...defaults.pairs.values()]

@@ -2,13 +2,13 @@
  * Layers: what one source, the command line or a section of the file, says of the options, before it is read as values.
  */
 import type { AbsolutePath } from "../base/absolute-path.ts";
-import { type Fault, fileFault, flagFault, formatPlace, type Place, quote } from "./fault.ts";
+import { type Fault, fileFault, flagFault, formatPosition, type Position, quote } from "./fault.ts";
 
 type Origin =
   | { readonly kind: "flag" }
   | {
       readonly kind: "file";
-      readonly place: Place;
+      readonly position: Position;
       /** As it is written in the file. */
       readonly section: string;
       /** The line that continues the value, if one does. */
@@ -34,7 +34,7 @@ export function mergeLayers(...layers: readonly Layer[]): Layer {
 
 /** Where a value came from, as an operator would say it: `--port` or `conf/comanche.conf:12`. */
 export function describeOrigin(entry: Entry): string {
-  return entry.origin.kind === "flag" ? `--${entry.key}` : formatPlace(entry.origin.place);
+  return entry.origin.kind === "flag" ? `--${entry.key}` : formatPosition(entry.origin.position);
 }
 
 /** @param problem  what is wrong with the entry: "expected a whole number from 0 to 65535" */
@@ -42,22 +42,25 @@ export function entryFault(entry: Entry, problem: string): Fault {
   const { key, text, origin } = entry;
   if (origin.kind === "flag") return flagFault(`--${key}=${text === "" ? '""' : quote(text)}`, problem);
   const value = text === "" ? "" : ` ${quote(text)}`;
-  return fileFault(origin.place, `[${quote(origin.section)}] ${quote(key)} =${value}: ${problem}${hint(text, origin)}`);
+  return fileFault(
+    origin.position,
+    `[${quote(origin.section)}] ${quote(key)} =${value}: ${problem}${hint(text, origin)}`,
+  );
 }
 
-export interface Contradiction {
+export interface Conflict {
   /** The options that disagree. The fault is laid at the first of them that somebody has set. */
   readonly keys: readonly string[];
   readonly problem: string;
 }
 
 /**
- * Where the faults of contradictions lie. What nobody has set contradicts nothing.
+ * Where the faults of conflicts lie. What nobody has set contradicts nothing.
  *
  * @param unreadable  keys whose values are faults already
  */
-export function layFaults(
-  found: readonly (Contradiction | undefined)[],
+export function faultsAt(
+  found: readonly (Conflict | undefined)[],
   layer: Layer,
   unreadable: ReadonlySet<string>,
 ): readonly Fault[] {

@@ -11,7 +11,7 @@ import type { Entry, Layer } from "./layer.ts";
 import type { SettingsResult } from "./settings.ts";
 
 /** Who starts the server, as far as a default depends on it. */
-interface Identity {
+interface Starter {
   readonly isRoot: boolean;
 }
 
@@ -21,7 +21,7 @@ export interface LoadInput {
   /** As given with `--config`; without it the usual places are tried. */
   readonly configFile?: string | undefined;
   readonly cwd: AbsolutePath;
-  readonly identity: Identity;
+  readonly starter: Starter;
   readonly disk?: ConfigDisk;
 }
 
@@ -29,13 +29,13 @@ export interface LoadInput {
 const CONFIG_FILES = ["conf/comanche.conf", "/usr/local/etc/comanche.conf", "/etc/comanche.conf"] as const;
 
 /** Every fault of file and flags at once; never throws because of what they hold. */
-export function loadSettings({ layer, configFile, cwd, identity, disk = realDisk }: LoadInput): SettingsResult {
+export function loadSettings({ layer, configFile, cwd, starter, disk = realDisk }: LoadInput): SettingsResult {
   const found = findFile(configFile, cwd, disk);
   const base = found.path === undefined ? undefined : baseFolder(found.path);
   return buildSettings({
     flags: layerOfFlags(layer, cwd),
     file: found.content,
-    situation: { isRoot: identity.isRoot, htdocs: chooseHtdocs(base, cwd, disk) },
+    situation: { isRoot: starter.isRoot, htdocs: chooseHtdocs(base, cwd, disk) },
     configFile: found.path,
   });
 }

@@ -7,7 +7,7 @@
 import { absolutePath } from "../base/absolute-path.ts";
 import { escapeHtml } from "../base/html-text.ts";
 import { allOptions, keyOf, type NamedOption, type Option, type Situation } from "./options.ts";
-import { FORMER_OPTIONS, type FormerOption } from "./terminator-former-options.ts";
+import { STUD_OPTIONS, type StudOption } from "./stud-options.ts";
 import { ANNOUNCEMENTS, pemOption, TERMINATOR_HEADINGS } from "./terminator-options.ts";
 
 /** The manual shows the defaults of an ordinary user. */
@@ -136,8 +136,8 @@ export function formatTerminatorTable(): string {
   ]);
 }
 
-function formerRows(fate: FormerOption["fate"]): readonly TableRow[] {
-  return FORMER_OPTIONS.filter((each) => each.fate === fate).map(({ keys, short, sentence }) => {
+function formerRows(fate: StudOption["fate"]): readonly TableRow[] {
+  return STUD_OPTIONS.filter((each) => each.fate === fate).map(({ keys, short, sentence }) => {
     const [first, ...others] = keys;
     return { flags: [...flagsOf(first, short), ...others.map(longFlag)], byDefault: "", help: sentence };
   });

@@ -5,14 +5,14 @@
  * a PEM file. All faults are found at once.
  */
 import type { AbsolutePath } from "../base/absolute-path.ts";
-import { checkChroot } from "./contradictions.ts";
+import { checkChroot } from "./cross-checks.ts";
 import { arrangeFaults, didYouMean, type Fault, flagFault, quote } from "./fault.ts";
-import { layFaults } from "./layer.ts";
+import { faultsAt } from "./layer.ts";
 import { LayerReader } from "./layer-reader.ts";
 import { layerOfFlags } from "./load.ts";
 import { filePath } from "./option-kinds.ts";
 import { keyOf } from "./options.ts";
-import { FORMER_OPTIONS } from "./terminator-former-options.ts";
+import { STUD_OPTIONS } from "./stud-options.ts";
 import { formatTerminatorHelp } from "./terminator-help.ts";
 import {
   ANNOUNCEMENTS,
@@ -54,11 +54,11 @@ export function parseTerminatorArgv(argv: readonly string[], folder: AbsolutePat
   const asked = reader.readRows(terminatorProcessOptions);
   // Nobody sees what a daemon prints.
   const process = { ...asked, quiet: asked.quiet || asked.daemon, syslog: asked.syslog || asked.daemon };
-  const former = FORMER_OPTIONS.filter(({ keys }) => keys.some((key) => texts.has(key)));
+  const former = STUD_OPTIONS.filter(({ keys }) => keys.some((key) => texts.has(key)));
   for (const { keys, fate, sentence } of former) {
     if (fate === "refused") faults.push(flagFault(`--${keys[0]}`, sentence));
   }
-  faults.push(...layFaults([checkChroot(process)], layer, reader.unreadable));
+  faults.push(...faultsAt([checkChroot(process)], layer, reader.unreadable));
   if (words.length === 0 && needsPem(terminator)) faults.push(missingPem(PROGRAM));
   if (faults.length > 0) return { kind: "faults", faults: arrangeFaults(faults) };
   const notices = former.map(({ keys, sentence }) => `--${keys[0]}: ${sentence}`);
@@ -82,7 +82,7 @@ const FLAGS: readonly Flag[] = [
     }),
   ),
   ...ANNOUNCEMENTS.map(({ key }) => ({ key, short: undefined, placeholder: undefined, mayRepeat: false })),
-  ...FORMER_OPTIONS.flatMap(({ keys, short, placeholder }) =>
+  ...STUD_OPTIONS.flatMap(({ keys, short, placeholder }) =>
     keys.map((key, index) => ({ key, short: index === 0 ? short : undefined, placeholder, mayRepeat: true })),
   ),
   { key: "version", short: "V", placeholder: undefined, mayRepeat: true },

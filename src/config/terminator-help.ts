@@ -3,7 +3,7 @@
  */
 import { absolutePath } from "../base/absolute-path.ts";
 import { keyOf, type Option } from "./options.ts";
-import { FORMER_OPTIONS, type FormerOption } from "./terminator-former-options.ts";
+import { STUD_OPTIONS, type StudOption } from "./stud-options.ts";
 import { ANNOUNCEMENTS, TERMINATOR_HEADINGS } from "./terminator-options.ts";
 
 const WIDTH = 80;
@@ -55,8 +55,8 @@ function optionEntry(
   return entry({ short, key, placeholder: kind.placeholder }, `${help} [${byDefault}]`);
 }
 
-function formerEntries(fate: FormerOption["fate"]): readonly string[] {
-  return FORMER_OPTIONS.filter((each) => each.fate === fate).map(({ keys: [key], short, placeholder }) =>
+function formerEntries(fate: StudOption["fate"]): readonly string[] {
+  return STUD_OPTIONS.filter((each) => each.fate === fate).map(({ keys: [key], short, placeholder }) =>
     label({ short, key, placeholder }),
   );
 }

@@ -3,8 +3,8 @@
  * hold together.
  */
 import { type AbsolutePath, absolutePath } from "../base/absolute-path.ts";
-import { type Fault, fileFault, flagFault, type Place, quote } from "./fault.ts";
-import { type Contradiction, type Layer, layFaults } from "./layer.ts";
+import { type Fault, fileFault, flagFault, type Position, quote } from "./fault.ts";
+import { type Conflict, faultsAt, type Layer } from "./layer.ts";
 import { LayerReader } from "./layer-reader.ts";
 import { flag } from "./option-kinds.ts";
 import type { SettingsOf, Situation } from "./options.ts";
@@ -21,7 +21,7 @@ export interface TerminatorSection {
   readonly layer: Layer;
   /** As it is written, and where. */
   readonly title: string;
-  readonly place: Place;
+  readonly position: Position;
 }
 
 /** No default of a terminator depends on it. */
@@ -35,12 +35,12 @@ export function readTerminators(
   faults: Fault[],
 ): ReadonlyMap<string, TerminatorSettings> {
   return new Map(
-    [...sections].map(([name, { layer, title, place }]) => {
+    [...sections].map(([name, { layer, title, position }]) => {
       const reader = new LayerReader(layer, ANY_SITUATION, faults);
       const pemFiles = reader.read(pemOption, PEM_KEY, []);
       const terminator = readTerminator(layer, pemFiles, reader, faults);
       if (needsPem(terminator) && !reader.unreadable.has(PEM_KEY)) {
-        faults.push(fileFault(place, `[${quote(title)}] ${PEM_KEY}: ${NO_PEM}`));
+        faults.push(fileFault(position, `[${quote(title)}] ${PEM_KEY}: ${NO_PEM}`));
       }
       return [name, terminator] as const;
     }),
@@ -61,12 +61,12 @@ export function readTerminator(
     announcement: announced[0]?.announces ?? "nothing",
     pemFiles,
   };
-  const found = [checkAnnouncements(announced.map(({ key }) => key)), ...findTerminatorContradictions(terminator)];
-  faults.push(...layFaults(found, layer, reader.unreadable));
+  const found = [checkAnnouncements(announced.map(({ key }) => key)), ...crossCheckTerminator(terminator)];
+  faults.push(...faultsAt(found, layer, reader.unreadable));
   return terminator;
 }
 
-function checkAnnouncements(keys: readonly string[]): Contradiction | undefined {
+function checkAnnouncements(keys: readonly string[]): Conflict | undefined {
   if (keys.length < 2) return undefined;
   const several = keys.join(" and ");
   return { keys, problem: `${several} each tell the backend in their own way who the client is: expected one of them` };
@@ -93,7 +93,7 @@ const SERVER_KEYS = [
   ["tls-handshakes", ({ tlsHandshakes }) => tlsHandshakes !== DEFAULT_HANDSHAKES],
 ] as const satisfies readonly (readonly [key: string, isSet: (terminator: TerminatorSettings) => boolean])[];
 
-function findTerminatorContradictions(terminator: TerminatorSettings): readonly (Contradiction | undefined)[] {
+function crossCheckTerminator(terminator: TerminatorSettings): readonly (Conflict | undefined)[] {
   const { client, backendCa, tlsClientCa, tlsClientVerify, trustedProxies, announcement, pemFiles } = terminator;
   return [
     backendCa !== undefined && !client

@@ -7,7 +7,7 @@ import { unreachable } from "../base/unreachable.ts";
 import type { Command } from "../config/argv.ts";
 import { type Fault, formatFault } from "../config/fault.ts";
 import type { Settings } from "../config/settings.ts";
-import { type PidFilePlace, pidFilePlaces } from "./pid-file.ts";
+import { type PidFilePath, pidFilePaths } from "./pid-file.ts";
 import { describeReload, reloadServer } from "./reload-command.ts";
 import { describeStatus, lookAtServer, type StatusOutcome } from "./status.ts";
 import { describeStop, stopServer } from "./stop.ts";
@@ -37,7 +37,7 @@ const STOP_MARGIN_MS = 5000;
 /** @throws StartupError when a PID file cannot be read (but not of `status`, which says so) */
 export async function runCommand({ name, settings, faults, user }: CommandInput): Promise<CommandReport> {
   const { pidfile, grace } = settings.server;
-  const places = pidFilePlaces(pidfile, user);
+  const places = pidFilePaths(pidfile, user);
   switch (name) {
     case "stop":
       return stop(places, grace, faults);
@@ -51,18 +51,18 @@ export async function runCommand({ name, settings, faults, user }: CommandInput)
 }
 
 /** The faults are told: they will keep the server from starting again. */
-async function stop(places: readonly PidFilePlace[], grace: Milliseconds, faults: readonly Fault[]) {
+async function stop(places: readonly PidFilePath[], grace: Milliseconds, faults: readonly Fault[]) {
   const patience = milliseconds(grace + STOP_MARGIN_MS);
   return toReport(describeStop(await stopServer(places, patience)), faults.map(formatFault));
 }
 
 /** The faults are told by the server; by us only where there is none, for they may have hidden its PID file. */
-async function reload(places: readonly PidFilePlace[], faults: readonly Fault[]) {
+async function reload(places: readonly PidFilePath[], faults: readonly Fault[]) {
   const outcome = await reloadServer(places, RELOAD_PATIENCE);
   return toReport(describeReload(outcome), outcome.kind === "not-running" ? faults.map(formatFault) : []);
 }
 
-function tellStatus(places: readonly PidFilePlace[], faults: readonly Fault[]): CommandReport {
+function tellStatus(places: readonly PidFilePath[], faults: readonly Fault[]): CommandReport {
   const outcome = doubtStatus(lookAtServer(places), faults);
   const { message, exitStatus } = describeStatus(outcome, unixMilliseconds(Date.now()));
   const complaints = outcome.kind === "not-running" ? faults.map(formatFault) : [];
@@ -71,7 +71,7 @@ function tellStatus(places: readonly PidFilePlace[], faults: readonly Fault[]): 
 
 /** A configuration file that cannot be read may name another PID file than the one that is not there. */
 export function doubtStatus(outcome: StatusOutcome, faults: readonly Fault[]): StatusOutcome {
-  const wholeFile = faults.find((fault) => fault.kind === "file" && fault.place.line === 0);
+  const wholeFile = faults.find((fault) => fault.kind === "file" && fault.position.line === 0);
   if (outcome.kind !== "not-running" || wholeFile === undefined) return outcome;
   return { kind: "unknown", why: formatFault(wholeFile) };
 }

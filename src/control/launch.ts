@@ -1,6 +1,6 @@
 /**
  * Daemon mode, the side of the command: starts the same program once more in a session of its own and returns only
- * when that serves, or has said why it does not. The side of the started program is `lifeline.ts`.
+ * when that serves, or has said why it does not. The side of the started program is `startReporter.ts`.
  *
  *     command                              daemon
  *     spawn, with an IPC channel     ->    openLifeline finds the mark in its environment
@@ -13,7 +13,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { unreachable } from "../base/unreachable.ts";
-import { DAEMON_MARK, parseLaunchMessage } from "./launch-message.ts";
+import { DAEMON_MARK, parseLaunchMessage } from "./start-reporter.ts";
 
 export interface LaunchOptions {
   /** Absolute path of the program's entry file. */
@@ -46,7 +46,7 @@ export async function launch(options: LaunchOptions): Promise<number> {
   const interruption = watchForSignals(child);
   const outcome = await waitForWord(child, interruption);
   interruption.unwatch();
-  letGo(child);
+  release(child);
   const report = describeLaunch(outcome);
   if (report.standardOutput !== "") options.standardOutput(report.standardOutput);
   if (report.standardError !== "") options.standardError(report.standardError);
@@ -132,7 +132,7 @@ function waitForWord(child: ChildProcess, interruption: Interruption): Promise<L
 const LAST_WORDS_MS = 1000;
 
 /** Nothing of the child keeps this process alive any longer. */
-function letGo(child: ChildProcess): void {
+function release(child: ChildProcess): void {
   if (child.connected) child.disconnect();
   child.stderr?.destroy();
   child.unref();

@@ -31,7 +31,7 @@ import { type AbsolutePath, absolutePath } from "../base/absolute-path.ts";
 import { errorCode, StartupError } from "../base/errors.ts";
 import { type UnixMilliseconds, unixMilliseconds } from "../base/units.ts";
 import { describeSystemError } from "../observe/thrown.ts";
-import { lookAtProcess, type ProcessLook } from "./process-look.ts";
+import { inspectProcess, type ProcessState } from "./process-info.ts";
 import { runtimeDirectory, stateDirectory, type UserFacts } from "./user-directories.ts";
 
 export type PidFileContent =
@@ -49,7 +49,7 @@ export interface Asker {
 }
 
 /** A path the PID file may have. */
-export interface PidFilePlace {
+export interface PidFilePath {
   readonly path: AbsolutePath;
   /** Its folder is made when it is needed. */
   readonly isInStateDirectory: boolean;
@@ -59,7 +59,7 @@ export interface PidFilePlace {
  * Where the PID file may be, best place first: as it is set; for root /run; else the runtime directory of the user's
  * session, and the state directory for who has no session.
  */
-export function pidFilePlaces(setting: AbsolutePath | undefined, user: UserFacts): readonly PidFilePlace[] {
+export function pidFilePaths(setting: AbsolutePath | undefined, user: UserFacts): readonly PidFilePath[] {
   if (setting !== undefined) return [{ path: setting, isInStateDirectory: false }];
   if (user.isRoot) return [{ path: absolutePath("/run/comanche.pid"), isInStateDirectory: false }];
   const runtime = runtimeDirectory(user);
@@ -75,13 +75,13 @@ export function pidFilePlaces(setting: AbsolutePath | undefined, user: UserFacts
  */
 export function judgeHolder(
   file: { readonly pid: number; readonly writtenAt: UnixMilliseconds },
-  look: ProcessLook,
+  look: ProcessState,
   asker: Asker,
 ): "running" | "gone" {
   if (look.kind === "gone" || file.pid === asker.pid) return "gone";
-  if (look.identity === undefined) return "running";
-  if (look.identity.startedAt <= file.writtenAt + START_TOLERANCE_MS) return "running";
-  const { command } = look.identity;
+  if (look.info === undefined) return "running";
+  if (look.info.startedAt <= file.writtenAt + START_TOLERANCE_MS) return "running";
+  const { command } = look.info;
   return command === asker.command || command.startsWith("comanche") ? "running" : "gone";
 }
 
@@ -98,7 +98,7 @@ export function readPidFile(path: AbsolutePath): PidFileContent {
 /** The process that the file names and that still runs. */
 export function findHolder(content: PidFileContent): number | undefined {
   if (content.kind !== "pid") return undefined;
-  const judged = judgeHolder(content, lookAtProcess(content.pid), lookAtSelf());
+  const judged = judgeHolder(content, inspectProcess(content.pid), lookAtSelf());
   return judged === "running" ? content.pid : undefined;
 }
 
@@ -117,7 +117,7 @@ export interface PidFile {
  *
  * @throws StartupError when another server runs, or the file cannot be written
  */
-export function acquirePidFile(places: readonly PidFilePlace[]): PidFile {
+export function acquirePidFile(places: readonly PidFilePath[]): PidFile {
   const path = choosePath(places);
   const temporary = absolutePath(`${path}.${randomBytes(6).toString("hex")}`);
   try {
@@ -210,7 +210,7 @@ function tryLink(from: AbsolutePath, to: AbsolutePath): boolean {
   }
 }
 
-function choosePath(places: readonly PidFilePlace[]): AbsolutePath {
+function choosePath(places: readonly PidFilePath[]): AbsolutePath {
   const [first, ...others] = places;
   if (first === undefined) throw new Error("no place for the PID file");
   if (others.length > 0 && !isWritableFolder(dirname(first.path))) return choosePath(others);
@@ -244,6 +244,6 @@ function removeIfPossible(path: AbsolutePath): void {
 }
 
 function lookAtSelf(): Asker {
-  const look = lookAtProcess(process.pid);
-  return { pid: process.pid, command: look.kind === "alive" ? look.identity?.command : undefined };
+  const look = inspectProcess(process.pid);
+  return { pid: process.pid, command: look.kind === "alive" ? look.info?.command : undefined };
 }

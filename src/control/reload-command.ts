@@ -8,7 +8,7 @@ import { setTimeout } from "node:timers/promises";
 import type { AbsolutePath } from "../base/absolute-path.ts";
 import { type Milliseconds, milliseconds } from "../base/units.ts";
 import { unreachable } from "../base/unreachable.ts";
-import type { PidFilePlace } from "./pid-file.ts";
+import type { PidFilePath } from "./pid-file.ts";
 import { describeAbsence, findRunning, isStillRunning, sendSignal } from "./running-server.ts";
 import { readState, type ServerState } from "./state-file.ts";
 
@@ -35,7 +35,7 @@ const POLL_INTERVAL = milliseconds(50);
  * @param patience  how long to wait for the server's word
  * @throws StartupError when a PID file cannot be read
  */
-export async function reloadServer(places: readonly PidFilePlace[], patience: Milliseconds): Promise<ReloadOutcome> {
+export async function reloadServer(places: readonly PidFilePath[], patience: Milliseconds): Promise<ReloadOutcome> {
   const server = findRunning(places);
   if (server === undefined) return { kind: "not-running", paths: places.map((place) => place.path) };
   const { pid, path } = server;

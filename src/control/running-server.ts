@@ -3,25 +3,25 @@
  */
 import type { AbsolutePath } from "../base/absolute-path.ts";
 import { errorCode } from "../base/errors.ts";
-import { findHolder, type PidFilePlace, readPidFile } from "./pid-file.ts";
-import { lookAtProcess, type ProcessLook } from "./process-look.ts";
+import { findHolder, type PidFilePath, readPidFile } from "./pid-file.ts";
+import { inspectProcess, type ProcessState } from "./process-info.ts";
 
 export interface RunningServer {
   readonly pid: number;
   /** The PID file that names it. */
   readonly path: AbsolutePath;
   /** Looked at before any signal: a process that bears the number later is another one. */
-  readonly look: ProcessLook;
+  readonly look: ProcessState;
 }
 
 /**
  * @returns the server of the first place that has a live one
  * @throws StartupError when a PID file cannot be read
  */
-export function findRunning(places: readonly PidFilePlace[]): RunningServer | undefined {
+export function findRunning(places: readonly PidFilePath[]): RunningServer | undefined {
   for (const { path } of places) {
     const pid = findHolder(readPidFile(path));
-    if (pid !== undefined) return { pid, path, look: lookAtProcess(pid) };
+    if (pid !== undefined) return { pid, path, look: inspectProcess(pid) };
   }
   return undefined;
 }
@@ -38,9 +38,9 @@ export function sendSignal({ pid }: RunningServer, signal: NodeJS.Signals): "sen
 
 /** Whether the very process that was found still runs. */
 export function isStillRunning({ pid, look }: RunningServer): boolean {
-  const now = lookAtProcess(pid);
+  const now = inspectProcess(pid);
   if (look.kind === "gone" || now.kind === "gone") return false;
-  return look.identity?.startTicks === now.identity?.startTicks;
+  return look.info?.startTicks === now.info?.startTicks;
 }
 
 /** For a message: `no live process in PID file /run/comanche.pid`. */

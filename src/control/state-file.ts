@@ -11,7 +11,7 @@ import { type UnixMilliseconds, unixMilliseconds } from "../base/units.ts";
 export interface ServerState {
   readonly pid: number;
   readonly version: string;
-  readonly phase: Phase;
+  readonly phase: ServerPhase;
   readonly startedAt: UnixMilliseconds;
   /** How many times workers were started anew for a configuration: 1 at first, one more with each reload. */
   readonly generation: number;
@@ -25,7 +25,7 @@ export interface ServerState {
   readonly reload: ReloadState | undefined;
 }
 
-export type Phase = (typeof PHASES)[number];
+export type ServerPhase = (typeof PHASES)[number];
 
 export interface WorkerState {
   readonly pid: number;

@@ -10,9 +10,9 @@ import { formatHumanSize } from "../base/human-size.ts";
 import { type Bytes, type Milliseconds, milliseconds, type UnixMilliseconds } from "../base/units.ts";
 import { unreachable } from "../base/unreachable.ts";
 import { formatConsoleTime, localOffset } from "../observe/log-time.ts";
-import { findHolder, type PidFileContent, type PidFilePlace, readPidFile } from "./pid-file.ts";
+import { findHolder, type PidFileContent, type PidFilePath, readPidFile } from "./pid-file.ts";
 import { readResidentMemory } from "./resident-memory.ts";
-import { type Phase, readState, type ServerState } from "./state-file.ts";
+import { readState, type ServerPhase, type ServerState } from "./state-file.ts";
 
 export type StatusOutcome =
   | {
@@ -34,7 +34,7 @@ export interface StatusReport {
 }
 
 /** The first place that has a live server; else the first that has anything else to tell. Never throws. */
-export function lookAtServer(places: readonly PidFilePlace[]): StatusOutcome {
+export function lookAtServer(places: readonly PidFilePath[]): StatusOutcome {
   const found = places.map(({ path }) => lookAtPlace(path)).filter((each) => each !== undefined);
   const running = found.find(({ kind }) => kind === "running");
   return running ?? found[0] ?? { kind: "not-running", paths: places.map(({ path }) => path) };
@@ -77,7 +77,7 @@ type Running = Extract<StatusOutcome, { kind: "running" }>;
 
 const LABEL_WIDTH = 15;
 
-const PHASE_WORDS: Readonly<Record<Phase, string>> = {
+const PHASE_WORDS: Readonly<Record<ServerPhase, string>> = {
   serving: "running",
   reloading: "running and reloading",
   stopping: "stopping",

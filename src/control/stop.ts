@@ -5,7 +5,7 @@ import { setTimeout } from "node:timers/promises";
 import type { AbsolutePath } from "../base/absolute-path.ts";
 import { type Milliseconds, milliseconds } from "../base/units.ts";
 import { unreachable } from "../base/unreachable.ts";
-import type { PidFilePlace } from "./pid-file.ts";
+import type { PidFilePath } from "./pid-file.ts";
 import { describeAbsence, findRunning, isStillRunning, sendSignal } from "./running-server.ts";
 
 export type StopOutcome =
@@ -25,7 +25,7 @@ const POLL_INTERVAL = milliseconds(50);
  * @param patience  how long to wait: the server's `grace` and a little more
  * @throws StartupError when a PID file cannot be read
  */
-export async function stopServer(places: readonly PidFilePlace[], patience: Milliseconds): Promise<StopOutcome> {
+export async function stopServer(places: readonly PidFilePath[], patience: Milliseconds): Promise<StopOutcome> {
   const server = findRunning(places);
   if (server === undefined) return { kind: "not-running", paths: places.map((place) => place.path) };
   const { pid, path } = server;

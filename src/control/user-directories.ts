@@ -7,12 +7,10 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { type AbsolutePath, absolutePath } from "../base/absolute-path.ts";
 
-export type Environment = Readonly<Record<string, string | undefined>>;
-
 export interface UserFacts {
   readonly isRoot: boolean;
   readonly home: string;
-  readonly environment: Environment;
+  readonly environment: NodeJS.ProcessEnv;
 }
 
 export function readUserFacts(): UserFacts {

@@ -3,8 +3,8 @@
  * one is a transaction; a reload opens the next beside the present one, with which it shares what both name.
  */
 import { networkInterfaces } from "node:os";
+import { connectionsWanted, decideProcesses } from "../config/limits-per-worker.ts";
 import { type Settings, servesSites } from "../config/settings.ts";
-import { connectionsWanted, decideProcesses } from "../config/shares.ts";
 import type { UserFacts } from "../control/user-directories.ts";
 import { raiseDescriptorLimit } from "../system/descriptor-limit.ts";
 import type { NativeResult } from "../system/native.ts";

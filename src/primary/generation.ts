@@ -5,8 +5,8 @@
 import { setTimeout } from "node:timers/promises";
 import { StartupError } from "../base/errors.ts";
 import type { Milliseconds } from "../base/units.ts";
+import { settingsForWorker } from "../config/limits-per-worker.ts";
 import type { Settings } from "../config/settings.ts";
-import { settingsForWorker } from "../config/shares.ts";
 import type { WorkerState } from "../control/state-file.ts";
 import type { Events } from "../observe/log.ts";
 import type { PrivilegePlan } from "../system/privileges.ts";

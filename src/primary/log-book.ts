@@ -3,7 +3,7 @@
  */
 import type { AbsolutePath } from "../base/absolute-path.ts";
 import { isBuiltIn, type Settings } from "../config/settings.ts";
-import { redirectStandardError } from "../control/lifeline.ts";
+import { redirectStandardError } from "../control/start-reporter.ts";
 import { stateDirectory, type UserFacts } from "../control/user-directories.ts";
 import { AccessLog } from "../observe/access-log.ts";
 import { decideConsoleLevel, type EventLevel, EventLog, type EventSink, LineSink } from "../observe/log.ts";

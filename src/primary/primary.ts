@@ -14,9 +14,9 @@ import { StartupError } from "../base/errors.ts";
 import { unixMilliseconds } from "../base/units.ts";
 import { type Fault, formatFault } from "../config/fault.ts";
 import type { Settings, SettingsResult } from "../config/settings.ts";
-import type { Lifeline } from "../control/lifeline.ts";
-import { acquirePidFile, type PidFile, pidFilePlaces } from "../control/pid-file.ts";
-import { type Phase, type ReloadState, StateFile } from "../control/state-file.ts";
+import { acquirePidFile, type PidFile, pidFilePaths } from "../control/pid-file.ts";
+import type { StartReporter } from "../control/start-reporter.ts";
+import { type ReloadState, type ServerPhase, StateFile } from "../control/state-file.ts";
 import type { UserFacts } from "../control/user-directories.ts";
 import { describeThrown } from "../observe/thrown.ts";
 import { loadNative } from "../system/native.ts";
@@ -45,7 +45,7 @@ export interface PrimaryOptions {
   readonly load: () => SettingsResult;
   readonly user: UserFacts;
   readonly version: string;
-  readonly lifeline: Lifeline;
+  readonly startReporter: StartReporter;
   /** Whether a daemon has a PID file although the settings name none. */
   readonly hasUsualPidFile: boolean;
   /** What the operator should know besides, one line each. */
@@ -73,7 +73,7 @@ export async function runPrimary(options: PrimaryOptions): Promise<ServeStatus> 
   const primary = new Primary(options, signals, notifier, {
     sockets: new Sockets(activated),
     user: options.user,
-    isDaemon: options.lifeline.isDaemon,
+    isDaemon: options.startReporter.isDaemon,
     cores: availableParallelism(),
     native,
     tickets: new TicketKeys(() => performance.now()),
@@ -97,7 +97,7 @@ class Primary {
   readonly #generations = new Set<Generation>();
   #pidFile: PidFile | undefined;
   #stateFile: StateFile | undefined;
-  #phase: Phase = "serving";
+  #phase: ServerPhase = "serving";
   #hangups = 0;
   #reloadState: ReloadState | undefined;
   /** The one reload that may be under way. */
@@ -115,9 +115,9 @@ class Primary {
   }
 
   async run(): Promise<ServeStatus> {
-    const { settings, lifeline, user, hasUsualPidFile } = this.#options;
+    const { settings, startReporter, user, hasUsualPidFile } = this.#options;
     try {
-      this.#takePidFile(settings, lifeline.isDaemon && hasUsualPidFile, user);
+      this.#takePidFile(settings, startReporter.isDaemon && hasUsualPidFile, user);
       const config = await Promise.race([this.#open(settings, 1), this.#untilCancelled()]);
       this.#active = config;
       this.#watchWorld(config);
@@ -178,7 +178,7 @@ class Primary {
     const { pidfile } = settings.server;
     // In the foreground several servers may run side by side, so there the file is taken only when it is asked for.
     if (!mayBeUsual && pidfile === undefined) return;
-    this.#pidFile = acquirePidFile(pidFilePlaces(pidfile, user));
+    this.#pidFile = acquirePidFile(pidFilePaths(pidfile, user));
     this.#stateFile = new StateFile(this.#pidFile.path);
   }
 
@@ -211,7 +211,7 @@ class Primary {
 
   /** Tells everybody who wants to know that it serves. */
   async #announce(config: ActiveConfig): Promise<void> {
-    const { lifeline, version, notices } = this.#options;
+    const { startReporter, version, notices } = this.#options;
     const lines = describeStart({ version, config, notices });
     // Who reads the lines may look there next.
     this.#noteState();
@@ -220,10 +220,11 @@ class Primary {
     this.#status.watch(
       () => this.#pool(),
       config.logs.events,
-      lifeline.isDaemon ? 0 : config.settings.server.statusInterval,
+      startReporter.isDaemon ? 0 : config.settings.server.statusInterval,
     );
     this.#notifier.ready(lines.info[0] ?? "serving");
-    if (lifeline.isDaemon) await lifeline.reportReady([...lines.info, ...lines.warnings], config.logs.errorPath);
+    if (startReporter.isDaemon)
+      await startReporter.reportReady([...lines.info, ...lines.warnings], config.logs.errorPath);
   }
 
   /** Until a reload covers every hangup there was. */

@@ -9,7 +9,7 @@ import { userInfo } from "node:os";
 import { errorCode, StartupError } from "../base/errors.ts";
 
 /** `groups` are the supplementary ones, sorted; `gid` is among them. */
-export interface Identity {
+export interface Account {
   readonly uid: number;
   readonly gid: number;
   readonly groups: readonly number[];
@@ -31,7 +31,7 @@ export function posixProcess(): PosixProcess {
 }
 
 /** Who this process is, for everything but being sent signals. */
-export function currentIdentity(): Identity {
+export function currentAccount(): Account {
   const posix = posixProcess();
   return { uid: posix.geteuid(), gid: posix.getegid(), groups: sorted(posix.getgroups()) };
 }
@@ -44,9 +44,9 @@ export function currentIdentity(): Identity {
  * @param group  undefined: the group the system has for the user
  * @throws StartupError for what the system does not know, and for anybody but oneself without being root
  */
-export function resolveAccount(user: string | undefined, group: string | undefined): Identity {
+export function resolveAccount(user: string | undefined, group: string | undefined): Account {
   const posix = posixProcess();
-  const before = currentIdentity();
+  const before = currentAccount();
   try {
     const account = lookUpUser(user, before);
     posix.seteuid(before.uid);
@@ -61,7 +61,7 @@ export function resolveAccount(user: string | undefined, group: string | undefin
   }
 }
 
-interface Account {
+interface UserEntry {
   readonly uid: number;
   /** Undefined for a number that no account has. */
   readonly gid: number | undefined;
@@ -69,7 +69,7 @@ interface Account {
 }
 
 /** Leaves the process with the user's identity. */
-function lookUpUser(user: string | undefined, before: Identity): Account {
+function lookUpUser(user: string | undefined, before: Account): UserEntry {
   const posix = posixProcess();
   if (user !== undefined) become("user", user, posix.seteuid);
   const uid = posix.geteuid();
@@ -90,7 +90,7 @@ function lookUpGroup(group: string | undefined): number | undefined {
   return posix.getegid();
 }
 
-function lookUpGroups(name: string | undefined, gid: number, before: Identity): readonly number[] {
+function lookUpGroups(name: string | undefined, gid: number, before: Account): readonly number[] {
   const posix = posixProcess();
   // Only root may ask; for oneself the answer is known.
   if (before.uid !== 0) return before.groups;
@@ -123,7 +123,7 @@ function explain(option: "user" | "group", cause: unknown): string {
   }
 }
 
-function restoreGroups({ uid, gid, groups }: Identity): void {
+function restoreGroups({ uid, gid, groups }: Account): void {
   const posix = posixProcess();
   if (uid === 0) posix.setgroups([...groups]);
   posix.setegid(gid);

@@ -5,8 +5,8 @@
  * the hard one when it starts. The hard one only root can raise, and nobody beyond /proc/sys/fs/nr_open.
  */
 import { readdirSync, readFileSync } from "node:fs";
+import { withFewerConnections } from "../config/limits-per-worker.ts";
 import type { Settings } from "../config/settings.ts";
-import { withFewerConnections } from "../config/shares.ts";
 import type { DescriptorLimit, Native } from "./native.ts";
 
 /** What the whole server is set to, its sites and terminators together. */

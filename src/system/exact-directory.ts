@@ -24,7 +24,7 @@ const TO_READ = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLO
  * @throws NativeError `ENOTDIR` or `ELOOP` also when a part of it has become a link
  */
 export function openExactDirectory(native: ReadingNative, path: AbsolutePath): OpenDirectory {
-  const directory = atExactPlace(native, path, (parent, name) => native.openAt(parent, name, TO_READ));
+  const directory = atExactPath(native, path, (parent, name) => native.openAt(parent, name, TO_READ));
   const record = Buffer.alloc(STATX_BYTES);
   const look = (parent: number, name: string): EntryFacts => {
     native.statAt(parent, name, record);
@@ -33,7 +33,7 @@ export function openExactDirectory(native: ReadingNative, path: AbsolutePath): O
   return {
     names: () => namesOf(native, directory),
     look: (name) => look(directory, name),
-    lookAt: (place) => atExactPlace(native, place, look),
+    lookAt: (place) => atExactPath(native, place, look),
     read: (name, limit) => readBeginning(native.openAt(directory, name, READ_FLAGS), limit),
     close: () => closeSync(directory),
   };
@@ -45,12 +45,12 @@ export function openExactDirectory(native: ReadingNative, path: AbsolutePath): O
  * @returns a descriptor, the caller's to close
  * @throws NativeError `ENOTDIR` or `ELOOP` also when a part of the path has become a link
  */
-export function openExactPlace(native: Pick<Native, "openAt">, path: AbsolutePath, flags: number): number {
-  return atExactPlace(native, path, (parent, name) => native.openAt(parent, name, flags | constants.O_NOFOLLOW));
+export function openExactPath(native: Pick<Native, "openAt">, path: AbsolutePath, flags: number): number {
+  return atExactPath(native, path, (parent, name) => native.openAt(parent, name, flags | constants.O_NOFOLLOW));
 }
 
 /** @param act  is given the open directory that the last name of the path stands in, and that name, and follows no link */
-function atExactPlace<R>(
+function atExactPath<R>(
   native: Pick<Native, "openAt">,
   path: AbsolutePath,
   act: (parent: number, name: string) => R,

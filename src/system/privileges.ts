@@ -8,15 +8,15 @@ import type { AbsolutePath } from "../base/absolute-path.ts";
 import { errorCode, StartupError } from "../base/errors.ts";
 import type { ServerSettings } from "../config/settings.ts";
 import { describeSystemError } from "../observe/thrown.ts";
-import { currentIdentity, type Identity, resolveAccount } from "./account.ts";
-import { actAs } from "./as-identity.ts";
+import { type Account, currentAccount, resolveAccount } from "./account.ts";
 import { loadNative } from "./native.ts";
+import { runAs } from "./run-as.ts";
 
 /** Plain data: it travels to the worker. */
 export interface PrivilegePlan {
   readonly chroot: AbsolutePath | undefined;
   /** Undefined where nothing is to change. */
-  readonly identity: Identity | undefined;
+  readonly account: Account | undefined;
 }
 
 export type PrivilegeDecision =
@@ -24,16 +24,16 @@ export type PrivilegeDecision =
   /** `reason`: a sentence for the operator. */
   | { readonly kind: "refused"; readonly reason: string };
 
-export type PrivilegeWish = Pick<ServerSettings, "user" | "group" | "chroot">;
+export type PrivilegeRequest = Pick<ServerSettings, "user" | "group" | "chroot">;
 
 /**
  * @param account  the numbers behind `user` and `group`; undefined when neither is set
  * @param starter  who started the server
  */
 export function planPrivileges(
-  { user, chroot }: PrivilegeWish,
-  account: Identity | undefined,
-  starter: Identity,
+  { user, chroot }: PrivilegeRequest,
+  account: Account | undefined,
+  starter: Account,
 ): PrivilegeDecision {
   const isRoot = starter.uid === 0;
   const isOther = account !== undefined && (account.uid !== starter.uid || account.gid !== starter.gid);
@@ -52,11 +52,11 @@ export function planPrivileges(
     const named = user === undefined ? "without user" : `with user = ${user}`;
     return refuse(`group holds nobody back ${named}: set user to somebody else`);
   }
-  return { kind: "plan", plan: { chroot, identity: isRoot && isOther ? account : undefined } };
+  return { kind: "plan", plan: { chroot, account: isRoot && isOther ? account : undefined } };
 }
 
 /** What to warn of at start; undefined when nothing. A `user` that is root was somebody's choice. */
-export function privilegeWarning({ user }: PrivilegeWish, starter: Identity): string | undefined {
+export function privilegeWarning({ user }: PrivilegeRequest, starter: Account): string | undefined {
   if (starter.uid !== 0 || user !== undefined) return undefined;
   return "running as root: set user, so that who breaks into the server is not root";
 }
@@ -70,19 +70,19 @@ export interface Privileges {
 /**
  * Looks up the accounts and the folder that the settings name.
  *
- * @throws StartupError for a wish that cannot be granted
+ * @throws StartupError for a request that cannot be granted
  */
-export async function preparePrivileges(wish: PrivilegeWish): Promise<Privileges> {
-  const starter = currentIdentity();
-  const warning = privilegeWarning(wish, starter);
-  const isAccountSet = wish.user !== undefined || wish.group !== undefined;
-  const account = isAccountSet ? resolveAccount(wish.user, wish.group) : undefined;
-  const decision = planPrivileges(wish, account, starter);
+export async function preparePrivileges(request: PrivilegeRequest): Promise<Privileges> {
+  const starter = currentAccount();
+  const warning = privilegeWarning(request, starter);
+  const isAccountSet = request.user !== undefined || request.group !== undefined;
+  const account = isAccountSet ? resolveAccount(request.user, request.group) : undefined;
+  const decision = planPrivileges(request, account, starter);
   if (decision.kind === "refused") throw new StartupError(decision.reason);
-  const { chroot, identity } = decision.plan;
+  const { chroot, account: changed } = decision.plan;
   if (chroot !== undefined) await checkChroot(chroot);
   // Task threads load it when they start; before a chroot all of them do.
-  else if (identity !== undefined) actAs(identity, () => checkProgram(wish));
+  else if (changed !== undefined) runAs(changed, () => checkProgram(request));
   return { privileges: decision.plan, warning };
 }
 
@@ -98,7 +98,7 @@ async function checkChroot(path: AbsolutePath): Promise<void> {
   }
 }
 
-function checkProgram({ user }: PrivilegeWish): void {
+function checkProgram({ user }: PrivilegeRequest): void {
   for (const file of [new URL("../thread-main.js", import.meta.url), new URL(import.meta.resolve("piscina"))]) {
     try {
       closeSync(openSync(file, "r"));

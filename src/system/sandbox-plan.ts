@@ -114,8 +114,8 @@ interface KeptCapability {
 }
 
 /** Root who stays root, and serves what is not open to root without capabilities, keeps what that needs. */
-function keptForRoot({ identity }: PrivilegePlan, facts: SandboxFacts): readonly KeptCapability[] {
-  if (!facts.isRoot || identity !== undefined) return [];
+function keptForRoot({ account }: PrivilegePlan, facts: SandboxFacts): readonly KeptCapability[] {
+  if (!facts.isRoot || account !== undefined) return [];
   const [closed] = facts.closed;
   const [unwritable] = facts.unwritable;
   return [
@@ -129,8 +129,8 @@ function keptForRoot({ identity }: PrivilegePlan, facts: SandboxFacts): readonly
 }
 
 /** What is needed until the worker has changed its user, which takes them all away: also to load a program that is not root's. */
-function keptForChange({ chroot, identity }: PrivilegePlan): readonly number[] {
-  if (identity === undefined) return [];
+function keptForChange({ chroot, account }: PrivilegePlan): readonly number[] {
+  if (account === undefined) return [];
   return [CAP_DAC_READ_SEARCH, CAP_SETGID, CAP_SETUID, ...(chroot === undefined ? [] : [CAP_SYS_CHROOT])];
 }
 

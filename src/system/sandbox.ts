@@ -7,15 +7,15 @@ import { fileURLToPath } from "node:url";
 import { type AbsolutePath, absolutePath } from "../base/absolute-path.ts";
 import { errorCode, StartupError } from "../base/errors.ts";
 import { type Settings, servesSites } from "../config/settings.ts";
-import { currentIdentity } from "./account.ts";
-import { actAs } from "./as-identity.ts";
+import { canAccess } from "./access.ts";
+import { currentAccount } from "./account.ts";
 import { decideVersion, FILE_RIGHTS } from "./landlock.ts";
 import { type LandlockRule, loadNative, type Native, type NativeResult } from "./native.ts";
 import type { PrivilegePlan } from "./privileges.ts";
-import { mayReach } from "./reach.ts";
-import { findRuntimeRules, packagePlaces } from "./runtime-places.ts";
+import { runAs } from "./run-as.ts";
+import { findRuntimeRules, packagePaths } from "./runtime-paths.ts";
 import { type Confinement, planSandbox, type SandboxFacts, type SandboxPlan } from "./sandbox-plan.ts";
-import { outsidePath, uploadPlaces } from "./upload-directories.ts";
+import { outsidePath, uploadDirectories } from "./upload-directories.ts";
 
 /**
  * To be called after the upload directories were made: one that is missing cannot be written to later.
@@ -62,9 +62,9 @@ function fitRule({ path, access }: LandlockRule): readonly LandlockRule[] {
 }
 
 function readFacts(settings: Settings, privileges: PrivilegePlan, loaded: NativeResult): SandboxFacts {
-  const identity = currentIdentity();
+  const account = currentAccount();
   const served = servedFolders(settings, privileges);
-  const places = uploadPlaces(settings).flatMap(({ path, kind }) => {
+  const places = uploadDirectories(settings).flatMap(({ path, kind }) => {
     const outside = locate(privileges, path);
     return outside !== undefined && look(outside)?.isDirectory() ? [{ kind, path: outside }] : [];
   });
@@ -72,19 +72,19 @@ function readFacts(settings: Settings, privileges: PrivilegePlan, loaded: Native
   const uploads = pathsOf("directory");
   return {
     calls: loaded.kind === "missing" ? loaded : { kind: "native", version: readVersion(loaded.native) },
-    isRoot: identity.uid === 0,
+    isRoot: account.uid === 0,
     served,
     holders: served.flatMap(holdersOf),
     uploads,
     uploadTrees: pathsOf("tree"),
-    closed: [...PROGRAM, ...served].filter((path) => !mayReach(identity, path, "read")),
-    unwritable: uploads.filter((path) => !mayReach(identity, path, "write")),
+    closed: [...PROGRAM, ...served].filter((path) => !canAccess(account, path, "read")),
+    unwritable: uploads.filter((path) => !canAccess(account, path, "write")),
   };
 }
 
 const PROGRAM: readonly AbsolutePath[] = [
   absolutePath(process.execPath),
-  ...packagePlaces(fileURLToPath(import.meta.url)).map(absolutePath),
+  ...packagePaths(fileURLToPath(import.meta.url)).map(absolutePath),
 ];
 
 function readVersion(native: Native): number {
@@ -99,9 +99,9 @@ function servedFolders(settings: Settings, privileges: PrivilegePlan): readonly 
 }
 
 /** Where a path of the settings lies outside a chroot; undefined when that cannot be said. */
-function locate({ chroot, identity }: PrivilegePlan, path: AbsolutePath): AbsolutePath | undefined {
+function locate({ chroot, account }: PrivilegePlan, path: AbsolutePath): AbsolutePath | undefined {
   try {
-    return actAs(identity, () => outsidePath(chroot, path));
+    return runAs(account, () => outsidePath(chroot, path));
   } catch {
     return undefined;
   }

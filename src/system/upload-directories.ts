@@ -8,10 +8,10 @@ import { type AbsolutePath, absolutePath } from "../base/absolute-path.ts";
 import { errorCode } from "../base/errors.ts";
 import { type Settings, type SiteSettings, servesSites } from "../config/settings.ts";
 import { describeSystemError } from "../observe/thrown.ts";
-import { actAs } from "./as-identity.ts";
 import type { PrivilegePlan } from "./privileges.ts";
+import { runAs } from "./run-as.ts";
 
-export interface UploadPlace {
+export interface UploadDirectory {
   /** The name of its site. */
   readonly site: string;
   /** As the worker will see it, so inside a chroot. */
@@ -22,19 +22,19 @@ export interface UploadPlace {
 }
 
 /** Where the sites of the settings store uploads. */
-export function uploadPlaces(settings: Settings): readonly UploadPlace[] {
+export function uploadDirectories(settings: Settings): readonly UploadDirectory[] {
   if (!servesSites(settings)) return [];
   const { server, main, virtualHosts } = settings;
   const mainPlace = placeOf("main", main);
   const isTree = server.virthost && !main.uploadDir.startsWith("/");
-  const own: readonly (UploadPlace | undefined)[] = [
+  const own: readonly (UploadDirectory | undefined)[] = [
     isTree && mainPlace !== undefined ? { ...mainPlace, path: main.docbase, kind: "tree" } : mainPlace,
     ...[...virtualHosts].map(([name, site]) => placeOf(name, site)),
   ];
   return own.filter((place) => place !== undefined);
 }
 
-function placeOf(site: string, { upload, uploadDir, docbase }: SiteSettings): UploadPlace | undefined {
+function placeOf(site: string, { upload, uploadDir, docbase }: SiteSettings): UploadDirectory | undefined {
   if (upload === undefined) return undefined;
   const path = uploadDir.startsWith("/") ? uploadDir : join(docbase, uploadDir);
   return { site, path: absolutePath(path), docbase, kind: "directory" };
@@ -46,10 +46,10 @@ function placeOf(site: string, { upload, uploadDir, docbase }: SiteSettings): Up
  * @returns a line for each that could not be made; the server can do its other work without
  */
 export function prepareUploadDirectories(settings: Settings, privileges: PrivilegePlan): readonly string[] {
-  return uploadPlaces(settings)
+  return uploadDirectories(settings)
     .filter(({ kind }) => kind === "directory")
     .flatMap(({ site, path, docbase }) => {
-      const problem = actAs(privileges.identity, () => {
+      const problem = runAs(privileges.account, () => {
         // A docbase is never made: where it is missing, the worker says so.
         return isThere(privileges.chroot, docbase) ? makeDirectory(privileges.chroot, path) : undefined;
       });

@@ -17,10 +17,10 @@ import type { LogFile } from "../observe/log-file.ts";
 import { describeThrown } from "../observe/thrown.ts";
 import { UploadLedger } from "../site/upload-ledger.ts";
 import { withinDescriptors } from "../system/descriptor-limit.ts";
-import { openExactPlace } from "../system/exact-directory.ts";
+import { dropPrivileges } from "../system/drop-privileges.ts";
+import { openExactPath } from "../system/exact-directory.ts";
 import { nativeStat } from "../system/look-natively.ts";
 import { loadNative } from "../system/native.ts";
-import { takeIdentity } from "../system/take-identity.ts";
 import type { DrainMode, PrimaryMessage, StartOrder, WorkerMessage } from "./messages.ts";
 import { openTaskThreads, startWorker, type Worker } from "./serve.ts";
 
@@ -105,7 +105,7 @@ class WorkerController {
       const native = loaded.kind === "native" ? loaded.native : undefined;
       // While /proc can be seen.
       const held = withinDescriptors(settings, isEnclosed || pool === undefined ? 0 : settings.server.workers);
-      takeIdentity(privileges, native);
+      dropPrivileges(privileges, native);
       this.#worker = await startWorker({
         settings: held,
         logs: { access, events },
@@ -115,7 +115,7 @@ class WorkerController {
         pool,
         uploads: this.#uploads,
         native: native && {
-          openExactly: (path, flags) => openExactPlace(native, path, flags),
+          openExactly: (path, flags) => openExactPath(native, path, flags),
           stat: nativeStat(native),
         },
       });

@@ -35,7 +35,7 @@ export function loadText(text: string, flags: Flags = {}, input: Partial<LoadInp
     layer: new Map(Object.entries(flags)),
     configFile: "test.conf",
     cwd: absolutePath("/home/me"),
-    identity: { isRoot: false },
+    starter: { isRoot: false },
     disk: fakeDisk({ files: { "/home/me/test.conf": text } }),
     ...input,
   });

@@ -9,10 +9,10 @@ import { makeTree } from "../support/file-tree.ts";
 import { type DiskContent, type Flags, fakeDisk, faultLines, settingsOf } from "./fake-disk.ts";
 
 const cwd = absolutePath("/home/me");
-const identity = { isRoot: false };
+const starter = { isRoot: false };
 
 function load(content: DiskContent, flags: Flags = {}, configFile?: string): SettingsResult {
-  return loadSettings({ layer: new Map(Object.entries(flags)), configFile, cwd, identity, disk: fakeDisk(content) });
+  return loadSettings({ layer: new Map(Object.entries(flags)), configFile, cwd, starter, disk: fakeDisk(content) });
 }
 
 const places: [name: string, files: string[], want: string | undefined][] = [
@@ -77,14 +77,14 @@ test("docbase: without any file below the working directory", () => {
 
 test("a real file on a real disk", (t) => {
   const top = makeTree(t, { "conf/comanche.conf": "[main]\nport = 0\n", "htdocs/": "" });
-  const settings = settingsOf(loadSettings({ layer: new Map(), cwd: top, identity }));
+  const settings = settingsOf(loadSettings({ layer: new Map(), cwd: top, starter }));
   assert.deepEqual([settings.server.port, settings.main.docbase], [0, `${top}/htdocs`]);
   assert.equal(settings.sources.get("port"), "conf/comanche.conf:2");
 });
 
 test("conf/threaded.conf is the small threaded server", () => {
   const configFile = fileURLToPath(new URL("../../../conf/threaded.conf", import.meta.url));
-  const { server, main } = settingsOf(loadSettings({ layer: new Map(), configFile, cwd, identity }));
+  const { server, main } = settingsOf(loadSettings({ layer: new Map(), configFile, cwd, starter }));
   assert.deepEqual(server.address, [{ kind: "ip", family: 4, address: "127.0.0.1" }]);
   assert.deepEqual([server.port, server.daemon, server.logfile], [8080, false, "-"]);
   assert.deepEqual([server.workers, server.queue, server.retryAfter], [10, 50, milliseconds(5000)]);

@@ -13,7 +13,7 @@ import {
 } from "../../src/config/manual.ts";
 import { allOptions } from "../../src/config/options.ts";
 import type { Settings } from "../../src/config/settings.ts";
-import { FORMER_OPTIONS } from "../../src/config/terminator-former-options.ts";
+import { STUD_OPTIONS } from "../../src/config/stud-options.ts";
 import { TERMINATOR_KEYS } from "../../src/config/terminator-options.ts";
 import { fakeDisk, settingsOf } from "./fake-disk.ts";
 
@@ -24,7 +24,7 @@ const file = "/home/me/conf/comanche.conf";
 function loadShipped(text: string | undefined): Settings {
   const disk = fakeDisk({ files: text === undefined ? {} : { [file]: text }, folders: ["/home/me/htdocs"] });
   const cwd = absolutePath("/home/me");
-  return settingsOf(loadSettings({ layer: new Map(), cwd, identity: { isRoot: false }, disk }));
+  return settingsOf(loadSettings({ layer: new Map(), cwd, starter: { isRoot: false }, disk }));
 }
 
 /** Values alone: where they come from differs, of course. */
@@ -99,7 +99,7 @@ for (const [name, table] of tables) {
 test("the table of terminators has every key of a section, and every option that only stud had", () => {
   const table = formatTerminatorTable();
   const flags = [...TERMINATOR_KEYS].filter((key) => key !== "pem");
-  const former = FORMER_OPTIONS.flatMap(({ keys }) => keys);
+  const former = STUD_OPTIONS.flatMap(({ keys }) => keys);
   for (const key of [...flags, ...former]) assert.ok(table.includes(`<code>--${key}</code>`), key);
   assert.ok(table.includes("<code>PEM…</code>"));
 });

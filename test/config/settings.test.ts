@@ -32,7 +32,7 @@ for (const [name, text, flags, port, source] of precedence) {
 }
 
 test("the default port is 80 for root", () => {
-  assert.equal(settingsOf(loadText("", {}, { identity: { isRoot: true } })).server.port, 80);
+  assert.equal(settingsOf(loadText("", {}, { starter: { isRoot: true } })).server.port, 80);
 });
 
 test("settings are frozen, down to their lists", () => {

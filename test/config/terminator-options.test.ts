@@ -6,9 +6,9 @@ import type { Endpoint } from "../../src/base/endpoint.ts";
 import { milliseconds } from "../../src/base/units.ts";
 import { formatFault } from "../../src/config/fault.ts";
 import type { OptionKind } from "../../src/config/option-kinds.ts";
+import { STUD_OPTIONS } from "../../src/config/stud-options.ts";
 import { backAddress, type FrontAddress, frontAddress } from "../../src/config/terminator-address.ts";
 import { parseTerminatorArgv } from "../../src/config/terminator-argv.ts";
-import { FORMER_OPTIONS } from "../../src/config/terminator-former-options.ts";
 import type { TerminatorProcessSettings } from "../../src/config/terminator-options.ts";
 import type { TerminatorSettings } from "../../src/config/terminator-settings.ts";
 
@@ -203,7 +203,7 @@ for (const [name, argv, want] of faultCases) {
   test(`parseTerminatorArgv: ${name}`, () => assert.deepEqual(faultsOf(...argv), want));
 }
 
-for (const { keys, short, placeholder, fate, sentence } of FORMER_OPTIONS) {
+for (const { keys, short, placeholder, fate, sentence } of STUD_OPTIONS) {
   const spellings = [...keys.map((key) => `--${key}`), ...(short === undefined ? [] : [`-${short}`])];
   for (const spelling of spellings) {
     test(`parseTerminatorArgv: stud's ${spelling} is ${fate}, and it says why`, () => {

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { describeLaunch, type LaunchOutcome, type LaunchReport } from "../../src/control/launch.ts";
-import { parseLaunchMessage } from "../../src/control/launch-message.ts";
+import { parseLaunchMessage } from "../../src/control/start-reporter.ts";
 import { ChildScript } from "../support/child-script.ts";
 
 const failed = (message: string, exitStatus = 1): LaunchReport => ({

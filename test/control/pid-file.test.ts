@@ -11,15 +11,15 @@ import {
   acquirePidFile,
   findHolder,
   judgeHolder,
-  type PidFilePlace,
-  pidFilePlaces,
+  type PidFilePath,
+  pidFilePaths,
   readPidFile,
 } from "../../src/control/pid-file.ts";
-import type { ProcessLook } from "../../src/control/process-look.ts";
+import type { ProcessState } from "../../src/control/process-info.ts";
 import { ChildScript } from "../support/child-script.ts";
 
 const ann = (environment: Readonly<Record<string, string>>) => ({ isRoot: false, home: "/home/ann", environment });
-const place = (path: string, isInStateDirectory = false): PidFilePlace => ({
+const place = (path: string, isInStateDirectory = false): PidFilePath => ({
   path: absolutePath(path),
   isInStateDirectory,
 });
@@ -29,7 +29,7 @@ const places: [
   name: string,
   setting: string | undefined,
   user: ReturnType<typeof ann>,
-  want: readonly PidFilePlace[],
+  want: readonly PidFilePath[],
 ][] = [
   ["as it is set", "/p", ann({ XDG_RUNTIME_DIR: "/run/user/7" }), [place("/p")]],
   ["root", undefined, { ...ann({ XDG_RUNTIME_DIR: "/run/user/0" }), isRoot: true }, [place("/run/comanche.pid")]],
@@ -38,15 +38,15 @@ const places: [
 ];
 for (const [name, setting, user, want] of places) {
   const path = setting === undefined ? undefined : absolutePath(setting);
-  test(`pidFilePlaces: ${name}`, () => assert.deepEqual(pidFilePlaces(path, user), want));
+  test(`pidFilePaths: ${name}`, () => assert.deepEqual(pidFilePaths(path, user), want));
 }
 
-const alive = (command: string, startedAt: number): ProcessLook => ({
+const alive = (command: string, startedAt: number): ProcessState => ({
   kind: "alive",
-  identity: { command, startTicks: 1, startedAt: unixMilliseconds(startedAt) },
+  info: { command, startTicks: 1, startedAt: unixMilliseconds(startedAt) },
 });
 const WRITTEN = 1_000_000;
-const judgements: [name: string, pid: number, look: ProcessLook, want: "running" | "gone"][] = [
+const judgements: [name: string, pid: number, look: ProcessState, want: "running" | "gone"][] = [
   ["no such process", 7, { kind: "gone" }, "gone"],
   ["started before it was written", 7, alive("node", WRITTEN - 50), "running"],
   ["boot time is in whole seconds", 7, alive("node", WRITTEN + 1999), "running"],
@@ -54,7 +54,7 @@ const judgements: [name: string, pid: number, look: ProcessLook, want: "running"
   ["another program that started earlier", 7, alive("sshd", WRITTEN - 60_000), "running"],
   ["one of our kind, after the clock was set", 7, alive("node", WRITTEN + 60_000), "running"],
   ["one that calls itself Comanche", 7, alive("comanche: main", WRITTEN + 60_000), "running"],
-  ["alive, and nothing more is known", 7, { kind: "alive", identity: undefined }, "running"],
+  ["alive, and nothing more is known", 7, { kind: "alive", info: undefined }, "running"],
   ["our own number, left by an earlier process", 8, alive("node", WRITTEN - 50), "gone"],
 ];
 for (const [name, pid, look, want] of judgements) {
@@ -66,7 +66,7 @@ for (const [name, pid, look, want] of judgements) {
 interface Stage {
   readonly folder: string;
   readonly path: AbsolutePath;
-  readonly places: readonly PidFilePlace[];
+  readonly places: readonly PidFilePath[];
 }
 
 function setStage(context: TestContext): Stage {

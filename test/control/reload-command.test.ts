@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { absolutePath } from "../../src/base/absolute-path.ts";
 import { milliseconds } from "../../src/base/units.ts";
-import type { PidFilePlace } from "../../src/control/pid-file.ts";
+import type { PidFilePath } from "../../src/control/pid-file.ts";
 import { describeReload, type ReloadOutcome, reloadServer } from "../../src/control/reload-command.ts";
 import { ChildScript } from "../support/child-script.ts";
 import { makeTree } from "../support/file-tree.ts";
@@ -45,7 +45,7 @@ async function startServer(t: TestContext, manner: string) {
   // Before the folder goes, for it may be writing there.
   t.after(() => server?.kill());
   const folder = makeTree(t);
-  const places: readonly PidFilePlace[] = ["absent.pid", "x.pid"].map((name) => ({
+  const places: readonly PidFilePath[] = ["absent.pid", "x.pid"].map((name) => ({
     path: absolutePath(join(folder, name)),
     isInStateDirectory: false,
   }));

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { type AbsolutePath, absolutePath } from "../../src/base/absolute-path.ts";
 import { bytes, milliseconds, type UnixMilliseconds, unixMilliseconds } from "../../src/base/units.ts";
-import type { PidFilePlace } from "../../src/control/pid-file.ts";
+import type { PidFilePath } from "../../src/control/pid-file.ts";
 import type { ServerState } from "../../src/control/state-file.ts";
 import { describeStatus, formatAge, lookAtServer, type StatusOutcome } from "../../src/control/status.ts";
 import { formatConsoleTime, localOffset } from "../../src/observe/log-time.ts";
@@ -123,7 +123,7 @@ for (const [outcome, message, exitStatus] of others) {
   test(`describeStatus: ${message}`, () => assert.deepEqual(describeStatus(outcome, now), { message, exitStatus }));
 }
 
-function makePlaces(t: TestContext): { readonly places: readonly PidFilePlace[]; readonly paths: AbsolutePath[] } {
+function makePlaces(t: TestContext): { readonly places: readonly PidFilePath[]; readonly paths: AbsolutePath[] } {
   const folder = makeTree(t);
   const paths = ["first.pid", "second.pid"].map((name) => absolutePath(join(folder, name)));
   return { paths, places: paths.map((each) => ({ path: each, isInStateDirectory: false })) };

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { absolutePath } from "../../src/base/absolute-path.ts";
 import { milliseconds } from "../../src/base/units.ts";
-import type { PidFilePlace } from "../../src/control/pid-file.ts";
+import type { PidFilePath } from "../../src/control/pid-file.ts";
 import { describeStop, type StopOutcome, stopServer } from "../../src/control/stop.ts";
 import { ChildScript } from "../support/child-script.ts";
 
@@ -34,7 +34,7 @@ for (const [outcome, message, exitStatus] of reports) {
   test(`describeStop: ${message}`, () => assert.deepEqual(describeStop(outcome), { message, exitStatus }));
 }
 
-function makePlaces(context: TestContext): readonly PidFilePlace[] {
+function makePlaces(context: TestContext): readonly PidFilePath[] {
   const folder = mkdtempSync(join(tmpdir(), "comanche-stop-"));
   context.after(() => rmSync(folder, { recursive: true }));
   return ["absent.pid", "comanche.pid"].map((name) => ({
@@ -46,7 +46,7 @@ function makePlaces(context: TestContext): readonly PidFilePlace[] {
 /** A process that holds the last of the places. */
 async function startHolder(
   context: TestContext,
-  places: readonly PidFilePlace[],
+  places: readonly PidFilePath[],
   manner = "polite",
 ): Promise<ChildScript> {
   const holder = new ChildScript("pid-file-contender", [places.at(-1)?.path ?? "", manner]);

@@ -1,8 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Environment, runtimeDirectory, stateDirectory } from "../../src/control/user-directories.ts";
+import { runtimeDirectory, stateDirectory } from "../../src/control/user-directories.ts";
 
-const cases: [name: string, home: string, environment: Environment, state: string, runtime: string | undefined][] = [
+const cases: [
+  name: string,
+  home: string,
+  environment: NodeJS.ProcessEnv,
+  state: string,
+  runtime: string | undefined,
+][] = [
   ["nothing set", "/home/ann", {}, "/home/ann/.local/state/comanche", undefined],
   ["both set", "/home/ann", { XDG_STATE_HOME: "/s", XDG_RUNTIME_DIR: "/r" }, "/s/comanche", "/r"],
   [

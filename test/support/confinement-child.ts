@@ -2,11 +2,12 @@
  * A worker process reduced to what makes it harmless: it confines itself, executes itself anew, takes its identity, says
  * `ready`, and lives until its standard input ends.
  */
+
+import { dropPrivileges } from "../../src/system/drop-privileges.ts";
 import { loadNative } from "../../src/system/native.ts";
 import type { PrivilegePlan } from "../../src/system/privileges.ts";
 import { confine } from "../../src/system/sandbox.ts";
 import type { Confinement } from "../../src/system/sandbox-plan.ts";
-import { takeIdentity } from "../../src/system/take-identity.ts";
 
 export interface ChildOrder {
   readonly privileges: PrivilegePlan;
@@ -23,7 +24,7 @@ if (variable !== undefined) {
     const environment = { ...process.env, CONFINEMENT_CHILD: JSON.stringify({ privileges }) };
     native.execute(process.execPath, [process.execPath, ...process.argv.slice(1)], environment, [0, 1, 2]);
   }
-  takeIdentity({ chroot: privileges.chroot, identity: privileges.identity }, native);
+  dropPrivileges({ chroot: privileges.chroot, account: privileges.account }, native);
   process.stdin.resume().once("end", () => process.exit(0));
   process.stdout.write("ready\n");
 }

@@ -3,13 +3,13 @@
  */
 
 import type { DescriptorPaths, ExactOpener } from "../../src/site/document-root.ts";
-import { openExactPlace } from "../../src/system/exact-directory.ts";
+import { openExactPath } from "../../src/system/exact-directory.ts";
 import { loadNative } from "../../src/system/native.ts";
 
 const loaded = await loadNative();
 
 export const exactOpener: ExactOpener | undefined =
-  loaded.kind === "native" ? (path, flags) => openExactPlace(loaded.native, path, flags) : undefined;
+  loaded.kind === "native" ? (path, flags) => openExactPath(loaded.native, path, flags) : undefined;
 
 /** Why it is missing, for node:test's `skip`. */
 export const exactOpenerMissing = loaded.kind === "missing" && loaded.why;

@@ -4,7 +4,7 @@
  */
 import { readFileSync, readlinkSync, writeSync } from "node:fs";
 import { connect } from "node:net";
-import { openLifeline } from "../../src/control/lifeline.ts";
+import { openStartReporter } from "../../src/control/start-reporter.ts";
 
 const [manner, port, crashLog] = process.argv.slice(2);
 
@@ -27,15 +27,15 @@ function report(isDaemon: boolean): void {
     .resume();
 }
 
-const lifeline = openLifeline(() => process.exit(7));
+const startReporter = openStartReporter(() => process.exit(7));
 switch (manner) {
   case "ready":
     writeSync(2, "a warning\n");
-    await lifeline.reportReady(["first line", "second line"], crashLog);
-    report(lifeline.isDaemon);
+    await startReporter.reportReady(["first line", "second line"], crashLog);
+    report(startReporter.isDaemon);
     break;
   case "failed":
-    await lifeline.reportFailure("port 80 is taken", 1);
+    await startReporter.reportFailure("port 80 is taken", 1);
     process.exit(1);
     break;
   case "throw":
@@ -48,5 +48,5 @@ switch (manner) {
     break;
   default:
     // Never says a word.
-    report(lifeline.isDaemon);
+    report(startReporter.isDaemon);
 }

@@ -11,8 +11,8 @@ import type { Settings } from "../../src/config/settings.ts";
 /** @param top  where the file is put, and what its relative paths are relative to */
 export function settingsFrom(top: AbsolutePath, configuration: string): Settings {
   writeFileSync(`${top}/comanche.conf`, configuration);
-  const identity = { isRoot: false };
-  const loaded = loadSettings({ layer: new Map(), configFile: "comanche.conf", cwd: top, identity });
+  const starter = { isRoot: false };
+  const loaded = loadSettings({ layer: new Map(), configFile: "comanche.conf", cwd: top, starter });
   assert.ok(loaded.kind === "settings", loaded.kind === "faults" ? loaded.faults.map(formatFault).join("\n") : "");
   return loaded.settings;
 }

@@ -4,13 +4,13 @@ import { writeFileSync } from "node:fs";
 import { userInfo } from "node:os";
 import { test } from "node:test";
 import { StartupError } from "../../src/base/errors.ts";
-import { currentIdentity, type Identity, resolveAccount } from "../../src/system/account.ts";
-import { actAs } from "../../src/system/as-identity.ts";
+import { type Account, currentAccount, resolveAccount } from "../../src/system/account.ts";
+import { runAs } from "../../src/system/run-as.ts";
 import { makeTree } from "../support/file-tree.ts";
 import { onlyOthers, onlyRoot } from "../support/root.ts";
 
 /** What id(1) says of an account. */
-function idOf(user: string): Identity {
+function idOf(user: string): Account {
   const ask = (option: string) => execFileSync("id", [option, user], { encoding: "utf8" }).trim();
   const groups = ask("-G").split(" ").map(Number);
   return { uid: Number(ask("-u")), gid: Number(ask("-g")), groups: groups.toSorted((one, other) => one - other) };
@@ -20,7 +20,7 @@ function idOf(user: string): Identity {
 const STRANGER = "3999999999";
 const daemon = { uid: 1, gid: 1 };
 
-const accounts: [name: string, user: string | undefined, group: string | undefined, want: () => Identity][] = [
+const accounts: [name: string, user: string | undefined, group: string | undefined, want: () => Account][] = [
   ["a name", "daemon", undefined, () => idOf("daemon")],
   ["its number", "1", undefined, () => idOf("daemon")],
   ["with another group", "daemon", "nogroup", () => ({ ...daemon, gid: 65534, groups: [65534] })],
@@ -35,9 +35,9 @@ const accounts: [name: string, user: string | undefined, group: string | undefin
 ];
 for (const [name, user, group, want] of accounts) {
   test(`resolveAccount: ${name}`, { skip: onlyRoot }, () => {
-    const before = currentIdentity();
+    const before = currentAccount();
     assert.deepEqual(resolveAccount(user, group), want());
-    assert.deepEqual(currentIdentity(), before);
+    assert.deepEqual(currentAccount(), before);
   });
 }
 
@@ -56,9 +56,9 @@ const faults: [name: string, user: string | undefined, group: string | undefined
 ];
 for (const [name, user, group, message] of faults) {
   test(`resolveAccount: ${name}`, () => {
-    const before = currentIdentity();
+    const before = currentAccount();
     assert.throws(() => resolveAccount(user, group), { name: "StartupError", message });
-    assert.deepEqual(currentIdentity(), before);
+    assert.deepEqual(currentAccount(), before);
   });
 }
 
@@ -70,7 +70,7 @@ test("resolveAccount: a number without account and without group", { skip: onlyR
 
 test("resolveAccount: oneself needs no rights", () => {
   const { username } = userInfo();
-  const { uid, gid } = currentIdentity();
+  const { uid, gid } = currentAccount();
   assert.deepEqual(resolveAccount(username, undefined).uid, uid);
   assert.deepEqual(resolveAccount(String(uid), String(gid)).gid, gid);
 });
@@ -80,22 +80,22 @@ test("resolveAccount: somebody else is for root to be", { skip: onlyOthers }, ()
   assert.throws(() => resolveAccount(undefined, "0"), { message: /^group = 0: only root can change the group$/ });
 });
 
-test("actAs: what is done is done as the other, and then no more", { skip: onlyRoot }, (t) => {
+test("runAs: what is done is done as the other, and then no more", { skip: onlyRoot }, (t) => {
   const top = makeTree(t, { secret: "x" });
-  const before = currentIdentity();
+  const before = currentAccount();
   const stranger = { uid: 4242, gid: 4343, groups: [4343, 4444] };
-  const found = actAs(stranger, () => {
+  const found = runAs(stranger, () => {
     assert.throws(() => writeFileSync(`${top}/other`, ""), { code: "EACCES" });
-    return currentIdentity();
+    return currentAccount();
   });
   assert.deepEqual(found, stranger);
-  assert.deepEqual(currentIdentity(), before);
+  assert.deepEqual(currentAccount(), before);
   writeFileSync(`${top}/other`, "");
 });
 
-test("actAs: one is oneself again after a failure", { skip: onlyRoot }, () => {
-  const before = currentIdentity();
+test("runAs: one is oneself again after a failure", { skip: onlyRoot }, () => {
+  const before = currentAccount();
   const fail = () => assert.fail("on purpose");
-  assert.throws(() => actAs({ uid: 4242, gid: 4343, groups: [4343] }, fail), /on purpose/);
-  assert.deepEqual(currentIdentity(), before);
+  assert.throws(() => runAs({ uid: 4242, gid: 4343, groups: [4343] }, fail), /on purpose/);
+  assert.deepEqual(currentAccount(), before);
 });

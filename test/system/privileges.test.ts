@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { absolutePath } from "../../src/base/absolute-path.ts";
-import type { Identity } from "../../src/system/account.ts";
+import type { Account } from "../../src/system/account.ts";
 import {
   type PrivilegePlan,
-  type PrivilegeWish,
+  type PrivilegeRequest,
   planPrivileges,
   preparePrivileges,
   privilegeWarning,
@@ -13,26 +13,26 @@ import { makeTree } from "../support/file-tree.ts";
 import { NO_CHANGE } from "../support/no-privileges.ts";
 import { onlyOthers, onlyRoot } from "../support/root.ts";
 
-const root: Identity = { uid: 0, gid: 0, groups: [0] };
-const alice: Identity = { uid: 1000, gid: 1000, groups: [27, 1000] };
-const www: Identity = { uid: 33, gid: 33, groups: [33] };
+const root: Account = { uid: 0, gid: 0, groups: [0] };
+const alice: Account = { uid: 1000, gid: 1000, groups: [27, 1000] };
+const www: Account = { uid: 33, gid: 33, groups: [33] };
 const jail = absolutePath("/srv/jail");
 
-function wish(changes: Partial<PrivilegeWish>): PrivilegeWish {
+function wish(changes: Partial<PrivilegeRequest>): PrivilegeRequest {
   return { user: undefined, group: undefined, chroot: undefined, ...changes };
 }
 
 type Want = PrivilegePlan | RegExp;
-const plan = (identity: Identity | undefined, chroot = undefined as PrivilegePlan["chroot"]): Want => ({
+const plan = (account: Account | undefined, chroot = undefined as PrivilegePlan["chroot"]): Want => ({
   chroot,
-  identity,
+  account,
 });
 
 const cases: [
   name: string,
-  starter: Identity,
-  wish: Partial<PrivilegeWish>,
-  account: Identity | undefined,
+  starter: Account,
+  wish: Partial<PrivilegeRequest>,
+  account: Account | undefined,
   want: Want,
 ][] = [
   ["nothing is set", root, {}, undefined, NO_CHANGE],
@@ -95,7 +95,7 @@ test("preparePrivileges: a chroot must be a directory", { skip: onlyRoot }, asyn
   await assert.rejects(prepare("file"), { name: "StartupError", message: `chroot = ${top}/file is not a directory` });
   await assert.rejects(prepare("none"), { message: `chroot = ${top}/none: there is no such directory` });
   const { privileges } = await prepare("folder");
-  assert.deepEqual(privileges, { chroot: `${top}/folder`, identity: { uid: 1, gid: 1, groups: [1] } });
+  assert.deepEqual(privileges, { chroot: `${top}/folder`, account: { uid: 1, gid: 1, groups: [1] } });
 });
 
 test("preparePrivileges: an ordinary user", { skip: onlyOthers }, async () => {

@@ -13,7 +13,7 @@ const holder = absolutePath("/srv/www");
 const uploads = absolutePath("/srv/www/site/uploads");
 const jail = absolutePath("/srv/jail");
 const www = { uid: 33, gid: 33, groups: [33] };
-const asWww: PrivilegePlan = { chroot: undefined, identity: www };
+const asWww: PrivilegePlan = { chroot: undefined, account: www };
 
 const FACTS: SandboxFacts = {
   calls: { kind: "native", version: 7 },
@@ -200,7 +200,7 @@ const capabilities: [name: string, privileges: PrivilegePlan, facts: Partial<San
     ["root stays root", NO_CHANGE, { isRoot: true }, []],
     ["root who needs them", NO_CHANGE, { isRoot: true, closed, unwritable }, [2, 1]],
     ["root becomes another", asWww, { isRoot: true, closed, unwritable }, [2, 6, 7]],
-    ["root becomes another in a chroot", { chroot: jail, identity: www }, { isRoot: true }, [2, 6, 7, 18]],
+    ["root becomes another in a chroot", { chroot: jail, account: www }, { isRoot: true }, [2, 6, 7, 18]],
   ];
 for (const [name, privileges, facts, want] of capabilities) {
   test(`planSandbox: capabilities kept: ${name}`, () => {
@@ -270,7 +270,7 @@ const rules: [
   [
     "a chroot",
     "symlinks = anywhere",
-    { chroot: jail, identity: www },
+    { chroot: jail, account: www },
     {},
     [
       [jail, MAY_READ],

@@ -5,10 +5,10 @@ import { chmodSync, chownSync, mkdirSync, readFileSync, renameSync, symlinkSync,
 import { type AddressInfo, createServer } from "node:net";
 import { type TestContext, test } from "node:test";
 import { type AbsolutePath, absolutePath } from "../../src/base/absolute-path.ts";
-import { actAs } from "../../src/system/as-identity.ts";
 import { attributesOf } from "../../src/system/landlock.ts";
 import { loadNative } from "../../src/system/native.ts";
 import { type PrivilegePlan, preparePrivileges } from "../../src/system/privileges.ts";
+import { runAs } from "../../src/system/run-as.ts";
 import { prepareSandbox } from "../../src/system/sandbox.ts";
 import { prepareUploadDirectories } from "../../src/system/upload-directories.ts";
 import { ConfinedProcess, openPlaces, threadStatuses } from "../support/confinement.ts";
@@ -31,7 +31,7 @@ const CLOSED = isRoot && !isOpenTo(STRANGER) ? "this checkout is closed to other
 
 function isOpenTo(uid: number): boolean {
   const thisFile = new URL(import.meta.url);
-  return actAs({ uid, gid: uid, groups: [uid] }, () => {
+  return runAs({ uid, gid: uid, groups: [uid] }, () => {
     try {
       return readFileSync(thisFile).length > 0;
     } catch {
@@ -99,10 +99,10 @@ function placesOf(
 
 /** A process that only the sandbox keeps another of the user from signalling. */
 function startNeighbour(t: TestContext, uid: number): number {
-  const identity = isRoot ? { uid, gid: uid } : {};
+  const account = isRoot ? { uid, gid: uid } : {};
   const neighbour = spawn(process.execPath, ["-e", "process.stdin.resume()"], {
     stdio: ["pipe", "ignore", "ignore"],
-    ...identity,
+    ...account,
   });
   t.after(() => neighbour.stdin.end());
   assert.ok(neighbour.pid !== undefined);
@@ -287,7 +287,7 @@ for (const [name, docbase, mode, want] of holders) {
     chmodSync(top, 0o755);
     chmodSync(`${top}/www`, mode);
     const settings = settingsFrom(top, `[main]\ndocbase = ${docbase}\nupload = no\n`);
-    const { confinement } = await prepareSandbox(settings, { chroot: undefined, identity: undefined });
+    const { confinement } = await prepareSandbox(settings, { chroot: undefined, account: undefined });
     const paths = confinement?.landlock?.rules.map(({ path }) => path);
     assert.deepEqual(
       paths,
@@ -300,7 +300,7 @@ test("prepareSandbox: a folder that everybody has something in is not read as a 
   skip: NO_SANDBOX,
 }, async (t) => {
   const settings = settingsFrom(makeTree(t), "[main]\ndocbase = /tmp/none\nupload = no\n");
-  const { confinement } = await prepareSandbox(settings, { chroot: undefined, identity: undefined });
+  const { confinement } = await prepareSandbox(settings, { chroot: undefined, account: undefined });
   assert.deepEqual(
     confinement?.landlock?.rules.map(({ path }) => path),
     ["/tmp/none"],
@@ -314,7 +314,7 @@ test("prepareSandbox: root keeps what it needs for a docbase that is closed to i
   chownSync(`${top}/home`, STRANGER, STRANGER);
   chmodSync(`${top}/home`, 0o700);
   const settings = settingsFrom(top, "[main]\ndocbase = home/site\nupload-dir = up\n");
-  const { confinement, notice } = await prepareSandbox(settings, { chroot: undefined, identity: undefined });
+  const { confinement, notice } = await prepareSandbox(settings, { chroot: undefined, account: undefined });
   assert.deepEqual(confinement?.keptCapabilities, [2, 1]);
   assert.match(
     notice,

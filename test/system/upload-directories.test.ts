@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, statSync, symlinkSync } from "node:fs";
 import { test } from "node:test";
 import { absolutePath } from "../../src/base/absolute-path.ts";
-import { outsidePath, prepareUploadDirectories, uploadPlaces } from "../../src/system/upload-directories.ts";
+import { outsidePath, prepareUploadDirectories, uploadDirectories } from "../../src/system/upload-directories.ts";
 import { linkTo, makeTree, permissionsDoNotBind } from "../support/file-tree.ts";
 import { NO_CHANGE } from "../support/no-privileges.ts";
 import { onlyRoot } from "../support/root.ts";
@@ -22,8 +22,8 @@ const places: [name: string, configuration: string, want: readonly string[]][] =
   ],
 ];
 for (const [name, configuration, want] of places) {
-  test(`uploadPlaces: ${name}`, (t) => {
-    const found = uploadPlaces(settingsFrom(makeTree(t), `[main]\ndocbase = /site\n${configuration}\n`));
+  test(`uploadDirectories: ${name}`, (t) => {
+    const found = uploadDirectories(settingsFrom(makeTree(t), `[main]\ndocbase = /site\n${configuration}\n`));
     assert.deepEqual(
       found.map(({ site, kind, path }) => `${site} ${kind} ${path}`),
       want,
@@ -78,7 +78,7 @@ test("it is made by the user who will write to it", { skip: onlyRoot }, (t) => {
   const top = makeTree(t, { "site/": "" });
   chmodSync(top, 0o755);
   chownSync(`${top}/site`, 4242, 4343);
-  const plan = { chroot: undefined, identity: stranger };
+  const plan = { chroot: undefined, account: stranger };
   assert.deepEqual(prepareUploadDirectories(settingsFrom(top, "[main]\ndocbase = site\n"), plan), []);
   const { uid, gid } = statSync(`${top}/site/uploads`);
   assert.deepEqual({ uid, gid }, { uid: 4242, gid: 4343 });
@@ -90,7 +90,7 @@ test("root is not led by another user's link to where only root may write", { sk
   chmodSync(top, 0o755);
   chownSync(`${top}/site`, 4242, 4343);
   const settings = settingsFrom(top, "[main]\ndocbase = site\nupload-dir = up/new\n");
-  const [report] = prepareUploadDirectories(settings, { chroot: undefined, identity: stranger });
+  const [report] = prepareUploadDirectories(settings, { chroot: undefined, account: stranger });
   assert.match(report ?? "", /permission denied$/);
   assert.deepEqual(readdirSync(`${top}/roots`), []);
 });
@@ -129,6 +129,6 @@ test("in a chroot the directory is made where the worker will look for it", (t) 
   symlinkSync("/data", `${jail}/www/up`);
   mkdirSync(`${jail}/conf`);
   const settings = settingsFrom(absolutePath(`${jail}/conf`), "[main]\ndocbase = /www\nupload-dir = up/in\n");
-  assert.deepEqual(prepareUploadDirectories(settings, { chroot: jail, identity: undefined }), []);
+  assert.deepEqual(prepareUploadDirectories(settings, { chroot: jail, account: undefined }), []);
   assert.ok(statSync(`${jail}/data/in`).isDirectory());
 });

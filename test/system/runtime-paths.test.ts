@@ -2,12 +2,7 @@ import assert from "node:assert/strict";
 import { realpathSync } from "node:fs";
 import { test } from "node:test";
 import { MAY_READ, MAY_RUN } from "../../src/system/landlock.ts";
-import {
-  environmentPlaces,
-  findRuntimeRules,
-  packagePlaces,
-  parseMappedFiles,
-} from "../../src/system/runtime-places.ts";
+import { environmentPaths, findRuntimeRules, packagePaths, parseMappedFiles } from "../../src/system/runtime-paths.ts";
 
 const MAPS = `55d0c0a00000-55d0c0b00000 r--p 00000000 fe:00 1234                       /usr/bin/node
 55d0c0b00000-55d0c0c00000 r-xp 00100000 fe:00 1234                       /usr/bin/node
@@ -46,7 +41,7 @@ const packages: [name: string, file: string, want: readonly string[]][] = [
   ],
 ];
 for (const [name, file, want] of packages) {
-  test(`packagePlaces: ${name}`, () => assert.deepEqual(packagePlaces(file), want));
+  test(`packagePaths: ${name}`, () => assert.deepEqual(packagePaths(file), want));
 }
 
 const environments: [name: string, environment: Record<string, string>, want: readonly string[]][] = [
@@ -61,7 +56,7 @@ const environments: [name: string, environment: Record<string, string>, want: re
   ["another option", { NODE_OPTIONS: "--max-old-space-size=100" }, []],
 ];
 for (const [name, environment, want] of environments) {
-  test(`environmentPlaces: ${name}`, () => assert.deepEqual(environmentPlaces(environment, "/work"), want));
+  test(`environmentPaths: ${name}`, () => assert.deepEqual(environmentPaths(environment, "/work"), want));
 }
 
 test("findRuntimeRules: Node may be executed, and this package read", { skip: process.platform !== "linux" }, () => {

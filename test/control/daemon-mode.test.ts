@@ -1,16 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { decideMode, type Mode, type Surroundings } from "../../src/control/environment.ts";
+import { decideMode, type Environment, type Mode } from "../../src/control/daemon-mode.ts";
 
-const shell: Surroundings = { pid: 500, parentPid: 400, environment: {}, hasContainerMark: false };
+const shell: Environment = { pid: 500, parentPid: 400, variables: {}, hasContainerMark: false };
 const daemon: Mode = { kind: "daemon" };
 const kept = (keeper: string): Mode => ({
   kind: "foreground",
   reason: `${keeper}: staying in the foreground (--daemon overrides)`,
 });
-const withVariable = (environment: Surroundings["environment"]): Surroundings => ({ ...shell, environment });
+const withVariable = (variables: NodeJS.ProcessEnv): Environment => ({ ...shell, variables });
 
-const untouched: [name: string, around: Surroundings, want: Mode][] = [
+const untouched: [name: string, environment: Environment, want: Mode][] = [
   ["an ordinary shell", shell, daemon],
   ["PID 1", { ...shell, pid: 1 }, kept("running as PID 1")],
   ["systemd that wants to be notified", withVariable({ NOTIFY_SOCKET: "/run/n" }), kept("under systemd")],
@@ -23,9 +23,9 @@ const untouched: [name: string, around: Surroundings, want: Mode][] = [
   ["Kubernetes", withVariable({ KUBERNETES_SERVICE_HOST: "10.0.0.1" }), kept("in a container")],
   ["empty variables", withVariable({ NOTIFY_SOCKET: "", container: "", INVOCATION_ID: "" }), daemon],
 ];
-for (const [name, around, want] of untouched) {
+for (const [name, environment, want] of untouched) {
   test(`decideMode: nobody set daemon: ${name}`, () =>
-    assert.deepEqual(decideMode({ daemon: true, isSet: false }, around), want));
+    assert.deepEqual(decideMode({ daemon: true, isSet: false }, environment), want));
 }
 
 test("decideMode: daemon = yes wins over a container", () => {

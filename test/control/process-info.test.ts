@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { lookAtProcess, type ProcessStat, parseBootTime, parseProcessStat } from "../../src/control/process-look.ts";
+import { inspectProcess, type ProcessStat, parseBootTime, parseProcessStat } from "../../src/control/process-info.ts";
 import { ChildScript } from "../support/child-script.ts";
 
 // Fields 4 to 21 of a real line, then the start time, then some of the rest.
@@ -25,20 +25,20 @@ test("parseBootTime: the line among others, or nothing", () => {
   assert.equal(parseBootTime("cpu 1 2\n"), undefined);
 });
 
-test("lookAtProcess: this process started after the machine and before now", {
+test("inspectProcess: this process started after the machine and before now", {
   skip: process.platform !== "linux",
 }, () => {
-  const look = lookAtProcess(process.pid);
+  const look = inspectProcess(process.pid);
   assert.equal(look.kind, "alive");
-  assert.ok(look.identity);
-  const age = Date.now() - look.identity.startedAt;
+  assert.ok(look.info);
+  const age = Date.now() - look.info.startedAt;
   // The boot time is in whole seconds.
   assert.ok(age > -1000 && age < process.uptime() * 1000 + 10_000, `${age}`);
 });
 
-test("lookAtProcess: a process that has ended is gone", async () => {
+test("inspectProcess: a process that has ended is gone", async () => {
   const child = new ChildScript("pid-file-contender");
-  assert.equal(lookAtProcess(child.pid).kind, "alive");
+  assert.equal(inspectProcess(child.pid).kind, "alive");
   await child.kill();
-  assert.deepEqual(lookAtProcess(child.pid), { kind: "gone" });
+  assert.deepEqual(inspectProcess(child.pid), { kind: "gone" });
 });

@@ -7,11 +7,11 @@ import { readFileSync } from "node:fs";
 import { errorCode } from "../base/errors.ts";
 import { type UnixMilliseconds, unixMilliseconds } from "../base/units.ts";
 
-export type ProcessLook =
+export type ProcessState =
   /** There is none of that number, or it has ended and only waits for its parent to notice. */
-  { readonly kind: "gone" } | { readonly kind: "alive"; readonly identity: ProcessIdentity | undefined };
+  { readonly kind: "gone" } | { readonly kind: "alive"; readonly info: ProcessInfo | undefined };
 
-interface ProcessIdentity {
+interface ProcessInfo {
   /** At most 15 bytes: `node`, or the beginning of a title the process has given itself. */
   readonly command: string;
   /** In hundredths of a second since the machine started; does not change when the wall clock is set. */
@@ -20,14 +20,14 @@ interface ProcessIdentity {
   readonly startedAt: UnixMilliseconds;
 }
 
-export function lookAtProcess(pid: number): ProcessLook {
+export function inspectProcess(pid: number): ProcessState {
   const signal = trySignal(pid);
   if (signal === "gone") return { kind: "gone" };
   const stat = readProc(`/proc/${pid}/stat`);
   const parsed = stat === undefined ? undefined : parseProcessStat(stat);
   if (parsed !== undefined && ENDED_STATES.has(parsed.state)) return { kind: "gone" };
   const boot = parseBootTime(readProc("/proc/stat") ?? "");
-  const identity =
+  const info =
     parsed === undefined || boot === undefined
       ? undefined
       : {
@@ -35,7 +35,7 @@ export function lookAtProcess(pid: number): ProcessLook {
           startTicks: parsed.startTicks,
           startedAt: unixMilliseconds((boot + parsed.startTicks / TICKS_A_SECOND) * 1000),
         };
-  return { kind: "alive", identity };
+  return { kind: "alive", info };
 }
 
 export interface ProcessStat {

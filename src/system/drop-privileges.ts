@@ -4,7 +4,7 @@
  */
 import { StartupError } from "../base/errors.ts";
 import { describeSystemError } from "../observe/thrown.ts";
-import { currentIdentity, type Identity, posixProcess } from "./account.ts";
+import { type Account, currentAccount, posixProcess } from "./account.ts";
 import type { Native } from "./native.ts";
 import type { PrivilegePlan } from "./privileges.ts";
 import { type ThreadStatus, ThreadStatusFiles } from "./thread-status.ts";
@@ -16,8 +16,8 @@ import { type ThreadStatus, ThreadStatusFiles } from "./thread-status.ts";
  * @param native  undefined without koffi: then a chroot is not possible
  * @throws StartupError when a step fails or does not hold. The process must end then: it may be anybody
  */
-export function takeIdentity({ chroot, identity }: PrivilegePlan, native: Native | undefined): void {
-  if (chroot === undefined && identity === undefined) return;
+export function dropPrivileges({ chroot, account }: PrivilegePlan, native: Native | undefined): void {
+  if (chroot === undefined && account === undefined) return;
   const posix = posixProcess();
   const statuses = new ThreadStatusFiles();
   try {
@@ -27,11 +27,11 @@ export function takeIdentity({ chroot, identity }: PrivilegePlan, native: Native
     }
     // An open working directory is a way out of a chroot.
     step("change to the root directory", () => process.chdir("/"));
-    if (identity === undefined) return;
-    step("set the groups", () => posix.setgroups([...identity.groups]));
-    step(`set the group ${identity.gid}`, () => posix.setgid(identity.gid));
-    step(`set the user ${identity.uid}`, () => posix.setuid(identity.uid));
-    const fault = findIdentityFault(identity, currentIdentity(), statuses.read()) ?? findWayBack();
+    if (account === undefined) return;
+    step("set the groups", () => posix.setgroups([...account.groups]));
+    step(`set the group ${account.gid}`, () => posix.setgid(account.gid));
+    step(`set the user ${account.uid}`, () => posix.setuid(account.uid));
+    const fault = findAccountFault(account, currentAccount(), statuses.read()) ?? findWayBack();
     if (fault !== undefined) throw new StartupError(`the change of user failed: ${fault}`);
   } finally {
     statuses.close();
@@ -39,9 +39,9 @@ export function takeIdentity({ chroot, identity }: PrivilegePlan, native: Native
 }
 
 /** What of a thread or of the process is not as `wanted`, in words; undefined when all is. */
-export function findIdentityFault(
-  wanted: Identity,
-  found: Identity,
+export function findAccountFault(
+  wanted: Account,
+  found: Account,
   threads: readonly ThreadStatus[],
 ): string | undefined {
   if (found.uid !== wanted.uid) return `the user is ${found.uid}, expected ${wanted.uid}`;
@@ -54,7 +54,7 @@ export function findIdentityFault(
   return undefined;
 }
 
-function findThreadFault(wanted: Identity, { uids, gids, groups, capabilities }: ThreadStatus): string | undefined {
+function findThreadFault(wanted: Account, { uids, gids, groups, capabilities }: ThreadStatus): string | undefined {
   if (uids.some((uid) => uid !== wanted.uid)) return `the users are ${uids.join(" ")}, expected ${wanted.uid}`;
   if (gids.some((gid) => gid !== wanted.gid)) return `the groups are ${gids.join(" ")}, expected ${wanted.gid}`;
   // The kernel lists the supplementary groups alone; Node's list has the main one too.

@@ -4,9 +4,19 @@
  * directory, the standard error.
  */
 import { closeSync, openSync, writeSync } from "node:fs";
-import { DAEMON_MARK, type LaunchMessage } from "./launch-message.ts";
 
-export interface Lifeline {
+/** What a daemon says to the command that started it: one message, once. */
+export type LaunchMessage =
+  | { readonly kind: "ready"; readonly lines: readonly string[] }
+  | { readonly kind: "failed"; readonly message: string; readonly exitStatus: number };
+
+/**
+ * Set in the environment of the process that `launch` starts, which takes it out again at once. It is no setting: it
+ * only tells a daemon's channel from one that some other parent may have opened.
+ */
+export const DAEMON_MARK = "COMANCHE_DAEMON";
+
+export interface StartReporter {
   readonly isDaemon: boolean;
   /**
    * The server is listening. `lines` are for the user: what serves where.
@@ -23,19 +33,19 @@ export interface Lifeline {
  *
  * @param onAbandoned  a daemon's: the command has gone before anything was reported, so there is no use in starting
  */
-export function openLifeline(onAbandoned: () => void): Lifeline {
+export function openStartReporter(onAbandoned: () => void): StartReporter {
   const isDaemon = process.env[DAEMON_MARK] === "1" && process.send !== undefined;
   delete process.env[DAEMON_MARK];
-  return isDaemon ? openDaemonLifeline(onAbandoned) : FOREGROUND;
+  return isDaemon ? openDaemonReporter(onAbandoned) : FOREGROUND;
 }
 
-const FOREGROUND: Lifeline = {
+const FOREGROUND: StartReporter = {
   isDaemon: false,
   reportReady: async (lines) => writeSafely(1, lines.map((line) => `${line}\n`).join("")),
   reportFailure: async (message) => writeSafely(2, `${message}\n`),
 };
 
-function openDaemonLifeline(onAbandoned: () => void): Lifeline {
+function openDaemonReporter(onAbandoned: () => void): StartReporter {
   process.once("disconnect", onAbandoned);
   // It may have gone before this process could listen for that.
   if (!process.connected) setImmediate(onAbandoned);
@@ -83,4 +93,18 @@ function writeSafely(descriptor: number, text: string): void {
   } catch {
     // Nobody is there to read it.
   }
+}
+
+/** The message, or undefined for anything that is none. */
+export function parseLaunchMessage(value: unknown): LaunchMessage | undefined {
+  if (typeof value !== "object" || value === null || !("kind" in value)) return undefined;
+  if (value.kind === "ready" && "lines" in value && isTexts(value.lines)) return { kind: "ready", lines: value.lines };
+  if (value.kind !== "failed" || !("message" in value) || !("exitStatus" in value)) return undefined;
+  const { message, exitStatus } = value;
+  if (typeof message !== "string" || typeof exitStatus !== "number") return undefined;
+  return { kind: "failed", message, exitStatus };
+}
+
+function isTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === "string");
 }

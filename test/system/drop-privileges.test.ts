@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { currentIdentity, type Identity } from "../../src/system/account.ts";
-import { findIdentityFault, takeIdentity } from "../../src/system/take-identity.ts";
+import { type Account, currentAccount } from "../../src/system/account.ts";
+import { dropPrivileges, findAccountFault } from "../../src/system/drop-privileges.ts";
 import type { ThreadStatus } from "../../src/system/thread-status.ts";
 import { NO_CHANGE } from "../support/no-privileges.ts";
 import { onlyOthers } from "../support/root.ts";
 
-const wanted: Identity = { uid: 33, gid: 34, groups: [4, 34] };
+const wanted: Account = { uid: 33, gid: 34, groups: [4, 34] };
 const NONE = { inheritable: 0n, permitted: 0n, effective: 0n, bounding: 0x1ffn, ambient: 0n };
 const right: ThreadStatus = {
   uids: [33, 33, 33, 33],
@@ -16,7 +16,7 @@ const right: ThreadStatus = {
   hasNoNewPrivileges: true,
 };
 
-const cases: [name: string, found: Partial<Identity>, thread: Partial<ThreadStatus>, want: string | undefined][] = [
+const cases: [name: string, found: Partial<Account>, thread: Partial<ThreadStatus>, want: string | undefined][] = [
   ["all is as wanted", {}, {}, undefined],
   ["the main group need not be among the others", {}, { groups: [4] }, undefined],
   ["groups in another order", { groups: [34, 4] }, { groups: [34, 4] }, undefined],
@@ -68,26 +68,26 @@ const cases: [name: string, found: Partial<Identity>, thread: Partial<ThreadStat
   ],
 ];
 for (const [name, found, thread, want] of cases) {
-  test(`findIdentityFault: ${name}`, () => {
-    assert.equal(findIdentityFault(wanted, { ...wanted, ...found }, [right, { ...right, ...thread }]), want);
+  test(`findAccountFault: ${name}`, () => {
+    assert.equal(findAccountFault(wanted, { ...wanted, ...found }, [right, { ...right, ...thread }]), want);
   });
 }
 
-test("findIdentityFault: without /proc the process alone is looked at", () => {
-  assert.equal(findIdentityFault(wanted, wanted, []), undefined);
+test("findAccountFault: without /proc the process alone is looked at", () => {
+  assert.equal(findAccountFault(wanted, wanted, []), undefined);
 });
 
-test("takeIdentity: nothing is done for a plan without changes", () => {
-  const before = currentIdentity();
+test("dropPrivileges: nothing is done for a plan without changes", () => {
+  const before = currentAccount();
   const folder = process.cwd();
-  takeIdentity(NO_CHANGE, undefined);
-  assert.deepEqual(currentIdentity(), before);
+  dropPrivileges(NO_CHANGE, undefined);
+  assert.deepEqual(currentAccount(), before);
   assert.equal(process.cwd(), folder);
 });
 
-test("takeIdentity: a step that fails is named", { skip: onlyOthers }, () => {
-  const identity = { uid: 1, gid: 1, groups: [1] };
-  assert.throws(() => takeIdentity({ chroot: undefined, identity }, undefined), {
+test("dropPrivileges: a step that fails is named", { skip: onlyOthers }, () => {
+  const account = { uid: 1, gid: 1, groups: [1] };
+  assert.throws(() => dropPrivileges({ chroot: undefined, account }, undefined), {
     name: "StartupError",
     message: /^cannot set the groups: EPERM/,
   });

@@ -2,14 +2,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { bytes } from "../../src/base/units.ts";
-import { type Settings, servesSites } from "../../src/config/settings.ts";
 import {
   connectionsWanted,
   decideProcesses,
   settingsForWorker,
   shareOut,
   withFewerConnections,
-} from "../../src/config/shares.ts";
+} from "../../src/config/limits-per-worker.ts";
+import { type Settings, servesSites } from "../../src/config/settings.ts";
 import { loadText, settingsOf } from "./fake-disk.ts";
 
 const processCounts: [

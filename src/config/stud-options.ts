@@ -3,7 +3,7 @@
  */
 
 /** What stud had, and what became of it. */
-export interface FormerOption {
+export interface StudOption {
   /** The first is stud's own name. */
   readonly keys: readonly [string, ...string[]];
   readonly short?: string;
@@ -17,7 +17,7 @@ export interface FormerOption {
 const NO_CACHE = "there is no session cache: sessions resume by tickets, which every worker can open";
 const NO_PEERS = "sessions are not sent to other machines: give each the same --tls-ticket-keys";
 
-export const FORMER_OPTIONS: readonly FormerOption[] = [
+export const STUD_OPTIONS: readonly StudOption[] = [
   { keys: ["shared-cache", "session-cache"], short: "C", placeholder: "NUM", fate: "ignored", sentence: NO_CACHE },
   { keys: ["shared-cache-listen"], short: "U", placeholder: "HOST,PORT", fate: "ignored", sentence: NO_PEERS },
   { keys: ["shared-cache-peer"], short: "P", placeholder: "HOST,PORT", fate: "ignored", sentence: NO_PEERS },

@@ -25,13 +25,13 @@ export const SHORT_FLAGS: ReadonlyMap<string, string> = new Map(
   ),
 );
 
-export function spellOut(argv: readonly string[]): readonly string[] {
+export function normalizeArgv(argv: readonly string[]): readonly string[] {
   const words: string[] = [];
   for (let at = 0; at < argv.length; at++) {
     const word = argv[at] ?? "";
     if (word === "--") return [...words, ...argv.slice(at)];
     const next = argv[at + 1];
-    const written = spellOutWord(word);
+    const written = normalizeWord(word);
     const last = written.at(-1) ?? "";
     const takesDash = next === "-" && LONG_FLAGS.has(last.slice(2)) && !isSwitch(last.slice(2));
     const takesYesOrNo = isSwitch(word.slice(2)) && optionsByKey.has(word.slice(2)) && isYesOrNo(next);
@@ -43,8 +43,8 @@ export function spellOut(argv: readonly string[]): readonly string[] {
   return words;
 }
 
-function spellOutWord(word: string): readonly string[] {
-  if (/^-[A-Za-z]/.test(word)) return spellOutLetters(word.slice(1));
+function normalizeWord(word: string): readonly string[] {
+  if (/^-[A-Za-z]/.test(word)) return normalizeLetters(word.slice(1));
   if (!word.startsWith("--") || word.includes("=")) return [word];
   const name = word.slice(2);
   if (isSwitch(name)) return [`--${name}=yes`];
@@ -53,7 +53,7 @@ function spellOutWord(word: string): readonly string[] {
 }
 
 /** The first letter that takes a value takes the rest of the word, if there is any, and then the next word. */
-function spellOutLetters(letters: string): readonly string[] {
+function normalizeLetters(letters: string): readonly string[] {
   const words: string[] = [];
   for (const [index, letter] of [...letters].entries()) {
     const key = SHORT_FLAGS.get(letter);

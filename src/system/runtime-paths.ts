@@ -9,10 +9,8 @@ import { type AbsolutePath, absolutePath } from "../base/absolute-path.ts";
 import { MAY_READ, MAY_READ_AND_WRITE, MAY_RUN } from "./landlock.ts";
 import type { LandlockRule } from "./native.ts";
 
-type Environment = Readonly<Record<string, string | undefined>>;
-
 /** Asked of the process that is to be confined: it has just loaded the libraries that its successor will load. */
-export function findRuntimeRules(environment: Environment): readonly LandlockRule[] {
+export function findRuntimeRules(environment: NodeJS.ProcessEnv): readonly LandlockRule[] {
   const read = (path: string): LandlockRule => ({ path: absolutePath(path), access: MAY_READ });
   const run = (path: string): LandlockRule => ({ path: absolutePath(path), access: MAY_RUN });
   const write = (path: string): LandlockRule => ({ path: absolutePath(path), access: MAY_READ_AND_WRITE });
@@ -21,14 +19,14 @@ export function findRuntimeRules(environment: Environment): readonly LandlockRul
     run(realPath(process.execPath)),
     // One of them is the loader, which is executed; its name differs from system to system.
     ...mapped.map(({ path, isCode }) => (isCode ? run(path) : read(path))),
-    ...packagePlaces(fileURLToPath(import.meta.url)).map(read),
-    ...environmentPlaces(environment, process.cwd()).map(read),
-    ...SYSTEM_PLACES.map(read),
+    ...packagePaths(fileURLToPath(import.meta.url)).map(read),
+    ...environmentPaths(environment, process.cwd()).map(read),
+    ...SYSTEM_PATHS.map(read),
     ...DEVICES.map(write),
   ];
 }
 
-const SYSTEM_PLACES = [
+const SYSTEM_PATHS = [
   "/etc/ld.so.cache",
   // Node ends when one of these is there and may not be read. What they include on Red Hat's systems comes with them.
   "/etc/ssl/openssl.cnf",
@@ -79,7 +77,7 @@ export function parseMappedFiles(text: string): readonly MappedFile[] {
  * @param file  a compiled module two folders below the program: the package's own, `node_modules` inside it, and where
  *              it is installed as a part of another, the `node_modules` it lies in
  */
-export function packagePlaces(file: string): readonly string[] {
+export function packagePaths(file: string): readonly string[] {
   const program = dirname(dirname(dirname(file)));
   const top = dirname(program);
   const around: string[] = [];
@@ -101,7 +99,7 @@ const PATH_VARIABLES = [
 const MODULE_OPTION = /(?:^|\s)(?:--import|--require|-r|--loader|--experimental-loader)(?:=|\s+)("[^"]*"|\S+)/g;
 
 /** What variables of the environment make Node read. */
-export function environmentPlaces(environment: Environment, folder: string): readonly string[] {
+export function environmentPaths(environment: NodeJS.ProcessEnv, folder: string): readonly string[] {
   const paths = PATH_VARIABLES.flatMap((name) => {
     const path = environment[name];
     return path === undefined || path === "" ? [] : [resolve(folder, path)];

@@ -2,13 +2,13 @@
  * Settings that are well written one by one and cannot hold together.
  */
 import { didYouMean, type Fault } from "./fault.ts";
-import { type Contradiction, type Layer, layFaults } from "./layer.ts";
+import { type Conflict, faultsAt, type Layer } from "./layer.ts";
 import { formatListenAddress, type ListenAddress } from "./listen-address.ts";
 import { formatSize } from "./option-kinds.ts";
 import { optionsByKey, type Situation, serverOptions } from "./options.ts";
 import type { ServerSettings, Settings } from "./settings.ts";
 
-export interface ContradictionInput {
+export interface CrossCheckInput {
   readonly settings: Settings;
   /** What flags and file say of the server and of the main site. */
   readonly layer: Layer;
@@ -17,7 +17,7 @@ export interface ContradictionInput {
   readonly unreadable: ReadonlySet<string>;
 }
 
-export function findContradictions({ settings, layer, situation, unreadable }: ContradictionInput): readonly Fault[] {
+export function crossCheck({ settings, layer, situation, unreadable }: CrossCheckInput): readonly Fault[] {
   const { server } = settings;
   const found = [
     checkDefaultHost(settings),
@@ -31,11 +31,11 @@ export function findContradictions({ settings, layer, situation, unreadable }: C
     checkSyslogFacility(server, situation),
     checkSocketMode(server, situation),
   ];
-  return layFaults(found, layer, unreadable);
+  return faultsAt(found, layer, unreadable);
 }
 
 /** With `virthost` any folder may be a host; without it only the sections are, and the default must be one of them. */
-function checkDefaultHost({ server, virtualHosts }: Settings): Contradiction | undefined {
+function checkDefaultHost({ server, virtualHosts }: Settings): Conflict | undefined {
   const { defaultHost, virthost } = server;
   if (defaultHost === undefined || virthost || virtualHosts.has(defaultHost)) return undefined;
   const keys = ["default-host", "virthost"];
@@ -49,14 +49,14 @@ function checkDefaultHost({ server, virtualHosts }: Settings): Contradiction | u
   };
 }
 
-function checkCache({ server }: Settings): Contradiction | undefined {
+function checkCache({ server }: Settings): Conflict | undefined {
   const { cacheFile, cacheSize } = server;
   if (cacheSize === 0 || cacheFile <= cacheSize) return undefined;
   const sizes = `cache-file (${formatSize(cacheFile)}) is larger than cache-size (${formatSize(cacheSize)})`;
   return { keys: ["cache-file", "cache-size"], problem: `${sizes}: expected it to be smaller, or cache-size = 0` };
 }
 
-function checkAddresses(addresses: readonly ListenAddress[]): Contradiction | undefined {
+function checkAddresses(addresses: readonly ListenAddress[]): Conflict | undefined {
   const keys = ["address"];
   const texts = addresses.map(formatListenAddress);
   const repeated = texts.find((text, index) => texts.indexOf(text) !== index);
@@ -67,7 +67,7 @@ function checkAddresses(addresses: readonly ListenAddress[]): Contradiction | un
   return { keys, problem: "* is every address: expected no other beside it but unix:/path" };
 }
 
-function checkPurpose({ server, terminators }: Settings): Contradiction | undefined {
+function checkPurpose({ server, terminators }: Settings): Conflict | undefined {
   if (server.address.length > 0 || terminators.size > 0) return undefined;
   return {
     keys: ["address"],
@@ -94,7 +94,7 @@ const TLS_KEYS = [
 ] as const;
 
 /** A setting that has no effect misleads; but one that says what is so anyway misleads nobody. */
-function checkTls(server: ServerSettings, layer: Layer): readonly (Contradiction | undefined)[] {
+function checkTls(server: ServerSettings, layer: Layer): readonly (Conflict | undefined)[] {
   const { tlsPort, tlsCert, tlsKey, tlsDir, tlsClientCa, tlsClientVerify, tlsRedirect, hsts, address, port } = server;
   if (tlsPort === undefined) {
     const idle = TLS_KEYS.filter((key) => layer.has(key) && !isDefault(key, layer));
@@ -129,7 +129,7 @@ function checkTls(server: ServerSettings, layer: Layer): readonly (Contradiction
   ];
 }
 
-function checkProxies({ proxyProtocol, trustedProxies }: ServerSettings): Contradiction | undefined {
+function checkProxies({ proxyProtocol, trustedProxies }: ServerSettings): Conflict | undefined {
   if (!proxyProtocol || trustedProxies.length > 0) return undefined;
   return {
     keys: ["proxy-protocol"],
@@ -148,7 +148,7 @@ function isDefault(key: string, layer: Layer): boolean {
 }
 
 /** Whoever stays root can leave a chroot again, so it would hold nobody. */
-export function checkChroot({ chroot, user }: Pick<ServerSettings, "chroot" | "user">): Contradiction | undefined {
+export function checkChroot({ chroot, user }: Pick<ServerSettings, "chroot" | "user">): Conflict | undefined {
   if (chroot === undefined) return undefined;
   const isHeld = user !== undefined && user !== "root" && !/^0+$/.test(user);
   if (isHeld) return undefined;
@@ -157,7 +157,7 @@ export function checkChroot({ chroot, user }: Pick<ServerSettings, "chroot" | "u
 }
 
 /** `auto` is never too many. Threads and connections of these limits are for sites alone. */
-function checkProcesses({ processes, workers, maxConnections, address }: ServerSettings): Contradiction | undefined {
+function checkProcesses({ processes, workers, maxConnections, address }: ServerSettings): Conflict | undefined {
   if (processes === "auto" || address.length === 0) return undefined;
   if (processes > workers) {
     const counts = `processes (${processes}) is more than workers (${workers})`;
@@ -169,15 +169,12 @@ function checkProcesses({ processes, workers, maxConnections, address }: ServerS
 }
 
 // A value that is the default, written down, misleads nobody: the shipped file has them all.
-function checkSyslogFacility(
-  { syslog, syslogFacility }: ServerSettings,
-  situation: Situation,
-): Contradiction | undefined {
+function checkSyslogFacility({ syslog, syslogFacility }: ServerSettings, situation: Situation): Conflict | undefined {
   if (syslog || syslogFacility === serverOptions.syslogFacility.defaultFor(situation)) return undefined;
   return { keys: ["syslog-facility", "syslog"], problem: "has no effect without syslog: expected syslog = yes" };
 }
 
-function checkSocketMode({ address, socketMode }: ServerSettings, situation: Situation): Contradiction | undefined {
+function checkSocketMode({ address, socketMode }: ServerSettings, situation: Situation): Conflict | undefined {
   const hasUnixSocket = address.some(({ kind }) => kind === "unix");
   if (hasUnixSocket || socketMode === serverOptions.socketMode.defaultFor(situation)) return undefined;
   return {

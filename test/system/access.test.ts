@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { chmodSync, chownSync } from "node:fs";
 import { test } from "node:test";
 import { absolutePath } from "../../src/base/absolute-path.ts";
-import { currentIdentity, type Identity } from "../../src/system/account.ts";
-import { isPermitted, mayReach } from "../../src/system/reach.ts";
+import { canAccess, isPermitted } from "../../src/system/access.ts";
+import { type Account, currentAccount } from "../../src/system/account.ts";
 import { makeTree } from "../support/file-tree.ts";
 import { onlyRoot } from "../support/root.ts";
 
-const alice: Identity = { uid: 1000, gid: 1000, groups: [27, 1000] };
+const alice: Account = { uid: 1000, gid: 1000, groups: [27, 1000] };
 
 const cases: [name: string, uid: number, gid: number, mode: number, use: "read" | "write" | "search", want: boolean][] =
   [
@@ -23,12 +23,12 @@ for (const [name, uid, gid, mode, use, want] of cases) {
   test(`isPermitted: ${name}`, () => assert.equal(isPermitted(alice, { uid, gid, mode }, use), want));
 }
 
-test("mayReach: the folders above count, and so does the last one's search bit", { skip: onlyRoot }, (t) => {
+test("canAccess: the folders above count, and so does the last one's search bit", { skip: onlyRoot }, (t) => {
   const top = makeTree(t, { "home/site/page": "x" });
   const [home, site, page] = ["home", "home/site", "home/site/page"].map((name) => absolutePath(`${top}/${name}`));
   assert.ok(home !== undefined && site !== undefined && page !== undefined);
-  const root = currentIdentity();
-  const reached = () => [site, page].map((path) => mayReach(root, path, "read"));
+  const root = currentAccount();
+  const reached = () => [site, page].map((path) => canAccess(root, path, "read"));
   assert.deepEqual(reached(), [true, true]);
   chownSync(home, 4242, 4242);
   chmodSync(home, 0o700);
@@ -39,9 +39,9 @@ test("mayReach: the folders above count, and so does the last one's search bit",
   chmodSync(site, 0o754);
   assert.deepEqual(reached(), [false, false]);
   chmodSync(site, 0o755);
-  assert.deepEqual([mayReach(root, site, "write"), mayReach(root, page, "write")], [false, true]);
+  assert.deepEqual([canAccess(root, site, "write"), canAccess(root, page, "write")], [false, true]);
 });
 
-test("mayReach: what is not there is not closed", (t) => {
-  assert.equal(mayReach(alice, absolutePath(`${makeTree(t)}/none`), "write"), true);
+test("canAccess: what is not there is not closed", (t) => {
+  assert.equal(canAccess(alice, absolutePath(`${makeTree(t)}/none`), "write"), true);
 });
