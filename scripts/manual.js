@@ -1,11 +1,10 @@
 #!/usr/bin/env node
 /**
- * Writes what the manual says of the options, from the built option tables.
+ * Writes what is generated: conf/comanche.conf, the table of options in README.md, and in the pages of the manual the
+ * tables of options and what all pages share.
  *
- *     node scripts/manual.js           print the table as Markdown
- *     node scripts/manual.js conf      write conf/comanche.conf
- *     node scripts/manual.js readme    put the table into README.md
- *     node scripts/manual.js html      put the tables into htdocs/options.html and htdocs/terminator.html
+ *     node scripts/manual.js          write them
+ *     node scripts/manual.js check    write nothing, name those that are out of date; exit status 1 when there are any
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -16,29 +15,40 @@ import {
   formatTerminatorTable,
   insertTable,
 } from "../dist/src/config/manual.js";
+import { framePage, PAGES } from "./manual-pages.js";
 
-const pathOf = (name) => fileURLToPath(new URL(`../${name}`, import.meta.url));
+const TABLES = new Map([
+  ["README.md", formatMarkdownTable],
+  ["htdocs/options.html", formatHtmlTable],
+  ["htdocs/terminator.html", formatTerminatorTable],
+]);
 
-function insertInto(name, table) {
-  const path = pathOf(name);
-  if (!existsSync(path)) return console.error(`${name}: does not exist, left out`);
-  const page = insertTable(readFileSync(path, "utf8"), table);
-  if (page !== undefined) return writeFileSync(path, page);
-  console.error(`${name}: expected the lines <!-- options --> and <!-- /options -->`);
-  process.exitCode = 1;
+const generated = new Map([
+  ["conf/comanche.conf", formatConf],
+  ["README.md", (text) => withTable("README.md", text)],
+  ...PAGES.map((page) => [`htdocs/${page}`, (text) => framePage(page, withTable(`htdocs/${page}`, text))]),
+]);
+
+const [command, ...rest] = process.argv.slice(2);
+if (rest.length > 0 || (command !== undefined && command !== "check")) {
+  console.error("expected check or nothing");
+  process.exit(2);
+}
+for (const [name, format] of generated) {
+  const path = fileURLToPath(new URL(`../${name}`, import.meta.url));
+  const now = existsSync(path) ? readFileSync(path, "utf8") : "";
+  const wanted = format(now);
+  if (wanted === now) continue;
+  if (command === undefined) writeFileSync(path, wanted);
+  else process.exitCode = 1;
+  console.log(`${name}: ${command === undefined ? "written" : "out of date (node scripts/manual.js)"}`);
 }
 
-const [what, ...rest] = process.argv.slice(2);
-if (rest.length > 0) {
-  console.error("expected at most one of conf, readme, html");
-  process.exitCode = 2;
-} else if (what === undefined) console.log(formatMarkdownTable());
-else if (what === "conf") writeFileSync(pathOf("conf/comanche.conf"), formatConf());
-else if (what === "readme") insertInto("README.md", formatMarkdownTable());
-else if (what === "html") {
-  insertInto("htdocs/options.html", formatHtmlTable());
-  insertInto("htdocs/terminator.html", formatTerminatorTable());
-} else {
-  console.error(`${what}: expected one of conf, readme, html`);
-  process.exitCode = 2;
+function withTable(name, text) {
+  const table = TABLES.get(name);
+  if (table === undefined) return text;
+  const page = insertTable(text, table());
+  if (page !== undefined) return page;
+  console.error(`${name}: expected the lines <!-- options --> and <!-- /options -->`);
+  process.exit(1);
 }

@@ -32,7 +32,7 @@ function valuesOf({ server, main }: Settings): unknown {
   return { server, main: { ...main, setBy: undefined } };
 }
 
-test("conf/comanche.conf is what is generated (node scripts/manual.js conf)", () => {
+test("conf/comanche.conf is what is generated (node scripts/manual.js)", () => {
   assert.equal(readFileSync(new URL("../../../conf/comanche.conf", import.meta.url), "utf8"), conf);
 });
 
@@ -90,7 +90,7 @@ const tables: [page: string, table: string][] = [
   ["terminator.html", formatTerminatorTable()],
 ];
 for (const [name, table] of tables) {
-  test(`htdocs/${name} has the table that is generated (node scripts/manual.js html)`, () => {
+  test(`htdocs/${name} has the table that is generated (node scripts/manual.js)`, () => {
     const page = readFileSync(new URL(`../../../htdocs/${name}`, import.meta.url), "utf8");
     assert.equal(insertTable(page, table), page);
   });
