@@ -67,7 +67,7 @@ const OUR_LAYERS = {
   },
   primary: {
     imports: ["base", "config", "control", "observe", "system", "tasks", "tls", "transport", "tunnel", "worker"],
-    types: ["site"],
+    types: [],
     node: ["child_process", "crypto", "dns", "fs", "os", "path", "timers", "url", "v8", "vm"],
     packages: [],
   },

@@ -14,7 +14,7 @@ import type { Confinement } from "../system/sandbox-plan.ts";
 import type { TlsMaterials } from "../tls/tls-identity.ts";
 import type { ListenSocket, ServedEndpoint } from "../transport/listen-socket.ts";
 import type { BackendEndpoints } from "../tunnel/backend.ts";
-import type { DrainMode, WorkerReport } from "../worker/messages.ts";
+import type { DrainMode, PrimaryMessage, RoleMessage, ServerMessage, WorkerReport } from "../worker/messages.ts";
 import type { LogBook } from "./log-book.ts";
 import { countShortLives, decideRespawnDelay } from "./respawn-delay.ts";
 import { WorkerChild, type WorkerEnd } from "./worker-child.ts";
@@ -60,9 +60,8 @@ export class Generation {
   readonly #started = new AbortController();
   #leave: { readonly mode: DrainMode; readonly grace: Milliseconds | undefined } | undefined;
   #cut = 0;
-  /** The newest. */
-  #tls: TlsMaterials;
-  #backends: BackendEndpoints;
+  /** By kind, the last of those that every process must know. */
+  readonly #published = new Map<RoleMessage["kind"], RoleMessage>();
   #onEmpty: () => void = () => undefined;
 
   constructor(options: GenerationOptions) {
@@ -70,8 +69,6 @@ export class Generation {
     this.logs = options.logs;
     this.#options = options;
     this.#events = options.logs.events;
-    this.#tls = options.tls;
-    this.#backends = options.backends;
     this.#slots = Array.from({ length: options.processes }, (_, index) => ({
       index,
       shortLives: 0,
@@ -135,21 +132,15 @@ export class Generation {
     return this.#cut;
   }
 
-  /** Handshakes use these from now on, in every process. */
-  renew(tls: TlsMaterials): void {
-    this.#tls = tls;
-    for (const worker of this.#workers) worker.renew(tls);
+  /** Sends the message to every process there is. */
+  broadcast(message: PrimaryMessage, except?: WorkerChild): void {
+    for (const worker of this.#workers) if (worker !== except) worker.send(message);
   }
 
-  /** Backends are there from now on, for every process. */
-  redirect(backends: BackendEndpoints): void {
-    this.#backends = backends;
-    for (const worker of this.#workers) worker.redirect(backends);
-  }
-
-  /** Ends a `drain` that is under way, at once. */
-  cut(): void {
-    for (const worker of this.#workers) worker.cut();
+  /** As `broadcast`, and processes that start later get it too, until another of its kind takes its place. */
+  publish(message: RoleMessage): void {
+    this.#published.set(message.kind, message);
+    this.broadcast(message);
   }
 
   async #tooLate(): Promise<never> {
@@ -175,29 +166,41 @@ export class Generation {
   }
 
   #startWorker(slot: Slot): WorkerChild {
-    const { settings, processes, sockets, privileges, confinement, logs } = this.#options;
+    const { settings, processes, sockets, tls, backends, privileges, confinement } = this.#options;
     const worker: WorkerChild = new WorkerChild({
       order: {
         settings: settingsForWorker(settings, slot.index, processes),
         sockets,
-        tls: this.#tls,
-        backends: this.#backends,
+        tls,
+        backends,
         privileges,
         title: `comanche: worker ${slot.index + 1}`,
       },
       confinement,
-      onEvent: (level, text) => logs.events.record(level, text),
-      onLogLines: (lines) => logs.append(lines),
-      onStored: (upload) => {
-        for (const other of this.#workers) if (other !== worker) other.noteStored(upload);
-      },
-      onRetire: (why) => void this.#replace(slot, worker, why),
+      onMessage: (message) => this.#receive(message, worker, slot),
     });
+    for (const message of this.#published.values()) worker.send(message);
     slot.worker = worker;
     this.#workers.add(worker);
     void worker.ended.then((end) => this.#forget(worker, end));
     this.#options.onChange();
     return worker;
+  }
+
+  #receive(message: ServerMessage, from: WorkerChild, slot: Slot): void {
+    switch (message.kind) {
+      case "event":
+        this.logs.events.record(message.level, message.text);
+        return;
+      case "log":
+        this.logs.append(message.lines);
+        return;
+      case "stored":
+        this.broadcast(message, from);
+        return;
+      case "retire":
+        void this.#replace(slot, from, message.why);
+    }
   }
 
   #forget(worker: WorkerChild, { cut }: WorkerEnd): void {

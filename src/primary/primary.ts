@@ -197,10 +197,10 @@ class Primary {
     const wishes = tlsWishes(settings);
     const { tickets } = this.#context;
     if (wishes.size > 0) {
-      const onRenewed = (materials: TlsMaterials): void => generation.renew(materials);
+      const onRenewed = (materials: TlsMaterials): void => generation.publish({ kind: "certificates", materials });
       this.#watches.push(new TlsWatch({ wishes, loaded: tls, tickets, events, onRenewed }));
     }
-    const onMoved = (places: BackendEndpoints): void => generation.redirect(places);
+    const onMoved = (backends: BackendEndpoints): void => generation.publish({ kind: "backends", backends });
     this.#watches.push(new BackendWatch({ terminators, places: backends, events, onMoved }));
   }
 
@@ -292,7 +292,7 @@ class Primary {
     events.info(`${signal}: stopping, at most ${(grace ?? 0) / 1000} s for what is under way`);
     this.#signals.onInterrupt(() => {
       events.info("SIGINT again: stopping at once");
-      for (const generation of this.#generations) generation.cut();
+      for (const generation of this.#generations) generation.broadcast({ kind: "cut" });
     });
     const cuts = await Promise.all([...this.#generations].map((generation) => generation.drain("stopping", grace)));
     await this.#reloading;

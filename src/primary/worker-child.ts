@@ -5,13 +5,16 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { StartupError } from "../base/errors.ts";
 import { type Milliseconds, milliseconds, type UnixMilliseconds, unixMilliseconds } from "../base/units.ts";
-import type { EventLevel } from "../observe/log.ts";
-import type { StoredUpload } from "../site/upload-ledger.ts";
 import type { Confinement } from "../system/sandbox-plan.ts";
-import type { TlsMaterials } from "../tls/tls-identity.ts";
 import type { ServedEndpoint } from "../transport/listen-socket.ts";
-import type { BackendEndpoints } from "../tunnel/backend.ts";
-import type { DrainMode, PrimaryMessage, StartOrder, WorkerMessage, WorkerReport } from "../worker/messages.ts";
+import type {
+  DrainMode,
+  PrimaryMessage,
+  ServerMessage,
+  StartOrder,
+  WorkerMessage,
+  WorkerReport,
+} from "../worker/messages.ts";
 import { FIRST_SOCKET_DESCRIPTOR, markStage } from "../worker/worker-stage.ts";
 import type { LifeSpan } from "./respawn-delay.ts";
 
@@ -19,12 +22,8 @@ export interface WorkerChildOptions {
   readonly order: StartOrder;
   /** Undefined where there is no sandbox. */
   readonly confinement: Confinement | undefined;
-  /** All are called until the process has ended. */
-  readonly onEvent: (level: EventLevel, text: string) => void;
-  readonly onLogLines: (lines: Uint8Array) => void;
-  readonly onStored: (upload: StoredUpload) => void;
-  /** It asks for a successor. */
-  readonly onRetire: (why: string) => void;
+  /** Called until the process has ended. */
+  readonly onMessage: (message: ServerMessage) => void;
 }
 
 /** `cut`: connections it had to cut; undefined when it did not come to say. `how` completes "worker process N …". */
@@ -55,9 +54,8 @@ export class WorkerChild {
   readonly ended: Promise<WorkerEnd>;
   readonly #child: ChildProcess;
   readonly #options: WorkerChildOptions;
-  /** What came before it had its orders. */
-  #renewal: TlsMaterials | undefined;
-  #redirection: BackendEndpoints | undefined;
+  /** Messages that wait until it has its orders. */
+  readonly #waiting: PrimaryMessage[] = [];
   #output = "";
   #isOutOfMemory = false;
   #isStarted = false;
@@ -87,36 +85,20 @@ export class WorkerChild {
     this.#child.on("message", (message: WorkerMessage) => this.#receive(message));
     this.#child.stderr?.setEncoding("utf8").on("data", (text: string) => this.#keepOutput(text));
     if (options.confinement !== undefined) {
-      this.#send({ kind: "confine", confinement: options.confinement, socketCount: options.order.sockets.length });
+      this.#write({ kind: "confine", confinement: options.confinement, socketCount: options.order.sockets.length });
     }
   }
 
   /** May be called again with a shorter grace. One that has no orders yet just ends. */
   drain(mode: DrainMode, grace: Milliseconds | undefined): void {
-    if (this.#isStarted) this.#send({ kind: "drain", mode, grace });
+    if (this.#isStarted) this.send({ kind: "drain", mode, grace });
     else this.kill();
   }
 
-  /** One that has no orders yet gets it with them. */
-  renew(tls: TlsMaterials): void {
-    this.#renewal = tls;
-    if (this.#isStarted) this.#send({ kind: "renew", tls });
-  }
-
-  /** One that has no orders yet gets it with them. */
-  redirect(backends: BackendEndpoints): void {
-    this.#redirection = backends;
-    if (this.#isStarted) this.#send({ kind: "redirect", backends });
-  }
-
-  /** Ends a `drain` that is under way. */
-  cut(): void {
-    this.#send({ kind: "cut" });
-  }
-
-  /** Another worker has stored it. */
-  noteStored(upload: StoredUpload): void {
-    this.#send({ kind: "stored", upload });
+  /** A process that has no orders yet gets the message after them. */
+  send(message: PrimaryMessage): void {
+    if (this.#isStarted) this.#write(message);
+    else this.#waiting.push(message);
   }
 
   kill(): void {
@@ -130,7 +112,7 @@ export class WorkerChild {
       this.#takeReport = resolve;
     });
     const timer = setTimeout(() => this.#takeReport(undefined), REPORT_TIMEOUT_MS);
-    this.#send({ kind: "report" });
+    this.send({ kind: "report" });
     const report = await answered;
     clearTimeout(timer);
     return report;
@@ -140,7 +122,7 @@ export class WorkerChild {
     switch (message.kind) {
       case "loaded":
         this.#isStarted = true;
-        this.#send({ kind: "start", order: this.#inheritedOrder() });
+        for (const each of [this.#startMessage(), ...this.#waiting]) this.#write(each);
         return;
       case "ready":
         this.#readyAt = Date.now();
@@ -149,42 +131,28 @@ export class WorkerChild {
       case "failed":
         this.#fail(new StartupError(message.message));
         return;
-      case "event":
-        this.#options.onEvent(message.level, message.text);
-        return;
-      case "log":
-        this.#options.onLogLines(message.lines);
-        return;
       case "report":
         this.#takeReport(message.report);
         return;
-      case "stored":
-        this.#options.onStored(message.upload);
-        return;
-      case "retire":
-        this.#options.onRetire(message.why);
-        return;
       case "drained":
         this.#cut = message.cut;
+        return;
+      default:
+        this.#options.onMessage(message);
     }
   }
 
   /** The sockets have other numbers there than here. */
-  #inheritedOrder(): StartOrder {
+  #startMessage(): PrimaryMessage {
     const { order } = this.#options;
     const sockets = order.sockets.map((socket, index) => ({
       ...socket,
       descriptor: FIRST_SOCKET_DESCRIPTOR + index,
     }));
-    return {
-      ...order,
-      sockets,
-      tls: this.#renewal ?? order.tls,
-      backends: this.#redirection ?? order.backends,
-    };
+    return { kind: "start", order: { ...order, sockets } };
   }
 
-  #send(message: PrimaryMessage): void {
+  #write(message: PrimaryMessage): void {
     if (!this.#child.connected) return;
     // A fault is that the worker has gone, which its end tells.
     this.#child.send(message, () => undefined);
@@ -199,7 +167,11 @@ export class WorkerChild {
         const lastWords = this.#output.trim();
         this.#fail(new StartupError(`a worker process ${how} before it was ready${lastWords && `: ${lastWords}`}`));
         if (this.#readyAt !== undefined && lastWords !== "")
-          this.#options.onEvent("warn", `worker process ${this.pid} printed: ${lastWords}`);
+          this.#options.onMessage({
+            kind: "event",
+            level: "warn",
+            text: `worker process ${this.pid} printed: ${lastWords}`,
+          });
         const served = milliseconds(this.#readyAt === undefined ? 0 : Date.now() - this.#readyAt);
         resolve({ how, cut: this.#cut, life: { served, signal: signal ?? undefined } });
       };

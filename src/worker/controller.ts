@@ -15,23 +15,22 @@ import { AccessLog } from "../observe/access-log.ts";
 import { type EventLevel, EventLog, type EventSink } from "../observe/log.ts";
 import type { LogFile } from "../observe/log-file.ts";
 import { describeThrown } from "../observe/thrown.ts";
-import { UploadLedger } from "../site/upload-ledger.ts";
 import { withinDescriptors } from "../system/descriptor-limit.ts";
 import { dropPrivileges } from "../system/drop-privileges.ts";
 import { openExactPath } from "../system/exact-directory.ts";
 import { nativeStat } from "../system/look-natively.ts";
 import { loadNative } from "../system/native.ts";
-import type { DrainMode, PrimaryMessage, StartOrder, WorkerMessage } from "./messages.ts";
+import type { DrainMode, PrimaryMessage, RoleMessage, StartOrder, WorkerMessage } from "./messages.ts";
 import { openTaskThreads, startWorker, type Worker } from "./serve.ts";
 
 /** Returns at once; the process ends by itself when its time has come. */
 export function runWorker(): void {
-  const life = new WorkerController();
-  process.on("message", (message: PrimaryMessage) => life.obey(message));
-  process.once("disconnect", () => life.orphaned());
+  const controller = new WorkerController();
+  process.on("message", (message: PrimaryMessage) => controller.receive(message));
+  process.once("disconnect", () => controller.orphaned());
   for (const signal of ["SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2"] as const) process.on(signal, ignore);
-  process.on("SIGTERM", () => void tell({ kind: "retire", why: "it got SIGTERM" }));
-  void tell({ kind: "loaded" });
+  process.on("SIGTERM", () => send({ kind: "retire", why: "it got SIGTERM" }));
+  send({ kind: "loaded" });
 }
 
 const ignore = (): void => undefined;
@@ -42,15 +41,16 @@ interface DrainRequest {
 }
 
 class WorkerController {
-  readonly #uploads = new UploadLedger((upload) => void tell({ kind: "stored", upload }));
   #order: StartOrder | undefined;
   #access: AccessLog | undefined;
   #worker: Worker | undefined;
+  /** For the roles, until there are any. */
+  readonly #early: RoleMessage[] = [];
   #isLeaving = false;
   /** How it was last told to leave, perhaps before it could serve. */
   #farewell: DrainRequest | undefined;
 
-  obey(message: PrimaryMessage): void {
+  receive(message: PrimaryMessage): void {
     switch (message.kind) {
       case "start":
         void this.#start(message.order);
@@ -62,19 +62,13 @@ class WorkerController {
         this.#worker?.cut();
         return;
       case "report":
-        if (this.#worker !== undefined) void tell({ kind: "report", report: this.#worker.report() });
-        return;
-      case "renew":
-        this.#worker?.renew(message.tls);
-        return;
-      case "redirect":
-        this.#worker?.redirect(message.backends);
-        return;
-      case "stored":
-        this.#uploads.heard(message.upload);
+        if (this.#worker !== undefined) send({ kind: "report", report: this.#worker.report() });
         return;
       case "confine":
         return;
+      default:
+        if (this.#worker === undefined) this.#early.push(message);
+        else this.#worker.receive(message);
     }
   }
 
@@ -97,7 +91,7 @@ class WorkerController {
       // While /etc/localtime can be seen.
       if (isEnclosed) new Date().getTimezoneOffset();
       const onLostThread = (): void =>
-        void tell({ kind: "retire", why: "a thread has died and cannot be replaced in a chroot" });
+        send({ kind: "retire", why: "a thread has died and cannot be replaced in a chroot" });
       const pool = servesSites(settings)
         ? await openTaskThreads(settings, events, isEnclosed, onLostThread)
         : undefined;
@@ -106,20 +100,22 @@ class WorkerController {
       // While /proc can be seen.
       const held = withinDescriptors(settings, isEnclosed || pool === undefined ? 0 : settings.server.workers);
       dropPrivileges(privileges, native);
-      this.#worker = await startWorker({
+      const worker = await startWorker({
         settings: held,
         logs: { access, events },
         sockets,
         tls: order.tls,
         backends: order.backends,
         pool,
-        uploads: this.#uploads,
+        send,
         native: native && {
           openExactly: (path, flags) => openExactPath(native, path, flags),
           stat: nativeStat(native),
         },
       });
-      await tell({ kind: "ready", served: this.#worker.served });
+      this.#worker = worker;
+      for (const message of this.#early) worker.receive(message);
+      await tell({ kind: "ready", served: worker.served });
       if (this.#farewell !== undefined) await this.#leave(this.#farewell);
     } catch (error) {
       const message = error instanceof StartupError ? error.message : describeThrown(error);
@@ -142,6 +138,10 @@ class WorkerController {
   }
 }
 
+function send(message: WorkerMessage): void {
+  void tell(message);
+}
+
 /** Resolves when the message is with the kernel, or the primary has gone. */
 function tell(message: WorkerMessage): Promise<void> {
   return new Promise((resolve) => {
@@ -151,7 +151,7 @@ function tell(message: WorkerMessage): Promise<void> {
 }
 
 function eventsToPrimary(level: EventLevel): EventSink {
-  return { level, write: (eventLevel, text) => void tell({ kind: "event", level: eventLevel, text }) };
+  return { level, write: (eventLevel, text) => send({ kind: "event", level: eventLevel, text }) };
 }
 
 /** The primary has the file: it can open it anew after this process has lost the right to. */

@@ -1,13 +1,14 @@
 /**
- * What the primary and its worker processes say to each other. Both are the same program, so the messages are not
- * checked; they travel by structured clone.
+ * The messages between the primary and its worker processes. Both are the same program, so messages are not checked; they
+ * travel by structured clone. A new one is declared here, sent where it arises (`generation.broadcast` or `publish` in the
+ * primary, the `send` of a role in a worker), and received by a role or by the generation.
  *
  *     primary                        worker
  *     confine (where there is a sandbox)  ->   confines itself and executes itself anew
  *                                    <-   loaded: waits for its orders
  *     start                          ->
  *                                    <-   ready, or failed; from then on events, log batches, reports
- *     drain, cut, renew, redirect    ->
+ *     drain, cut, and those for roles  ->
  *                                    <-   drained; then it ends
  */
 import type { Milliseconds } from "../base/units.ts";
@@ -41,33 +42,45 @@ export interface StartOrder {
  */
 export type DrainMode = "stopping" | "handing-over";
 
-export type PrimaryMessage =
+export type PrimaryMessage = ProcessMessage | RoleMessage;
+
+/** About the process: for its controller. */
+export type ProcessMessage =
   | { readonly kind: "confine"; readonly confinement: Confinement; readonly socketCount: number }
   | { readonly kind: "start"; readonly order: StartOrder }
   /** `grace`: after that time what is under way is cut; undefined: it may take its time. */
   | { readonly kind: "drain"; readonly mode: DrainMode; readonly grace: Milliseconds | undefined }
   | { readonly kind: "cut" }
-  | { readonly kind: "report" }
+  | { readonly kind: "report" };
+
+/** About what the process serves: for its roles. */
+export type RoleMessage =
   /** Certificates have changed, or the keys of tickets. */
-  | { readonly kind: "renew"; readonly tls: TlsMaterials }
-  /** Backends have moved. */
-  | { readonly kind: "redirect"; readonly backends: BackendEndpoints }
+  | { readonly kind: "certificates"; readonly materials: TlsMaterials }
+  /** Backends have other addresses. */
+  | { readonly kind: "backends"; readonly backends: BackendEndpoints }
   /** Another worker has stored it. */
   | { readonly kind: "stored"; readonly upload: StoredUpload };
 
-export type WorkerMessage =
+export type WorkerMessage = LifeMessage | ServerMessage;
+
+/** About the life of the process: for its `WorkerChild`. */
+export type LifeMessage =
   | { readonly kind: "loaded" }
   | { readonly kind: "ready"; readonly served: readonly ServedEndpoint[] }
   | { readonly kind: "failed"; readonly message: string }
+  | { readonly kind: "report"; readonly report: WorkerReport }
+  /** `cut`: how many connections were still busy when the time was up. */
+  | { readonly kind: "drained"; readonly cut: number };
+
+/** About the logs and the other processes: for the generation. */
+export type ServerMessage =
   | { readonly kind: "event"; readonly level: EventLevel; readonly text: string }
   /** Whole lines of the access log. */
   | { readonly kind: "log"; readonly lines: Uint8Array }
-  | { readonly kind: "report"; readonly report: WorkerReport }
   | { readonly kind: "stored"; readonly upload: StoredUpload }
-  /** It cannot go on as it should and asks for a successor. */
-  | { readonly kind: "retire"; readonly why: string }
-  /** `cut`: how many connections were still busy when the time was up. */
-  | { readonly kind: "drained"; readonly cut: number };
+  /** The process asks for a successor, because it cannot go on as it should. */
+  | { readonly kind: "retire"; readonly why: string };
 
 export interface WorkerReport {
   /** Undefined where no site is served. */

@@ -1,11 +1,9 @@
 /**
  * What a worker does for those who connect: it serves the sites, or it is one terminator. It may have several roles.
  */
-import type { TlsMaterials } from "../tls/tls-identity.ts";
 import type { Purpose } from "../transport/listen-socket.ts";
 import type { Reception } from "../transport/listener.ts";
-import type { BackendEndpoints } from "../tunnel/backend.ts";
-import type { DrainMode, WorkerReport } from "./messages.ts";
+import type { DrainMode, RoleMessage, WorkerReport } from "./messages.ts";
 
 export interface Role {
   /** How many connections may wait to be accepted. */
@@ -20,8 +18,6 @@ export interface Role {
   cut(): number;
   /** To be called when the last connection is gone. @returns when nothing of it runs any more */
   close(): Promise<void>;
-  /** Handshakes use these from now on. @throws what OpenSSL says; then everything stays as it was */
-  renew(materials: TlsMaterials): void;
-  /** The backends are there from now on. */
-  redirect(places: BackendEndpoints): void;
+  /** Ignores what concerns other roles. @throws what OpenSSL says of new certificates; the old ones stay in use then */
+  receive(message: RoleMessage): void;
 }

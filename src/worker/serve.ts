@@ -9,7 +9,6 @@ import type { Settings } from "../config/settings.ts";
 import type { AccessLog } from "../observe/access-log.ts";
 import type { Events } from "../observe/log.ts";
 import { RefusalReport } from "../observe/refusal-report.ts";
-import type { UploadLedger } from "../site/upload-ledger.ts";
 import { ThreadPool } from "../tasks/task-pool.ts";
 import type { TlsMaterials } from "../tls/tls-identity.ts";
 import { sumTls } from "../tls/tls-status.ts";
@@ -19,7 +18,7 @@ import type { BackendEndpoints } from "../tunnel/backend.ts";
 import { describeSplices, probeSplice } from "../tunnel/probe-splice.ts";
 import type { SpliceKit } from "../tunnel/splice-kit.ts";
 import type { NativeFiles } from "./build-sites.ts";
-import type { DrainMode, WorkerReport } from "./messages.ts";
+import type { DrainMode, RoleMessage, ServerMessage, WorkerReport } from "./messages.ts";
 import type { Role } from "./role.ts";
 import { openSiteRole } from "./site-role.ts";
 import { openTerminatorRole } from "./terminator-role.ts";
@@ -42,10 +41,8 @@ export interface Worker {
    * it may be told to stop; every call resolves with the same.
    */
   drain(mode: DrainMode, grace: Milliseconds | undefined): Promise<DrainOutcome>;
-  /** Handshakes use these from now on. */
-  renew(tls: TlsMaterials): void;
-  /** The backends are there from now on. */
-  redirect(backends: BackendEndpoints): void;
+  /** For its roles. */
+  receive(message: RoleMessage): void;
   /** Ends a `drain` that is under way, at once. */
   cut(): void;
 }
@@ -84,7 +81,7 @@ export interface WorkerParts {
   readonly backends: BackendEndpoints;
   /** The worker's from now on; undefined where no site is served. */
   readonly pool: ThreadPool | undefined;
-  readonly uploads: UploadLedger;
+  readonly send: (message: ServerMessage) => void;
   /** As `buildSites` takes it. */
   readonly native?: NativeFiles | undefined;
 }
@@ -120,15 +117,12 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
         tunnels: new Map(reports.flatMap(({ tunnels }) => [...tunnels])),
       };
     },
-    renew(materials) {
+    receive(message) {
       try {
-        for (const role of roles) role.renew(materials);
+        for (const role of roles) role.receive(message);
       } catch (fault) {
-        logs.events.error("the new certificates are not taken up, the old ones stay in force", fault);
+        logs.events.error(`cannot use the new ${message.kind}, keeping the old ones`, fault);
       }
-    },
-    redirect: (backends) => {
-      for (const role of roles) role.redirect(backends);
     },
     cut: () => graceEnd.abort(),
     drain(mode, grace) {
@@ -150,13 +144,13 @@ function aborted(signal: AbortSignal): Promise<void> {
 }
 
 async function openRoles(parts: WorkerParts): Promise<readonly Role[]> {
-  const { settings, sockets, tls, backends, pool, uploads, native } = parts;
+  const { settings, sockets, tls, backends, pool, send, native } = parts;
   const { access, events } = parts.logs;
   const refusals = new RefusalReport(systemClock, (text) => events.info(text));
   const sites =
     pool === undefined
       ? []
-      : [await openSiteRole({ settings, access, events, refusals, sockets, tls, pool, uploads, native })];
+      : [await openSiteRole({ settings, access, events, refusals, sockets, tls, pool, send, native })];
   const kit = settings.terminators.size === 0 ? undefined : await findSpliceKit(events);
   const terminators = [...settings.terminators].map(([name, terminator]) => {
     const material = tls.get(formatPurpose({ kind: "terminator", name }));

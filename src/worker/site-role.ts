@@ -22,7 +22,7 @@ import type { LocateContext } from "../site/locate.ts";
 import { createService } from "../site/serve.ts";
 import type { TlsPresence } from "../site/tls-presence.ts";
 import { prepareUploads } from "../site/upload.ts";
-import type { UploadLedger } from "../site/upload-ledger.ts";
+import { UploadLedger } from "../site/upload-ledger.ts";
 import type { ThreadPool } from "../tasks/task-pool.ts";
 import { TlsAcceptor } from "../tls/tls-acceptor.ts";
 import type { TlsMaterials } from "../tls/tls-identity.ts";
@@ -35,6 +35,7 @@ import { openProxied } from "../transport/proxied-transport.ts";
 import type { AcceptedTransport } from "../transport/transport.ts";
 import { describeTransport, type TransportChoice } from "../transport/transport-choice.ts";
 import { buildSites, type NativeFiles } from "./build-sites.ts";
+import type { ServerMessage } from "./messages.ts";
 import type { Role } from "./role.ts";
 import { isTrustedIn } from "./trust.ts";
 
@@ -48,9 +49,13 @@ export interface SiteParts {
   readonly tls: TlsMaterials;
   /** Closed by the role. */
   readonly pool: ThreadPool;
-  readonly uploads: UploadLedger;
+  readonly send: (message: ServerMessage) => void;
   /** As `buildSites` takes it. */
   readonly native: NativeFiles | undefined;
+}
+
+interface Parts extends SiteParts {
+  readonly uploads: UploadLedger;
 }
 
 const HTTPS = formatPurpose({ kind: "https" });
@@ -60,12 +65,16 @@ const CLOSE_TIMEOUT_MS = 1000;
 
 /** @throws StartupError when a document root cannot be served; nothing is left open then but the pool */
 export async function openSiteRole(parts: SiteParts): Promise<Role> {
-  const { settings, events, pool, uploads } = parts;
+  const { settings, events, pool } = parts;
+  const uploads = new UploadLedger((upload) => parts.send({ kind: "stored", upload }));
   let phase: ServingPhase = "serving";
   const turn = new EventLoopTurn();
   const sites = buildSites(settings, turn, parts.native);
   await prepareUploads(sites, (text) => events.warn(text), uploads);
-  const connections = new Connections({ ...connectionParts(parts, sites, turn), phase: () => phase }, settings.server);
+  const connections = new Connections(
+    { ...connectionParts({ ...parts, uploads }, sites, turn), phase: () => phase },
+    settings.server,
+  );
   const tls = openTls(parts, connections);
   const choice = await probeHandleTransport();
   if (choice.kind === "socket") events.warn(describeTransport(choice));
@@ -94,11 +103,12 @@ export async function openSiteRole(parts: SiteParts): Promise<Role> {
       await Promise.race([Promise.all([ended, pool.close()]), setTimeout(CLOSE_TIMEOUT_MS)]);
       connections.close();
     },
-    renew: (materials) => {
-      const renewed = materials.get(HTTPS);
+    receive: (message) => {
+      if (message.kind === "stored") uploads.heard(message.upload);
+      if (message.kind !== "certificates") return;
+      const renewed = message.materials.get(HTTPS);
       if (renewed?.side === "server") tls?.renew(renewed.material);
     },
-    redirect: () => undefined,
   };
 }
 
@@ -135,7 +145,7 @@ function receivePlain(
   return { kind: "transports", choice, onAccepted };
 }
 
-function connectionParts(parts: SiteParts, sites: Sites, turn: LoopTurn): Omit<ConnectionContext, "phase"> {
+function connectionParts(parts: Parts, sites: Sites, turn: LoopTurn): Omit<ConnectionContext, "phase"> {
   const { settings, events } = parts;
   const { trustedProxies } = settings.server;
   const clock = systemClock;
@@ -151,7 +161,7 @@ function connectionParts(parts: SiteParts, sites: Sites, turn: LoopTurn): Omit<C
   };
 }
 
-function buildService(parts: SiteParts, sites: Sites, turn: LoopTurn) {
+function buildService(parts: Parts, sites: Sites, turn: LoopTurn) {
   const { settings, sockets, access, events, refusals, pool, uploads } = parts;
   const clock = systemClock;
   const formatLine = chooseLineFormat(settings.server.logformat);

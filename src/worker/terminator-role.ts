@@ -61,14 +61,12 @@ export function openTerminatorRole(
       return open;
     },
     close: async () => terminator.close(),
-    renew: (materials) => {
-      const renewed = materials.get(user);
+    receive: (message) => {
+      const moved = message.kind === "backends" ? message.backends.get(name) : undefined;
+      if (moved !== undefined) terminator.redirect(moved);
+      const renewed = message.kind === "certificates" ? message.materials.get(user) : undefined;
       if (renewed?.side === "server") terminator.renew(renewed.material);
       if (renewed?.side === "client") terminator.renewBackend(backendTls(settings, renewed.material));
-    },
-    redirect: (all) => {
-      const moved = all.get(name);
-      if (moved !== undefined) terminator.redirect(moved);
     },
   };
 }

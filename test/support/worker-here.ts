@@ -3,7 +3,6 @@
  */
 import type { Settings } from "../../src/config/settings.ts";
 import { listenSpecs, Sockets } from "../../src/primary/sockets.ts";
-import { UploadLedger } from "../../src/site/upload-ledger.ts";
 import { openTaskThreads, startWorker, type Worker, type WorkerLogs } from "../../src/worker/serve.ts";
 
 export async function startWorkerHere(settings: Settings, logs: WorkerLogs): Promise<Worker> {
@@ -18,7 +17,7 @@ export async function startWorkerHere(settings: Settings, logs: WorkerLogs): Pro
       tls: new Map(),
       backends: new Map(),
       pool,
-      uploads: new UploadLedger(),
+      send: () => undefined,
     });
   } catch (error) {
     choice.cancel();
