@@ -7,10 +7,9 @@ import { unreachable } from "../base/unreachable.ts";
 import type { Command } from "../config/argv.ts";
 import { type Fault, formatFault } from "../config/fault.ts";
 import type { Settings } from "../config/settings.ts";
+import { describeReload, describeStop, reloadServer, stopServer } from "./ask-server.ts";
 import { type PidFilePath, pidFilePaths } from "./pid-file.ts";
-import { describeReload, reloadServer } from "./reload-command.ts";
 import { describeStatus, lookAtServer, type StatusOutcome } from "./status.ts";
-import { describeStop, stopServer } from "./stop.ts";
 import type { UserFacts } from "./user-directories.ts";
 
 export interface CommandInput {
@@ -30,40 +29,40 @@ export interface CommandReport {
 }
 
 /** How long `reload` waits for the server's word: time for new workers to start, old ones need not have ended. */
-const RELOAD_PATIENCE = milliseconds(60_000);
+const RELOAD_TIMEOUT = milliseconds(60_000);
 /** How much longer than the server's own grace `stop` waits for it. */
 const STOP_MARGIN_MS = 5000;
 
 /** @throws StartupError when a PID file cannot be read (but not of `status`, which says so) */
 export async function runCommand({ name, settings, faults, user }: CommandInput): Promise<CommandReport> {
   const { pidfile, grace } = settings.server;
-  const places = pidFilePaths(pidfile, user);
+  const paths = pidFilePaths(pidfile, user);
   switch (name) {
     case "stop":
-      return stop(places, grace, faults);
+      return stop(paths, grace, faults);
     case "reload":
-      return reload(places, faults);
+      return reload(paths, faults);
     case "status":
-      return tellStatus(places, faults);
+      return tellStatus(paths, faults);
     default:
       return unreachable(name);
   }
 }
 
 /** The faults are told: they will keep the server from starting again. */
-async function stop(places: readonly PidFilePath[], grace: Milliseconds, faults: readonly Fault[]) {
-  const patience = milliseconds(grace + STOP_MARGIN_MS);
-  return toReport(describeStop(await stopServer(places, patience)), faults.map(formatFault));
+async function stop(paths: readonly PidFilePath[], grace: Milliseconds, faults: readonly Fault[]) {
+  const timeout = milliseconds(grace + STOP_MARGIN_MS);
+  return toReport(describeStop(await stopServer(paths, timeout)), faults.map(formatFault));
 }
 
 /** The faults are told by the server; by us only where there is none, for they may have hidden its PID file. */
-async function reload(places: readonly PidFilePath[], faults: readonly Fault[]) {
-  const outcome = await reloadServer(places, RELOAD_PATIENCE);
+async function reload(paths: readonly PidFilePath[], faults: readonly Fault[]) {
+  const outcome = await reloadServer(paths, RELOAD_TIMEOUT);
   return toReport(describeReload(outcome), outcome.kind === "not-running" ? faults.map(formatFault) : []);
 }
 
-function tellStatus(places: readonly PidFilePath[], faults: readonly Fault[]): CommandReport {
-  const outcome = doubtStatus(lookAtServer(places), faults);
+function tellStatus(paths: readonly PidFilePath[], faults: readonly Fault[]): CommandReport {
+  const outcome = doubtStatus(lookAtServer(paths), faults);
   const { message, exitStatus } = describeStatus(outcome, unixMilliseconds(Date.now()));
   const complaints = outcome.kind === "not-running" ? faults.map(formatFault) : [];
   return { output: message, complaints, exitStatus };

@@ -235,11 +235,12 @@ function makeFolderIfPossible(folder: string): void {
   }
 }
 
-function removeIfPossible(path: AbsolutePath): void {
+/** A file that stays is stale, and who reads it next sees that by the PID in it. */
+export function removeIfPossible(path: AbsolutePath): void {
   try {
     rmSync(path, { force: true });
   } catch {
-    // It is stale then, and the next start sees that.
+    // As said above.
   }
 }
 

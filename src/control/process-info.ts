@@ -1,11 +1,11 @@
 /**
- * What can be seen of another process from outside: whether it lives, what it is called, since when.
+ * What can be seen of another process from outside: whether it lives, its name, since when, its memory.
  *
  * Name and start come from /proc/PID/stat (proc_pid_stat(5)); where there is no /proc only the first is known.
  */
 import { readFileSync } from "node:fs";
 import { errorCode } from "../base/errors.ts";
-import { type UnixMilliseconds, unixMilliseconds } from "../base/units.ts";
+import { type Bytes, bytes, type UnixMilliseconds, unixMilliseconds } from "../base/units.ts";
 
 export type ProcessState =
   /** There is none of that number, or it has ended and only waits for its parent to notice. */
@@ -57,6 +57,22 @@ export function parseProcessStat(text: string): ProcessStat | undefined {
 export function parseBootTime(text: string): number | undefined {
   const match = /^btime (\d+)$/m.exec(text);
   return match === null ? undefined : Number(match[1]);
+}
+
+/**
+ * Resident memory (proc_pid_status(5)). What processes share counts in each of them.
+ *
+ * @returns undefined where there is no such process, or there is no /proc
+ */
+export function readResidentMemory(pid: number): Bytes | undefined {
+  const text = readProc(`/proc/${pid}/status`);
+  return text === undefined ? undefined : parseResidentMemory(text);
+}
+
+/** @param text  of /proc/PID/status; a process that has ended has no such line */
+export function parseResidentMemory(text: string): Bytes | undefined {
+  const match = /^VmRSS:\s+(\d{1,12}) kB$/m.exec(text);
+  return match === null ? undefined : bytes(Number(match[1]) * 1024);
 }
 
 // Zombie; dead.

@@ -4,6 +4,7 @@
  * directory, the standard error.
  */
 import { closeSync, openSync, writeSync } from "node:fs";
+import { isTexts } from "./state-file.ts";
 
 /** What a daemon says to the command that started it: one message, once. */
 export type LaunchMessage =
@@ -103,8 +104,4 @@ export function parseLaunchMessage(value: unknown): LaunchMessage | undefined {
   const { message, exitStatus } = value;
   if (typeof message !== "string" || typeof exitStatus !== "number") return undefined;
   return { kind: "failed", message, exitStatus };
-}
-
-function isTexts(value: unknown): value is readonly string[] {
-  return Array.isArray(value) && value.every((item) => typeof item === "string");
 }

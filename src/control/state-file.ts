@@ -7,6 +7,7 @@
 import { closeSync, constants, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { type AbsolutePath, absolutePath } from "../base/absolute-path.ts";
 import { type UnixMilliseconds, unixMilliseconds } from "../base/units.ts";
+import { removeIfPossible } from "./pid-file.ts";
 
 export interface ServerState {
   readonly pid: number;
@@ -53,17 +54,15 @@ export class StateFile {
     this.#temporary = absolutePath(`${this.#path}.new`);
   }
 
-  /** @returns false where it cannot be written: a full disk is no reason to stop a server */
-  write(state: ServerState): boolean {
+  /** Does nothing where the file cannot be written: a full disk is no reason to stop a server. */
+  write(state: ServerState): void {
     try {
       rmSync(this.#temporary, { force: true });
       // `wx` is O_EXCL: a link that somebody has put there is not followed.
       writeFileSync(this.#temporary, `${JSON.stringify(state)}\n`, { flag: "wx", mode: 0o644 });
       renameSync(this.#temporary, this.#path);
-      return true;
     } catch {
       removeIfPossible(this.#temporary);
-      return false;
     }
   }
 
@@ -85,6 +84,12 @@ export function readState(pidFilePath: AbsolutePath): ServerState | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** The state of this very server, and not one that an earlier server left. */
+export function readStateOf(pid: number, pidFilePath: AbsolutePath): ServerState | undefined {
+  const state = readState(pidFilePath);
+  return state?.pid === pid ? state : undefined;
 }
 
 /** The state, or undefined for anything that is none. Of a newer version's file, what we do not know is left out. */
@@ -154,14 +159,6 @@ function isProcessId(value: unknown): value is number {
   return isCount(value) && value > 0;
 }
 
-function isTexts(value: unknown): value is readonly string[] {
+export function isTexts(value: unknown): value is readonly string[] {
   return Array.isArray(value) && value.every((item) => typeof item === "string");
-}
-
-function removeIfPossible(path: AbsolutePath): void {
-  try {
-    rmSync(path, { force: true });
-  } catch {
-    // It says the PID of a process that has gone, and the commands see that.
-  }
 }

@@ -11,8 +11,8 @@ import { type Bytes, type Milliseconds, milliseconds, type UnixMilliseconds } fr
 import { unreachable } from "../base/unreachable.ts";
 import { formatConsoleTime, localOffset } from "../observe/log-time.ts";
 import { findHolder, type PidFileContent, type PidFilePath, readPidFile } from "./pid-file.ts";
-import { readResidentMemory } from "./resident-memory.ts";
-import { readState, type ServerPhase, type ServerState } from "./state-file.ts";
+import { readResidentMemory } from "./process-info.ts";
+import { readStateOf, type ServerPhase, type ServerState } from "./state-file.ts";
 
 export type StatusOutcome =
   | {
@@ -114,9 +114,7 @@ function readSafely(path: AbsolutePath): PidFileContent | { readonly kind: "unre
 }
 
 function lookAtRunning(pid: number, path: AbsolutePath): Running {
-  const found = readState(path);
-  // What an earlier server left is no news of this one.
-  const state = found?.pid === pid ? found : undefined;
+  const state = readStateOf(pid, path);
   const pids = [pid, ...(state?.workers ?? []).map((worker) => worker.pid)];
   const memory = pids.flatMap((each) => {
     const resident = readResidentMemory(each);

@@ -1,0 +1,177 @@
+/**
+ * `comanche stop` and `comanche reload`: ask the server that the PID file names, and wait for what comes of it.
+ *
+ * Both requests are signals. A stop is answered by the end of the process. A reload is answered in the state file, by the
+ * first one that covers more hangups than were counted before ours. The server reads the configuration and tells the
+ * faults; these commands need to know the PID file only.
+ */
+import { setTimeout } from "node:timers/promises";
+import type { AbsolutePath } from "../base/absolute-path.ts";
+import { errorCode } from "../base/errors.ts";
+import { type Milliseconds, milliseconds } from "../base/units.ts";
+import { unreachable } from "../base/unreachable.ts";
+import { findHolder, type PidFilePath, readPidFile } from "./pid-file.ts";
+import { inspectProcess, type ProcessState } from "./process-info.ts";
+import { readStateOf } from "./state-file.ts";
+
+type NotAsked =
+  | { readonly kind: "not-running"; readonly paths: readonly AbsolutePath[] }
+  | { readonly kind: "forbidden"; readonly pid: number; readonly path: AbsolutePath };
+
+export type StopOutcome =
+  | NotAsked
+  | { readonly kind: "stopped"; readonly pid: number }
+  | { readonly kind: "draining"; readonly pid: number; readonly timeout: Milliseconds };
+
+export type ReloadOutcome =
+  | NotAsked
+  | { readonly kind: "done"; readonly pid: number; readonly message: string }
+  | { readonly kind: "failed"; readonly pid: number; readonly message: string }
+  /** It is about to end, so it was not asked, or will not do it. */
+  | { readonly kind: "stopping"; readonly pid: number }
+  | { readonly kind: "died"; readonly pid: number }
+  /** It was asked, and has no state file that could hold its answer. */
+  | { readonly kind: "mute"; readonly pid: number }
+  | { readonly kind: "silent"; readonly pid: number; readonly timeout: Milliseconds };
+
+export interface AnswerReport {
+  readonly message: string;
+  readonly exitStatus: 0 | 1;
+}
+
+const POLL_INTERVAL = milliseconds(50);
+
+/**
+ * @param timeout  how long to wait: the server's `grace` and a little more
+ * @throws StartupError when a PID file cannot be read
+ */
+export async function stopServer(paths: readonly PidFilePath[], timeout: Milliseconds): Promise<StopOutcome> {
+  const server = findRunning(paths);
+  if (server === undefined) return notRunning(paths);
+  const { pid, path } = server;
+  if (sendSignal(pid, "SIGTERM") === "forbidden") return { kind: "forbidden", pid, path };
+  for (let waited = 0; isStillRunning(server); waited += POLL_INTERVAL) {
+    if (waited >= timeout) return { kind: "draining", pid, timeout };
+    await setTimeout(POLL_INTERVAL);
+  }
+  return { kind: "stopped", pid };
+}
+
+/**
+ * @param timeout  how long to wait for the server's answer
+ * @throws StartupError when a PID file cannot be read
+ */
+export async function reloadServer(paths: readonly PidFilePath[], timeout: Milliseconds): Promise<ReloadOutcome> {
+  const server = findRunning(paths);
+  if (server === undefined) return notRunning(paths);
+  const { pid, path } = server;
+  const before = readStateOf(pid, path);
+  if (before?.phase === "stopping") return { kind: "stopping", pid };
+  if (sendSignal(pid, "SIGHUP") === "forbidden") return { kind: "forbidden", pid, path };
+  if (before === undefined) return { kind: "mute", pid };
+  for (let waited = 0; waited <= timeout; waited += POLL_INTERVAL) {
+    const now = readStateOf(pid, path);
+    if (now?.reload !== undefined && now.reload.covers > before.hangups) {
+      return { kind: now.reload.outcome, pid, message: now.reload.message };
+    }
+    if (now?.phase === "stopping") return { kind: "stopping", pid };
+    if (!isStillRunning(server)) return { kind: "died", pid };
+    await setTimeout(POLL_INTERVAL);
+  }
+  return { kind: "silent", pid, timeout };
+}
+
+export function describeStop(outcome: StopOutcome): AnswerReport {
+  switch (outcome.kind) {
+    case "stopped":
+      return { message: `stopped (PID ${outcome.pid})`, exitStatus: 0 };
+    case "draining": {
+      const time = `${outcome.timeout / 1000} s`;
+      return failure(`PID ${outcome.pid} was asked to stop but is still running after ${time}`);
+    }
+    default:
+      return describeNotAsked(outcome, "stop");
+  }
+}
+
+export function describeReload(outcome: ReloadOutcome): AnswerReport {
+  switch (outcome.kind) {
+    case "done":
+      return { message: withDetail(`reloaded (PID ${outcome.pid})`, outcome.message), exitStatus: 0 };
+    case "failed":
+      return failure(withDetail(`not reloaded (PID ${outcome.pid})`, outcome.message));
+    case "stopping":
+      return failure(`PID ${outcome.pid} does not reload: it is stopping`);
+    case "died":
+      return failure(`PID ${outcome.pid} ended before it had reloaded: its error log says why`);
+    case "mute": {
+      const why = "it keeps no state file that can be read: its error log says what came of it";
+      return failure(`PID ${outcome.pid} was asked to reload, but ${why}`);
+    }
+    case "silent": {
+      const time = `${outcome.timeout / 1000} s`;
+      return failure(`PID ${outcome.pid} was asked to reload but has not said within ${time} what came of it`);
+    }
+    default:
+      return describeNotAsked(outcome, "reload");
+  }
+}
+
+function describeNotAsked(outcome: NotAsked, command: "stop" | "reload"): AnswerReport {
+  switch (outcome.kind) {
+    case "not-running":
+      return failure(`not running: no live process in PID file ${outcome.paths.join(" or ")}`);
+    case "forbidden": {
+      const { pid, path } = outcome;
+      return failure(`may not ${command} PID ${pid} (PID file ${path}): it belongs to another user`);
+    }
+    default:
+      return unreachable(outcome);
+  }
+}
+
+const failure = (message: string): AnswerReport => ({ message, exitStatus: 1 });
+
+const notRunning = (paths: readonly PidFilePath[]): NotAsked => ({
+  kind: "not-running",
+  paths: paths.map(({ path }) => path),
+});
+
+/** The detail may have several lines, such as the faults of a configuration. */
+function withDetail(said: string, detail: string): string {
+  return detail === "" ? said : `${said}: ${detail}`;
+}
+
+interface RunningServer {
+  readonly pid: number;
+  /** The PID file that names it. */
+  readonly path: AbsolutePath;
+  /** Inspected before any signal: a process that has the number later is another one. */
+  readonly state: ProcessState;
+}
+
+/** The server of the first PID file that names a live one. */
+function findRunning(paths: readonly PidFilePath[]): RunningServer | undefined {
+  for (const { path } of paths) {
+    const pid = findHolder(readPidFile(path));
+    if (pid !== undefined) return { pid, path, state: inspectProcess(pid) };
+  }
+  return undefined;
+}
+
+/** @returns `sent` also when the server has ended just now, which the caller then sees */
+function sendSignal(pid: number, signal: NodeJS.Signals): "sent" | "forbidden" {
+  try {
+    process.kill(pid, signal);
+    return "sent";
+  } catch (error) {
+    return errorCode(error) === "EPERM" ? "forbidden" : "sent";
+  }
+}
+
+/** Whether the very process that was found still runs. */
+function isStillRunning({ pid, state }: RunningServer): boolean {
+  const now = inspectProcess(pid);
+  if (state.kind === "gone" || now.kind === "gone") return false;
+  return state.info?.startTicks === now.info?.startTicks;
+}
