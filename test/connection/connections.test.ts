@@ -1,3 +1,5 @@
+// Not in --quick: thousands of real connections.
+
 /** All connections of a server, over real sockets: the limit, the end, and clients that behave badly. */
 import assert from "node:assert/strict";
 import { once } from "node:events";

@@ -1,3 +1,5 @@
+// Not in --quick: starts servers.
+
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";

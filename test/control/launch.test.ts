@@ -1,3 +1,5 @@
+// Not in --quick: starts daemons.
+
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { appendFileSync, mkdtempSync, readFileSync, realpathSync, rmSync } from "node:fs";

@@ -1,3 +1,5 @@
+// Not in --quick: a race of many rounds.
+
 /**
  * A child swaps names as fast as it can while files are opened: whatever is opened must be what may be served.
  */

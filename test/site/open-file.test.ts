@@ -1,3 +1,5 @@
+// Not in --quick: every case in several processes.
+
 import assert from "node:assert/strict";
 import {
   chmodSync,

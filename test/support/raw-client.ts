@@ -11,7 +11,7 @@ export type Pieces = "whole" | "bytewise" | "halves";
 /** `reset`: the connection was torn down, and the kernel may have thrown away an answer that had arrived. */
 type Ending = "none" | "end" | "reset";
 
-const PATIENCE_MS = 8000;
+const PATIENCE_MS = 60_000;
 
 export class RawClient {
   readonly #socket: Socket;

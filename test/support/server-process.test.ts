@@ -1,3 +1,5 @@
+// Not in --quick: starts a server.
+
 import assert from "node:assert/strict";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";

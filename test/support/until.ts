@@ -3,7 +3,7 @@
  */
 import { setTimeout } from "node:timers/promises";
 
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 60_000;
 const INTERVAL_MS = 5;
 
 /**

@@ -32,7 +32,7 @@ export interface VisitOptions {
   readonly errand: (visitor: number, turn: number) => Errand;
 }
 
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 60_000;
 
 export class Visitors {
   readonly faults: VisitFault[] = [];

@@ -1,3 +1,5 @@
+// Not in --quick: each case confines a process of its own.
+
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";

@@ -1,3 +1,5 @@
+// Not in --quick: starts and kills many threads.
+
 import assert from "node:assert/strict";
 import { closeSync, openSync } from "node:fs";
 import { type TestContext, test } from "node:test";

@@ -1,3 +1,5 @@
+// Not in --quick: real sockets of every kind.
+
 /**
  * What the connection relies on, asked of every transport over real sockets: the same tests for those on handles and those
  * on `net.Socket`.

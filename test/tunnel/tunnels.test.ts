@@ -1,3 +1,5 @@
+// Not in --quick: real sockets of every kind.
+
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";

@@ -1,3 +1,5 @@
+// Not in --quick: starts whole workers.
+
 import assert from "node:assert/strict";
 import { chmodSync, renameSync, rmSync, truncateSync, utimesSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
