@@ -18,9 +18,9 @@ const HELP_COLUMN = 28;
 const COMMENT_WIDTH = 98;
 
 const CONFIG_HELP =
-  "configuration file; without it the first that exists of conf/comanche.conf, /usr/local/etc/comanche.conf and /etc/comanche.conf";
+  "configuration file; by default the first that exists of conf/comanche.conf, /usr/local/etc/comanche.conf and /etc/comanche.conf";
 const VALUES_HELP =
-  "Sizes read 512, 64k, 10m or 1g; times read 500ms, 3, 3s, 5m or 1h; yes and no are also on and off, true and false, 1 and 0. Lists are separated by commas.";
+  "Sizes: 512, 64k, 10m, 1g. Times: 500ms, 3, 3s, 5m, 1h. Instead of yes and no: on and off, true and false, 1 and 0. Commas separate the items of a list.";
 
 /** What `comanche --help` prints. */
 export function formatHelp(): string {
@@ -30,9 +30,9 @@ export function formatHelp(): string {
     "",
     "  comanche [serve] [options]   serve a folder; serve may be left out",
     "  comanche stop [options]      stop the server that the PID file names",
-    "  comanche reload [options]    let it take up a changed configuration",
-    "  comanche status [options]    tell whether it runs, and how",
-    "  comanche tls [options] PEM... end TLS for another server (comanche tls --help)",
+    "  comanche reload [options]    reload the configuration",
+    "  comanche status [options]    show whether the server runs, and how",
+    "  comanche tls [options] PEM... terminate TLS (see comanche tls --help)",
     "  comanche completion          print a completion script for the shell",
     "",
     "For example: comanche -a 0.0.0.0 -p 8080 -b htdocs",
@@ -44,7 +44,7 @@ export function formatHelp(): string {
     ...helpLines("-h, --help", "print this"),
     "",
     ...wrap(
-      `Each option is also a key of the configuration file. A flag goes before the file. ${VALUES_HELP}`,
+      `Each option is also a key of the configuration file; a flag overrides the file. ${VALUES_HELP}`,
       HELP_WIDTH,
     ),
   ].join("\n");
@@ -59,28 +59,28 @@ export function formatConf(): string {
   ]);
   return [
     ...comments(
-      "Comanche's configuration. Each option is at its default and switched off: take the semicolon away and change the value. A flag of the command line goes before this file.",
+      "Comanche's configuration. Each option is at its default and switched off: remove the semicolon and change the value. A command line flag overrides this file.",
     ),
     "#",
     ...comments(
-      `${VALUES_HELP} A relative path starts at the folder of this file, or at the folder above when that is called conf.`,
+      `${VALUES_HELP} A relative path starts at the folder of this file, or at its parent if that folder is called conf.`,
     ),
     "#",
     ...comments(
-      "A comment has a line of its own. A line that is indented continues the one above. %(key)s stands for the value of another key of the section or of [DEFAULT], and %% for a percent sign.",
+      "A comment has a line of its own. An indented line continues the line above. %(key)s stands for the value of another key of the section or of [DEFAULT], and %% for a percent sign.",
     ),
     "",
     "[Main server configuration]",
     ...entries,
     "",
     "",
-    ...comments("Media types by file extension, before those that are built in."),
+    ...comments("Media types by file extension. They override the built-in ones."),
     "[MIME types]",
     "# webmanifest = application/manifest+json",
     "",
     "",
     ...comments(
-      `A virtual host: what it says here goes before what the main server says. It may have the options under ${siteHeadings().join(", ")}.`,
+      `A virtual host: its options override those of the main server. It may have the options under ${siteHeadings().join(", ")}.`,
     ),
     "# [Virtual host www.example.org]",
     "# docbase = /srv/www.example.org",
@@ -116,7 +116,7 @@ export function formatHtmlTable(): string {
 export function formatTerminatorTable(): string {
   const pem = { flags: ["PEM…"], byDefault: "", help: `${pemOption.help}; in a section the key pem` };
   return formatTable([
-    ...tableBody("What it proves itself with", [pem]),
+    ...tableBody("Certificates", [pem]),
     ...TERMINATOR_HEADINGS.flatMap(([heading, rows]) =>
       tableBody(
         heading,
@@ -128,11 +128,11 @@ export function formatTerminatorTable(): string {
       ),
     ),
     ...tableBody(
-      "What the backend is told ahead of the first byte (one of them)",
+      "What the backend receives before the first byte (at most one of these)",
       ANNOUNCEMENTS.map(({ key, help }) => ({ flags: flagsOf(key), byDefault: "no", help })),
     ),
-    ...tableBody("Of stud, without effect", formerRows("ignored")),
-    ...tableBody("Of stud, refused", formerRows("refused")),
+    ...tableBody("Options of stud that are ignored", formerRows("ignored")),
+    ...tableBody("Options of stud that are rejected", formerRows("refused")),
   ]);
 }
 

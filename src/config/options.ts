@@ -104,84 +104,82 @@ const listening = {
   address: option(
     orNone(fullListOf(listenAddress)),
     [{ kind: "ip", family: 4, address: "127.0.0.1" }],
-    "IPv4 address, IPv6 address or host name to listen on; * is every address of both families, unix:/path a Unix socket, no: no site is served",
+    "IPv4 or IPv6 address or host name to listen on; * listens on every address of both families, unix:/path on a Unix socket, no serves no site",
     { short: "a" },
   ),
   port: {
     kind: tcpPort,
     defaultFor: (situation: Situation) => (situation.isRoot ? 80 : 8080),
-    help: "TCP port to listen on; 0 takes a free one and prints it",
+    help: "TCP port to listen on; 0 picks a free one and prints it",
     short: "p",
     defaultInWords: "80 as root, else 8080",
   },
-  backlog: option(wholeNumber(1, 65535), 511, "connections that may wait to be accepted (listen(2))", { short: "B" }),
-  socketMode: option(fileMode, 0o666, "permissions of a Unix socket: who may write to it may connect"),
+  backlog: option(wholeNumber(1, 65535), 511, "connections that may wait to be accepted (listen(2) backlog)", {
+    short: "B",
+  }),
+  socketMode: option(fileMode, 0o666, "permissions of a Unix socket; clients need write permission to connect"),
 };
 
 const tls = {
   tlsPort: option(
     optional(tcpPort),
     undefined,
-    "TCP port for HTTPS, on the addresses above; 0 takes a free one and prints it",
+    "TCP port for HTTPS on the same addresses; 0 picks a free one and prints it",
     { defaultInWords: "none" },
   ),
   tlsCert: option(
     listOf(filePath),
     [],
-    "PEM files, each with a certificate, those that certify it, and its key; clients choose by name, and get the first where none is for it",
+    "PEM files, each with a certificate, its chain and its key; chosen by the SNI name, or the first if no certificate matches",
     { defaultInWords: "none" },
   ),
-  tlsKey: option(optional(filePath), undefined, "PEM file with the key of the only file of tls-cert", {
+  tlsKey: option(optional(filePath), undefined, "PEM file with the private key, if tls-cert is a single file", {
     defaultInWords: "in the same file",
   }),
-  tlsDir: option(
-    optional(filePath),
-    undefined,
-    "folder whose *.pem files are used like those of tls-cert, after them",
-    {
-      defaultInWords: "none",
-    },
-  ),
-  tlsSniStrict: option(flag, false, "send a client away that asks for a name which no certificate is for"),
-  tlsMinVersion: option(choice("1.2", "1.3"), "1.2", "oldest version of TLS that is spoken"),
-  tlsCiphers: option(optional(opensslNames), undefined, "ciphers of TLS 1.2, the best first", {
+  tlsDir: option(optional(filePath), undefined, "folder whose *.pem files are used after those of tls-cert", {
+    defaultInWords: "none",
+  }),
+  tlsSniStrict: option(flag, false, "refuse handshakes whose SNI name matches no certificate"),
+  tlsMinVersion: option(choice("1.2", "1.3"), "1.2", "minimum TLS version"),
+  tlsCiphers: option(optional(opensslNames), undefined, "TLS 1.2 ciphers in order of preference", {
     defaultInWords: "those with forward secrecy and authenticated encryption",
   }),
-  tlsSuites: option(optional(opensslNames), undefined, "cipher suites of TLS 1.3, the best first", {
+  tlsSuites: option(optional(opensslNames), undefined, "TLS 1.3 cipher suites in order of preference", {
     defaultInWords: "all",
   }),
-  tlsCurves: option(optional(opensslNames), undefined, "groups for the key exchange, the best first", {
+  tlsCurves: option(optional(opensslNames), undefined, "key exchange groups in order of preference", {
     defaultInWords: "OpenSSL's",
   }),
   tlsTicketKeys: option(
     optional(filePath),
     undefined,
-    "file of 48 random bytes that seal session tickets: servers that share it resume each other's sessions",
-    { defaultInWords: "made at the start, shared by all processes, new twice a day" },
+    "file of 48 random bytes that encrypts session tickets; servers that share it resume each other's sessions",
+    { defaultInWords: "generated at start, shared by all processes, rotated twice a day" },
   ),
-  tlsClientCa: option(optional(filePath), undefined, "PEM file with the authorities that certify clients", {
-    defaultInWords: "clients need no certificate",
-  }),
+  tlsClientCa: option(
+    optional(filePath),
+    undefined,
+    "PEM file with the CA certificates that verify client certificates",
+    {
+      defaultInWords: "no client certificates",
+    },
+  ),
   tlsClientVerify: option(
     choice("require", "optional"),
     "require",
-    "with tls-client-ca: send a client away that shows no valid certificate, or only note who did",
+    "with tls-client-ca: reject clients without a valid certificate (require), or only log the subject of valid ones (optional)",
   ),
-  tlsHandshakeTimeout: option(
-    duration(1, DAY),
-    milliseconds(10 * SECOND),
-    "time within which a handshake must be complete",
-  ),
+  tlsHandshakeTimeout: option(duration(1, DAY), milliseconds(10 * SECOND), "time limit for a TLS handshake"),
   tlsHandshakes: option(
     wholeNumber(1, 1_000_000),
     1000,
-    "most handshakes under way at a time, in each process; one more is sent away",
+    "maximum number of TLS handshakes at a time, per process; further clients are disconnected",
   ),
-  tlsRedirect: option(flag, false, "send who comes without TLS to the same address with it"),
+  tlsRedirect: option(flag, false, "redirect HTTP requests to HTTPS"),
   hsts: option(
     duration(0, 10 * 366 * DAY),
     milliseconds(0),
-    "how long browsers are to ask for this host with TLS alone (Strict-Transport-Security), in whole seconds; 0: not said",
+    "max-age of the Strict-Transport-Security field, in whole seconds; 0: the field is not sent",
   ),
 };
 
@@ -189,53 +187,47 @@ const proxies = {
   proxyProtocol: option(
     flag,
     false,
-    "each connection begins with a PROXY header, version 1 or 2, that names the client; without one, and from others than trusted-proxies, it is cut",
+    "require a PROXY header, version 1 or 2, at the start of each connection; connections without one, or not from trusted-proxies, are closed",
   ),
   trustedProxies: option(
     listOf(ipRange),
     [],
-    "addresses and ranges of proxies that are believed when they say who the client is, by PROXY header or X-Forwarded-For; unix: those on a Unix socket",
+    "proxies whose PROXY header or X-Forwarded-For is trusted: addresses, CIDR ranges, or unix for Unix sockets",
     { defaultInWords: "none" },
   ),
 };
 
 const life = {
-  daemon: option(flag, true, "run in the background; with -d or --no-daemon the server stays in the foreground", {
+  daemon: option(flag, true, "run in the background; -d or --no-daemon keeps the server in the foreground", {
     short: "d",
     shortSets: "no",
     defaultInWords: "in the background",
   }),
-  pidfile: option(optional(filePath), undefined, "file that holds the process id of the server", {
+  pidfile: option(optional(filePath), undefined, "file for the process ID of the server", {
     defaultInWords: "comanche.pid in /run as root, else in $XDG_RUNTIME_DIR or the state folder",
   }),
-  grace: option(
-    duration(0, DAY),
-    milliseconds(30 * SECOND),
-    "time that running transfers have to end when the server stops",
-  ),
+  grace: option(duration(0, DAY), milliseconds(30 * SECOND), "time limit for running transfers when the server stops"),
 };
 
 const privileges = {
-  user: option(
-    optional(accountName),
-    undefined,
-    "user that the processes which talk to the network run as; only root can set it",
-    { short: "u", defaultInWords: "who starts the server" },
-  ),
-  group: option(optional(accountName), undefined, "group of those processes", {
+  user: option(optional(accountName), undefined, "account that the worker processes run as; only root can set it", {
+    short: "u",
+    defaultInWords: "the account that starts the server",
+  }),
+  group: option(optional(accountName), undefined, "group that the worker processes run as", {
     short: "g",
     defaultInWords: "the user's",
   }),
   chroot: option(
     rootFolder,
     undefined,
-    "folder that becomes the root of the file system for those processes; only root can set it, and it needs user",
+    "root directory of the worker processes (chroot(2)); only root can set it, and it requires user",
     { short: "r", defaultInWords: "none" },
   ),
   sandbox: option(
     choice("auto", "yes", "no"),
     "auto",
-    "confine those processes to what they serve, by Landlock, no new privileges and no capabilities; auto: as far as the system can, yes: that or no start, no: not at all",
+    "confine the worker processes to what they serve, with Landlock, no_new_privs and no capabilities; auto: as far as the system allows, yes: refuse to start without, no: off",
   ),
 };
 
@@ -243,54 +235,62 @@ const logs = {
   logfile: option<LogTarget>(
     logTarget,
     absolutePath("/var/www/comanche_log"),
-    "access log; - is the standard output. Where nobody sets it and its folder cannot be written, a file of your own state folder is taken",
+    "access log; - is standard output. If unset and that folder is not writable: $XDG_STATE_HOME/comanche/access.log",
     { short: "l" },
   ),
-  logformat: option(choice("common", "combined", "vhost", "json"), "common", "form of the access log's lines"),
+  logformat: option(choice("common", "combined", "vhost", "json"), "common", "format of the access log"),
   errorlog: option<LogTarget>(
     logTarget,
     "-",
-    "log of events; - is the console. Where nobody sets it, a daemon writes comanche_error_log beside the access log",
+    "event log; - is the console. If unset, a daemon writes comanche_error_log beside the access log",
   ),
-  logLevel: option(choice("error", "warn", "info", "debug"), "info", "the least important events that are logged"),
-  quiet: option(flag, false, "only errors on the console", { short: "q" }),
-  syslog: option(flag, false, "send events to syslog too", { short: "s" }),
+  logLevel: option(choice("error", "warn", "info", "debug"), "info", "lowest severity of events to log"),
+  quiet: option(flag, false, "print only errors on the console", { short: "q" }),
+  syslog: option(flag, false, "also send events to syslog", { short: "s" }),
   syslogFacility: option(
     { ...choice(...SYSLOG_FACILITIES), placeholder: "NAME" },
     "daemon",
-    "the facility of what is sent to syslog, such as daemon or local0",
+    "syslog facility, such as daemon or local0",
   ),
 };
 
 const limits = {
-  timeout: option(duration(1, DAY), milliseconds(3 * SECOND), "time a connection may be idle between two requests", {
+  timeout: option(duration(1, DAY), milliseconds(3 * SECOND), "idle timeout of a connection between requests", {
     short: "t",
   }),
-  keepaliveRequests: option(wholeNumber(1, 1_000_000_000), 1000, "requests that one connection may make"),
-  maxTarget: option(size(64, MIB), bytes(8 * KIB), "longest request line; a longer one is answered 414"),
-  maxHeader: option(size(256, MIB), bytes(16 * KIB), "largest header of a request; a larger one is answered 431"),
-  maxFields: option(wholeNumber(1, 10_000), 100, "most fields in a header; more are answered 431"),
-  maxBody: option(size(0), bytes(10 * MIB), "largest body of a request; a larger one is answered 413"),
+  keepaliveRequests: option(wholeNumber(1, 1_000_000_000), 1000, "maximum number of requests per connection"),
+  maxTarget: option(size(64, MIB), bytes(8 * KIB), "maximum length of the request line; a longer one is answered 414"),
+  maxHeader: option(
+    size(256, MIB),
+    bytes(16 * KIB),
+    "maximum size of the request header; a larger one is answered 431",
+  ),
+  maxFields: option(wholeNumber(1, 10_000), 100, "maximum number of header fields; more are answered 431"),
+  maxBody: option(size(0), bytes(10 * MIB), "maximum size of a request body; a larger one is answered 413"),
   headerTimeout: option(
     duration(1, DAY),
     milliseconds(10 * SECOND),
-    "time within which the header of a request must be complete, else 408",
+    "time limit for receiving a request header, else 408",
   ),
   bodyTimeout: option(
     duration(1, DAY),
     milliseconds(30 * SECOND),
-    "time within which more of the body of a request must arrive, else 408",
+    "longest pause while receiving a request body, else 408",
   ),
   sendTimeout: option(
     duration(1, DAY),
     milliseconds(30 * SECOND),
-    "time within which a client must read more of a response, else it is cut off",
+    "longest pause while sending a response, else the connection is closed",
   ),
-  maxConnections: option(wholeNumber(1, 1_000_000), 10_000, "most connections at a time; one more is answered 503"),
+  maxConnections: option(
+    wholeNumber(1, 1_000_000),
+    10_000,
+    "maximum number of connections; a further one is answered 503",
+  ),
   connectionsPerClient: option(
     wholeNumber(0, 1_000_000),
     0,
-    "most connections from one address at a time, in each process; one more is answered 503. 0: no limit",
+    "maximum number of connections per client address, in each process; a further one is answered 503; 0: no limit",
   ),
 };
 
@@ -298,37 +298,36 @@ const workers = {
   processes: option(
     orAuto(wholeNumber(1, 256)),
     "auto",
-    "processes that accept connections; auto: one for each core, but no more than workers",
+    "worker processes that accept connections; auto: one per core, but no more than workers",
     { short: "n" },
   ),
-  workers: option(
-    wholeNumber(1, 1024),
-    10,
-    "threads for what takes longer than an answer: directory indexes, uploads",
-    {
-      short: "w",
-    },
+  workers: option(wholeNumber(1, 1024), 10, "task threads for directory indexes and uploads", {
+    short: "w",
+  }),
+  queue: option(
+    wholeNumber(0, 1_000_000),
+    50,
+    "tasks that may wait for a thread; a further one is answered 503 at once",
   ),
-  queue: option(wholeNumber(0, 1_000_000), 50, "tasks that may wait for a thread; one more is answered 503 at once"),
   retryAfter: option(
     duration(SECOND, DAY),
     milliseconds(5 * SECOND),
-    "when a client that was answered 503 may come back: the Retry-After field, in whole seconds",
+    "value of the Retry-After field of 503 responses, in whole seconds",
   ),
   statusInterval: option(
     duration(0, DAY),
     milliseconds(60 * SECOND),
-    "how often a server in the foreground prints how busy its threads are, while they are; 0: never",
+    "how often a server in the foreground prints the state of its task threads while any is busy; 0: never",
   ),
 };
 
 const cache = {
-  cacheSize: option(size(0), bytes(64 * MIB), "memory for files that are asked for often; 0 keeps none"),
-  cacheFile: option(size(1, GIB), bytes(MIB), "largest file that is kept in memory"),
+  cacheSize: option(size(0), bytes(64 * MIB), "memory for the file cache; 0 turns it off"),
+  cacheFile: option(size(1, GIB), bytes(MIB), "maximum size of a cached file"),
   cacheValid: option(
     duration(0, DAY),
     milliseconds(0),
-    "how long a file in memory is served without a look whether it has changed; 0: a change is seen by the next request",
+    "how long a cached file is served without checking whether it has changed; 0: the next request sees a change",
   ),
 };
 
@@ -336,7 +335,7 @@ const hosts = {
   virthost: option(
     flag,
     false,
-    "name-based virtual hosts: a request for NAME is served from the folder NAME in docbase",
+    "name-based virtual hosts: requests for host NAME are served from the folder NAME in docbase",
     {
       short: "v",
     },
@@ -344,20 +343,24 @@ const hosts = {
   defaultHost: option(
     optional(hostName),
     undefined,
-    "the virtual host for requests whose host has none of its own; without it they are answered 404",
+    "virtual host for requests whose host matches none; without it they are answered 404",
     { defaultInWords: "none" },
   ),
 };
 
 const answers = {
-  server: option(orEmpty(fieldText), "Comanche", "the Server field of every response; empty leaves it out"),
+  server: option(
+    orEmpty(fieldText),
+    "Comanche",
+    "value of the Server field of responses; empty: the field is not sent",
+  ),
 };
 
 const content = {
   docbase: {
     kind: filePath,
     defaultFor: (situation: Situation) => situation.htdocs,
-    help: "document root: the folder that is served. With chroot a path inside it",
+    help: "document root: the folder that is served; with chroot, a path inside it",
     short: "b",
     defaultInWords: "htdocs beside the configuration file, else ./htdocs; with chroot /htdocs in it",
     written: "htdocs",
@@ -365,26 +368,30 @@ const content = {
   indexfiles: option(
     listOf(fileName),
     ["index.html", "index.htm"],
-    "files that stand for their folder; the first that exists is served",
+    "index files of a folder; the first that exists is served",
   ),
-  listing: option(flag, true, "show the contents of a folder that has no index file; without it 403"),
-  chunked: option(flag, false, "send files in the chunked coding, in pieces of 8 KiB, instead of with their length"),
-  charset: option(orEmpty(charsetName), "utf-8", "character encoding that is named with text files; empty names none"),
+  listing: option(flag, true, "list the contents of a folder that has no index file, else 403"),
+  chunked: option(
+    flag,
+    false,
+    "send files with chunked transfer coding, in chunks of 8 KiB, instead of Content-Length",
+  ),
+  charset: option(orEmpty(charsetName), "utf-8", "charset parameter of the Content-Type of text files; empty: none"),
 };
 
 const access = {
-  hosts: option(listOf(hostName), [], "hosts that are answered; all others get 403", { defaultInWords: "any" }),
+  hosts: option(listOf(hostName), [], "hosts that are served; others are answered 403", { defaultInWords: "any" }),
   symlinks: option(
     choice("inside", "never", "anywhere"),
     "inside",
-    "symbolic links to follow: those that stay inside docbase, none, or all",
+    "symbolic links to follow: those that stay inside docbase, none (never), or all (anywhere)",
   ),
-  dotfiles: option(flag, false, "serve files whose names begin with a dot; /.well-known/ is always served"),
-  traversalStatus: option(numberChoice(400, 403, 404), 404, "answer to a path with a .. segment"),
-  types: option(listOf(extension), [], "extensions that are served; all others get 415", {
+  dotfiles: option(flag, false, "serve files whose names start with a dot; /.well-known/ is always served"),
+  traversalStatus: option(numberChoice(400, 403, 404), 404, "status for a path with a .. segment"),
+  types: option(listOf(extension), [], "file extensions that are served; others are answered 415", {
     defaultInWords: "all",
   }),
-  download: option(listOf(extension), [], "extensions that are offered as downloads instead of being shown", {
+  download: option(listOf(extension), [], "file extensions that are offered as downloads instead of being shown", {
     defaultInWords: "none",
   }),
 };
@@ -393,10 +400,10 @@ const uploads = {
   upload: option<string | undefined>(
     orNo(urlPath),
     "/upload",
-    "the URL path that takes JSON documents by POST; no: there are no uploads",
+    "URL path that accepts JSON documents by POST; no: uploads are off",
   ),
-  uploadDir: option(directoryName, "uploads", "where uploads are stored; a relative path is below docbase"),
-  uploadQuota: option(optional(size(0)), undefined, "most bytes that uploads may take in all; more is answered 507", {
+  uploadDir: option(directoryName, "uploads", "folder for uploads; a relative path is below docbase"),
+  uploadQuota: option(optional(size(0)), undefined, "maximum total size of uploads; more is answered 507", {
     defaultInWords: "none",
   }),
 };
@@ -409,7 +416,7 @@ export type ErrorPageStatus = (typeof ERROR_PAGE_STATUSES)[number];
 
 const ERROR_PAGES: ReadonlyMap<ErrorPageStatus, string> = new Map([[404, "/404.html"]]);
 
-const ERROR_PAGE_HELP = "page for the answer of that number, by its URL path below docbase; empty: the built-in page";
+const ERROR_PAGE_HELP = "page for that status, as a URL path below docbase; empty: the built-in page";
 
 function errorPageOption(status: ErrorPageStatus): Option<string | undefined> {
   const page = ERROR_PAGES.get(status);
@@ -461,7 +468,7 @@ const errorPages: Rows = Object.fromEntries(
 
 /** Every option, in the order of the manual. */
 export const allOptions: readonly NamedOption[] = [
-  ...nameRows("Where it listens", "server", listening),
+  ...nameRows("Listening", "server", listening),
   ...nameRows("HTTPS", "server", tls),
   ...nameRows("Behind a proxy", "server", proxies),
   ...nameRows("Start and stop", "server", life),

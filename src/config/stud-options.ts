@@ -14,8 +14,8 @@ export interface StudOption {
   readonly sentence: string;
 }
 
-const NO_CACHE = "there is no session cache: sessions resume by tickets, which every worker can open";
-const NO_PEERS = "sessions are not sent to other machines: give each the same --tls-ticket-keys";
+const NO_CACHE = "there is no session cache: sessions resume by tickets, which every worker accepts";
+const NO_PEERS = "sessions are not sent to other servers: give each server the same --tls-ticket-keys";
 
 export const STUD_OPTIONS: readonly StudOption[] = [
   { keys: ["shared-cache", "session-cache"], short: "C", placeholder: "NUM", fate: "ignored", sentence: NO_CACHE },
@@ -26,38 +26,41 @@ export const STUD_OPTIONS: readonly StudOption[] = [
     keys: ["prefer-server-ciphers"],
     short: "O",
     fate: "ignored",
-    sentence: "the server's order of ciphers always goes before the client's",
+    sentence: "the server's cipher order always takes precedence",
   },
-  { keys: ["tls"], fate: "ignored", sentence: "TLS 1.2 and 1.3 are all that is spoken, and need no asking" },
+  { keys: ["tls"], fate: "ignored", sentence: "TLS 1.2 and 1.3 are always on, and no other version is supported" },
   {
     keys: ["ssl"],
     fate: "refused",
-    sentence: "SSL 3.0 is broken and must not be spoken (RFC 7568): leave it out for TLS 1.2 and 1.3",
+    sentence: "SSL 3.0 is insecure (RFC 7568) and not supported: leave it out to use TLS 1.2 and 1.3",
   },
   {
     keys: ["ssl-engine"],
     short: "e",
     placeholder: "ENGINE",
     fate: "refused",
-    sentence: "OpenSSL gives up its engines (version 3), and none is loaded: expected the keys in PEM files",
+    sentence: "OpenSSL 3 deprecates engines, and none is loaded: put the keys into PEM files",
   },
   {
     keys: ["config"],
     placeholder: "FILE",
     fate: "refused",
-    sentence: "stud's configuration file is not read: expected its settings as flags",
+    sentence: "stud's configuration file is not supported: use flags",
   },
-  { keys: ["default-config"], fate: "refused", sentence: "there is no such file: --help tells every default" },
+  {
+    keys: ["default-config"],
+    fate: "refused",
+    sentence: "there is no default configuration file: --help lists every default",
+  },
   {
     keys: ["tcp-user-timeout"],
     placeholder: "MSECS",
     fate: "refused",
-    sentence: "this cannot be set from Node: --idle-timeout ends connections in which nothing moves",
+    sentence: "Node cannot set TCP_USER_TIMEOUT: use --idle-timeout, which closes idle tunnels",
   },
   {
     keys: ["write-xff"],
     fate: "refused",
-    sentence:
-      "bytes are passed on unread, so there is no place for a field: expected --write-proxy or --write-proxy-v2",
+    sentence: "the terminator does not parse HTTP and cannot add a field: use --write-proxy or --write-proxy-v2",
   },
 ];

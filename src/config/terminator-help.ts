@@ -11,31 +11,31 @@ const COLUMN = 32;
 
 export function formatTerminatorHelp(): string {
   return [
-    "comanche tls: ends TLS, and passes the bytes on to a backend",
+    "comanche tls: terminates TLS and forwards the bytes to a backend",
     "",
     "  comanche tls [options] PEM...",
     "",
     "For example: comanche tls -f *,443 -b 127.0.0.1,8080 --write-proxy-v2 server.pem",
     "",
-    "A PEM file holds a certificate, those that lead to its issuer, and the key. Of",
-    "several files a client gets the one for the name it asks for, else the last.",
+    "A PEM file holds a certificate, its chain and its key. Of several files, the SNI",
+    "name chooses one; if none matches, the last one is used.",
     ...TERMINATOR_HEADINGS.flatMap(([heading, rows]) => [
       "",
       heading,
       ...Object.entries(rows).flatMap(([property, option]) => optionEntry(keyOf(property), option)),
     ]),
     "",
-    "What the backend is told ahead of the first byte (one of them)",
+    "What the backend receives before the first byte (at most one of these)",
     ...ANNOUNCEMENTS.flatMap(({ key, help }) => entry({ key }, help)),
     "",
     "Other",
     ...entry({ short: "V", key: "version" }, "print the version"),
     ...entry({ short: "h", key: "help" }, "print this"),
     "",
-    "Options of stud that have no effect, and say so",
+    "Options of stud that are ignored, with a notice",
     ...formerEntries("ignored"),
     "",
-    "Options of stud that are refused, and say why",
+    "Options of stud that are rejected, with the reason",
     ...formerEntries("refused"),
   ].join("\n");
 }

@@ -67,83 +67,78 @@ function shared<Value>(row: Option<Value>, help: string): Option<Value> {
 }
 
 const sockets = {
-  frontend: option(frontAddress, everywhere, "where it listens; * is every address, port 0 a free one", { short: "f" }),
-  backend: option(backAddress, localServer, "where it connects to, or unix:/path", { short: "b" }),
-  client: option(flag, false, "the other way round: plain bytes come in, and the backend speaks TLS"),
-  backlog: option(wholeNumber(1, 65535), 100, "connections that may wait to be accepted", { short: "B" }),
-  maxConnections: option(wholeNumber(1, 1_000_000), 10_000, "most connections at a time"),
+  frontend: option(frontAddress, everywhere, "address and port to listen on; * is every address", { short: "f" }),
+  backend: option(backAddress, localServer, "address to connect to, or unix:/path", { short: "b" }),
+  client: option(flag, false, "reverse: accept plain connections, use TLS to the backend"),
+  backlog: option(wholeNumber(1, 65535), 100, "connections that may wait to be accepted (backlog)", { short: "B" }),
+  maxConnections: option(wholeNumber(1, 1_000_000), 10_000, "maximum number of connections"),
 };
 
 const encryption = {
-  tlsDir: shared(serverOptions.tlsDir, "folder with more PEM files, *.pem"),
-  tlsSniStrict: shared(serverOptions.tlsSniStrict, "cut who asks for a name that no file is for"),
-  tlsMinVersion: shared(serverOptions.tlsMinVersion, "oldest version that is spoken"),
-  ciphers: option(optional(cipherList), undefined, "ciphers of TLS 1.2", {
+  tlsDir: shared(serverOptions.tlsDir, "folder with more PEM files (*.pem)"),
+  tlsSniStrict: shared(serverOptions.tlsSniStrict, "refuse an SNI name that matches no file"),
+  tlsMinVersion: shared(serverOptions.tlsMinVersion, "minimum TLS version"),
+  ciphers: option(optional(cipherList), undefined, "TLS 1.2 ciphers", {
     short: "c",
     defaultInWords: "those with forward secrecy",
   }),
-  tlsSuites: shared(serverOptions.tlsSuites, "cipher suites of TLS 1.3"),
-  tlsCurves: shared(serverOptions.tlsCurves, "groups for the key exchange"),
-  alpn: option(listOf(protocolName), [], "application protocols to agree on, such as h2,http/1.1", {
+  tlsSuites: shared(serverOptions.tlsSuites, "TLS 1.3 cipher suites"),
+  tlsCurves: shared(serverOptions.tlsCurves, "key exchange groups"),
+  alpn: option(listOf(protocolName), [], "ALPN protocols, such as h2,http/1.1", {
     defaultInWords: "none",
   }),
-  tlsTicketKeys: option(optional(filePath), undefined, "ticket keys, for machines that share them", {
-    defaultInWords: "made at start",
+  tlsTicketKeys: option(optional(filePath), undefined, "file of ticket keys that servers share", {
+    defaultInWords: "generated at start",
   }),
-  tlsClientCa: option(optional(filePath), undefined, "PEM file: who may sign certificates of clients", {
+  tlsClientCa: option(optional(filePath), undefined, "PEM file with the CAs of client certificates", {
     defaultInWords: "none",
   }),
-  tlsClientVerify: shared(serverOptions.tlsClientVerify, "whether a client must show one"),
-  tlsHandshakes: shared(serverOptions.tlsHandshakes, "most handshakes at a time, in each process"),
+  tlsClientVerify: shared(serverOptions.tlsClientVerify, "whether clients need a certificate"),
+  tlsHandshakes: shared(serverOptions.tlsHandshakes, "maximum number of handshakes, per process"),
   backendCa: option(optional(filePath), undefined, "with client: PEM file that verifies the backend", {
     defaultInWords: "unverified",
   }),
 };
 
 const proxies = {
-  trustedProxies: option(listOf(ipRange), [], "with proxy-proxy: who may say for whom it comes", {
+  trustedProxies: option(listOf(ipRange), [], "with proxy-proxy: proxies that are trusted", {
     defaultInWords: "all",
   }),
 };
 
 const times = {
-  keepalive: option(
-    duration(SECOND, MAX_KEEPALIVE),
-    milliseconds(HOUR),
-    "silence after which TCP asks for the client",
-    {
-      short: "k",
-    },
-  ),
-  tlsHandshakeTimeout: shared(serverOptions.tlsHandshakeTimeout, "time allowed for a handshake"),
-  connectTimeout: option(duration(1, DAY), milliseconds(10 * SECOND), "time allowed for reaching the backend"),
-  idleTimeout: option(orNo(duration(1, DAY)), milliseconds(HOUR), "time in which something has to move, or no"),
+  keepalive: option(duration(SECOND, MAX_KEEPALIVE), milliseconds(HOUR), "idle time before TCP keepalive probes", {
+    short: "k",
+  }),
+  tlsHandshakeTimeout: shared(serverOptions.tlsHandshakeTimeout, "time limit for a handshake"),
+  connectTimeout: option(duration(1, DAY), milliseconds(10 * SECOND), "time limit for connecting to the backend"),
+  idleTimeout: option(orNo(duration(1, DAY)), milliseconds(HOUR), "idle timeout of a tunnel, or no"),
 };
 
 const processes = {
-  workers: option(wholeNumber(1, 256), 1, "processes that accept connections", { short: "n" }),
+  workers: option(wholeNumber(1, 256), 1, "worker processes", { short: "n" }),
   daemon: option(flag, false, "run in the background; implies quiet and syslog"),
-  pidfile: option(optional(filePath), undefined, "file that holds the process id", { defaultInWords: "none" }),
-  grace: option(duration(0, DAY), milliseconds(30 * SECOND), "time that busy connections have at a stop"),
-  test: option(flag, false, "try the configuration, and leave", { short: "t" }),
+  pidfile: option(optional(filePath), undefined, "file for the process ID", { defaultInWords: "none" }),
+  grace: option(duration(0, DAY), milliseconds(30 * SECOND), "time limit for open connections at a stop"),
+  test: option(flag, false, "check the configuration and exit", { short: "t" }),
 };
 
 const rights = {
-  chroot: option(rootFolder, undefined, "folder that becomes their root; needs user", {
+  chroot: option(rootFolder, undefined, "root directory (chroot); requires user", {
     short: "r",
     defaultInWords: "none",
   }),
-  user: option(optional(accountName), undefined, "user that they run as", { short: "u", defaultInWords: "unchanged" }),
-  group: option(optional(accountName), undefined, "group that they run as", {
+  user: option(optional(accountName), undefined, "account to run as", { short: "u", defaultInWords: "unchanged" }),
+  group: option(optional(accountName), undefined, "group to run as", {
     short: "g",
     defaultInWords: "the user's",
   }),
 };
 
 const logs = {
-  quiet: option(flag, false, "print errors only", { short: "q" }),
-  syslog: option(flag, false, "send events to syslog too", { short: "s" }),
-  syslogFacility: option({ ...choice(...SYSLOG_FACILITIES), placeholder: "NAME" }, "daemon", "as what syslog has them"),
+  quiet: option(flag, false, "print only errors", { short: "q" }),
+  syslog: option(flag, false, "also send events to syslog", { short: "s" }),
+  syslogFacility: option({ ...choice(...SYSLOG_FACILITIES), placeholder: "NAME" }, "daemon", "syslog facility"),
 };
 
 /** What one terminator does. */
@@ -160,7 +155,7 @@ export type TerminatorProcessSettings = SettingsOf<typeof terminatorProcessOptio
 
 /** All of them, in the order of the help. */
 export const TERMINATOR_HEADINGS: readonly (readonly [string, Readonly<Record<string, Option<unknown>>>])[] = [
-  ["Where it listens, and for whom", sockets],
+  ["Listening and backend", sockets],
   ["TLS", encryption],
   ["Behind another proxy", proxies],
   ["Times", times],
@@ -171,10 +166,10 @@ export const TERMINATOR_HEADINGS: readonly (readonly [string, Readonly<Record<st
 
 /** What the backend gets ahead of the client's first byte. At most one of them. */
 export const ANNOUNCEMENTS = [
-  { key: "write-ip", announces: "ip", help: "one octet for the family and the client's address" },
-  { key: "write-proxy", announces: "proxy-v1", help: "the client's address in a PROXY line (version 1)" },
-  { key: "write-proxy-v2", announces: "proxy-v2", help: "the same, binary, with facts about TLS (version 2)" },
-  { key: "proxy-proxy", announces: "passed-on", help: "the PROXY header that comes ahead of the handshake" },
+  { key: "write-ip", announces: "ip", help: "one octet for the address family, then the address" },
+  { key: "write-proxy", announces: "proxy-v1", help: "a PROXY header, version 1 (text)" },
+  { key: "write-proxy-v2", announces: "proxy-v2", help: "a PROXY header, version 2 (binary, with TLS details)" },
+  { key: "proxy-proxy", announces: "passed-on", help: "the PROXY header that arrives before the handshake" },
 ] as const;
 
 export type Announcement = "nothing" | (typeof ANNOUNCEMENTS)[number]["announces"];

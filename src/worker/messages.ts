@@ -45,7 +45,7 @@ export type DrainMode = "stopping" | "handing-over";
 export type PrimaryMessage = ProcessMessage | RoleMessage;
 
 /** About the process: for its controller. */
-export type ProcessMessage =
+type ProcessMessage =
   | { readonly kind: "confine"; readonly confinement: Confinement; readonly socketCount: number }
   | { readonly kind: "start"; readonly order: StartOrder }
   /** `grace`: after that time what is under way is cut; undefined: it may take its time. */
@@ -65,7 +65,7 @@ export type RoleMessage =
 export type WorkerMessage = LifeMessage | ServerMessage;
 
 /** About the life of the process: for its `WorkerChild`. */
-export type LifeMessage =
+type LifeMessage =
   | { readonly kind: "loaded" }
   | { readonly kind: "ready"; readonly served: readonly ServedEndpoint[] }
   | { readonly kind: "failed"; readonly message: string }

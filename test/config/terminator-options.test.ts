@@ -194,7 +194,7 @@ const faultCases: [name: string, argv: string[], want: string[]][] = [
       "--frontend: expected a value: --frontend HOST,PORT",
       announced("write-ip", "write-proxy"),
       "--workers=0: expected a whole number from 1 to 256",
-      "--ssl: SSL 3.0 is broken and must not be spoken (RFC 7568): leave it out for TLS 1.2 and 1.3",
+      "--ssl: SSL 3.0 is insecure (RFC 7568) and not supported: leave it out to use TLS 1.2 and 1.3",
       "comanche tls: expected a PEM file with certificates and key, such as comanche tls server.pem",
     ],
   ],
