@@ -4,7 +4,7 @@
  * Name and start come from /proc/PID/stat (proc_pid_stat(5)); where there is no /proc only the first is known.
  */
 import { readFileSync } from "node:fs";
-import { errorCode } from "../base/errors.ts";
+import { isProcessAlive } from "../base/process-alive.ts";
 import { type Bytes, bytes, type UnixMilliseconds, unixMilliseconds } from "../base/units.ts";
 
 export type ProcessState =
@@ -21,8 +21,7 @@ interface ProcessInfo {
 }
 
 export function inspectProcess(pid: number): ProcessState {
-  const signal = trySignal(pid);
-  if (signal === "gone") return { kind: "gone" };
+  if (!isProcessAlive(pid)) return { kind: "gone" };
   const stat = readProc(`/proc/${pid}/stat`);
   const parsed = stat === undefined ? undefined : parseProcessStat(stat);
   if (parsed !== undefined && ENDED_STATES.has(parsed.state)) return { kind: "gone" };
@@ -81,15 +80,6 @@ const ENDED_STATES: ReadonlySet<string> = new Set(["Z", "X", "x"]);
 const TICKS_A_SECOND = 100;
 // Field 22; the fields after the state begin with number 4.
 const START_TIME_AFTER_STATE = 22 - 4;
-
-function trySignal(pid: number): "gone" | "allowed" | "forbidden" {
-  try {
-    process.kill(pid, 0);
-    return "allowed";
-  } catch (error) {
-    return errorCode(error) === "EPERM" ? "forbidden" : "gone";
-  }
-}
 
 function readProc(path: string): string | undefined {
   try {

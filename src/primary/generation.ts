@@ -9,7 +9,7 @@ import { settingsForWorker } from "../config/limits-per-worker.ts";
 import type { Settings } from "../config/settings.ts";
 import type { WorkerState } from "../control/state-file.ts";
 import type { Events } from "../observe/log.ts";
-import type { PrivilegePlan } from "../system/privileges.ts";
+import type { PrivilegePlan } from "../system/privilege-plan.ts";
 import type { Confinement } from "../system/sandbox-plan.ts";
 import type { TlsMaterials } from "../tls/tls-identity.ts";
 import type { ListenSocket, ServedEndpoint } from "../transport/listen-socket.ts";

@@ -9,6 +9,7 @@
 import { lstat, mkdir, open, opendir, readdir, realpath, statfs, unlink } from "node:fs/promises";
 import { type AbsolutePath, absolutePath } from "../base/absolute-path.ts";
 import { errorCode } from "../base/errors.ts";
+import { isProcessAlive } from "../base/process-alive.ts";
 import { type Bytes, bytes, type Milliseconds, type UnixMilliseconds } from "../base/units.ts";
 import { isUploadName, parseTemporaryName } from "../base/upload-name.ts";
 import { formatSitePath } from "../http/site-path.ts";
@@ -162,22 +163,11 @@ async function sizeOf(path: AbsolutePath): Promise<number> {
 async function removeLitter(path: AbsolutePath, owner: number, now: UnixMilliseconds): Promise<void> {
   try {
     const isOld = now - (await lstat(path)).mtimeMs > LITTER_AGE_MS;
-    if (isOld || !isAnotherProcess(owner)) await unlink(path);
+    // At start this process has made nothing yet: a file with its number is older.
+    if (isOld || owner === process.pid || !isProcessAlive(owner)) await unlink(path);
   } catch (error) {
     // Another process of this server clears up at the same time.
     if (errorCode(error) !== "ENOENT") throw error;
-  }
-}
-
-/** Whether a process of that number runs that is not this one: at start this one has made nothing yet. */
-function isAnotherProcess(pid: number): boolean {
-  if (pid === process.pid) return false;
-  try {
-    // Signal 0 is not sent; the system only looks whether it could be.
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return errorCode(error) === "EPERM";
   }
 }
 

@@ -61,6 +61,32 @@ export function resolveAccount(user: string | undefined, group: string | undefin
   }
 }
 
+/**
+ * Calls `act` with no more rights than `account` has, so that root is not led through that user's links to where only root
+ * may go, and is itself again afterwards. The real user stays root, so nobody can signal or trace the
+ * process meanwhile.
+ *
+ * @param act  must not leave anything to be done later: other work would be done under that name
+ */
+export function runAs<Result>(account: Account | undefined, act: () => Result): Result {
+  if (account === undefined) return act();
+  const posix = posixProcess();
+  const uid = posix.geteuid();
+  const gid = posix.getegid();
+  const groups = posix.getgroups();
+  try {
+    // The user last: then the right to change the others is gone.
+    posix.setgroups([...account.groups]);
+    posix.setegid(account.gid);
+    posix.seteuid(account.uid);
+    return act();
+  } finally {
+    posix.seteuid(uid);
+    posix.setegid(gid);
+    posix.setgroups(groups);
+  }
+}
+
 interface UserEntry {
   readonly uid: number;
   /** Undefined for a number that no account has. */

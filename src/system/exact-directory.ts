@@ -8,11 +8,10 @@
  */
 import { closeSync, constants, openSync } from "node:fs";
 import type { AbsolutePath } from "../base/absolute-path.ts";
-import { type EntryFacts, type OpenDirectory, READ_FLAGS, readBeginning } from "../tasks/open-directory.ts";
-import { parseDirectoryNames, parseStatx, STATX_BYTES } from "./directory-bytes.ts";
-import { type Native, O_PATH } from "./native.ts";
+import { type OpenDirectory, READ_FLAGS, readBeginning } from "../tasks/open-directory.ts";
+import { type FileCalls, O_PATH, parseDirectoryNames } from "./native-files.ts";
 
-type ReadingNative = Pick<Native, "openAt" | "readDirectory" | "statAt">;
+type ReadingCalls = Pick<FileCalls, "openAt" | "readDirectory" | "statAt">;
 
 /** What readdir(3) uses: a thousand names and more with one call. */
 const NAMES_BUFFER_BYTES = 32 * 1024;
@@ -23,17 +22,12 @@ const TO_READ = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLO
  * @param path  a real path, as realpath(3) gave it
  * @throws NativeError `ENOTDIR` or `ELOOP` also when a part of it has become a link
  */
-export function openExactDirectory(native: ReadingNative, path: AbsolutePath): OpenDirectory {
+export function openExactDirectory(native: ReadingCalls, path: AbsolutePath): OpenDirectory {
   const directory = atExactPath(native, path, (parent, name) => native.openAt(parent, name, TO_READ));
-  const record = Buffer.alloc(STATX_BYTES);
-  const look = (parent: number, name: string): EntryFacts => {
-    native.statAt(parent, name, record);
-    return parseStatx(record);
-  };
   return {
     names: () => namesOf(native, directory),
-    look: (name) => look(directory, name),
-    lookAt: (place) => atExactPath(native, place, look),
+    look: (name) => native.statAt(directory, name),
+    lookAt: (place) => atExactPath(native, place, native.statAt),
     read: (name, limit) => readBeginning(native.openAt(directory, name, READ_FLAGS), limit),
     close: () => closeSync(directory),
   };
@@ -45,13 +39,13 @@ export function openExactDirectory(native: ReadingNative, path: AbsolutePath): O
  * @returns a descriptor, the caller's to close
  * @throws NativeError `ENOTDIR` or `ELOOP` also when a part of the path has become a link
  */
-export function openExactPath(native: Pick<Native, "openAt">, path: AbsolutePath, flags: number): number {
+export function openExactPath(native: Pick<FileCalls, "openAt">, path: AbsolutePath, flags: number): number {
   return atExactPath(native, path, (parent, name) => native.openAt(parent, name, flags | constants.O_NOFOLLOW));
 }
 
 /** @param act  is given the open directory that the last name of the path stands in, and that name, and follows no link */
 function atExactPath<R>(
-  native: Pick<Native, "openAt">,
+  native: Pick<FileCalls, "openAt">,
   path: AbsolutePath,
   act: (parent: number, name: string) => R,
 ): R {
@@ -70,7 +64,7 @@ function atExactPath<R>(
   }
 }
 
-function* namesOf(native: ReadingNative, directory: number): Iterable<string> {
+function* namesOf(native: ReadingCalls, directory: number): Iterable<string> {
   const buffer = Buffer.allocUnsafeSlow(NAMES_BUFFER_BYTES);
   for (let length = -1; length !== 0; ) {
     length = native.readDirectory(directory, buffer);

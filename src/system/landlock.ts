@@ -4,7 +4,20 @@
  * Everything a version knows is handled, and so refused, but for what a rule allows below a folder. Not held back by any
  * version: changing mode, owner and times of files, and looking at names (stat, readlink).
  */
-import type { LandlockAttributes } from "./native.ts";
+import type { AbsolutePath } from "../base/absolute-path.ts";
+
+/** What the three numbers of landlock_create_ruleset(2) handle; bits as in linux/landlock.h. */
+export interface LandlockAttributes {
+  readonly fileSystem: number;
+  readonly network: number;
+  readonly scoped: number;
+}
+
+/** Rights `access` on everything below `path`. */
+export interface LandlockRule {
+  readonly path: AbsolutePath;
+  readonly access: number;
+}
 
 const EXECUTE = 1 << 0;
 const WRITE_FILE = 1 << 1;

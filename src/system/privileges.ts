@@ -1,65 +1,16 @@
 /**
- * What a worker process becomes before it talks to the network: another user, and shut into a folder, as the settings say
- * and the one who starts the server may. What cannot be done stops the start; nothing is left out.
+ * The change from root to another user: prepared by the primary, taken by each worker, and proven: by every thread, and
+ * with no way back. A worker that cannot prove it does not serve.
  */
 import { closeSync, openSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { AbsolutePath } from "../base/absolute-path.ts";
 import { errorCode, StartupError } from "../base/errors.ts";
-import type { ServerSettings } from "../config/settings.ts";
 import { describeSystemError } from "../observe/thrown.ts";
-import { type Account, currentAccount, resolveAccount } from "./account.ts";
-import { loadNative } from "./native.ts";
-import { runAs } from "./run-as.ts";
-
-/** Plain data: it travels to the worker. */
-export interface PrivilegePlan {
-  readonly chroot: AbsolutePath | undefined;
-  /** Undefined where nothing is to change. */
-  readonly account: Account | undefined;
-}
-
-export type PrivilegeDecision =
-  | { readonly kind: "plan"; readonly plan: PrivilegePlan }
-  /** `reason`: a sentence for the operator. */
-  | { readonly kind: "refused"; readonly reason: string };
-
-export type PrivilegeRequest = Pick<ServerSettings, "user" | "group" | "chroot">;
-
-/**
- * @param account  the numbers behind `user` and `group`; undefined when neither is set
- * @param starter  who started the server
- */
-export function planPrivileges(
-  { user, chroot }: PrivilegeRequest,
-  account: Account | undefined,
-  starter: Account,
-): PrivilegeDecision {
-  const isRoot = starter.uid === 0;
-  const isOther = account !== undefined && (account.uid !== starter.uid || account.gid !== starter.gid);
-  if (!isRoot && isOther) {
-    const option = account.uid === starter.uid ? "group" : "user";
-    return refuse(`${option} is set, but only root can change it: start the server as root or leave it out`);
-  }
-  if (!isRoot && chroot !== undefined) {
-    return refuse(`chroot = ${chroot}: only root can do that: start the server as root or leave it out`);
-  }
-  const staysRoot = isRoot && (account === undefined || account.uid === 0);
-  if (staysRoot && chroot !== undefined) {
-    return refuse(`chroot = ${chroot}: root can leave a chroot: set user too, to somebody else`);
-  }
-  if (staysRoot && isOther) {
-    const named = user === undefined ? "without user" : `with user = ${user}`;
-    return refuse(`group holds nobody back ${named}: set user to somebody else`);
-  }
-  return { kind: "plan", plan: { chroot, account: isRoot && isOther ? account : undefined } };
-}
-
-/** What to warn of at start; undefined when nothing. A `user` that is root was somebody's choice. */
-export function privilegeWarning({ user }: PrivilegeRequest, starter: Account): string | undefined {
-  if (starter.uid !== 0 || user !== undefined) return undefined;
-  return "running as root: set user, so that who breaks into the server is not root";
-}
+import { type Account, currentAccount, posixProcess, resolveAccount, runAs } from "./account.ts";
+import { loadNative, type Native } from "./native.ts";
+import { type PrivilegePlan, type PrivilegeRequest, planPrivileges, privilegeWarning } from "./privilege-plan.ts";
+import { type ThreadStatus, ThreadStatusFiles } from "./thread-status.ts";
 
 export interface Privileges {
   readonly privileges: PrivilegePlan;
@@ -109,6 +60,84 @@ function checkProgram({ user }: PrivilegeRequest): void {
   }
 }
 
-function refuse(reason: string): PrivilegeDecision {
-  return { kind: "refused", reason };
+/**
+ * Carries out the plan for the whole process; does nothing for a plan without changes. Everything that needs more rights
+ * must be open by then.
+ *
+ * @param native  undefined without koffi: then a chroot is not possible
+ * @throws StartupError when a step fails or does not hold. The process must end then: it may be anybody
+ */
+export function dropPrivileges({ chroot, account }: PrivilegePlan, native: Native | undefined): void {
+  if (chroot === undefined && account === undefined) return;
+  const posix = posixProcess();
+  const statuses = new ThreadStatusFiles();
+  try {
+    if (chroot !== undefined) {
+      if (native === undefined) throw new StartupError(`chroot = ${chroot} is not possible: koffi is not there`);
+      step(`chroot to ${chroot}`, () => native.chroot(chroot));
+    }
+    // An open working directory is a way out of a chroot.
+    step("change to the root directory", () => process.chdir("/"));
+    if (account === undefined) return;
+    step("set the groups", () => posix.setgroups([...account.groups]));
+    step(`set the group ${account.gid}`, () => posix.setgid(account.gid));
+    step(`set the user ${account.uid}`, () => posix.setuid(account.uid));
+    const fault = findAccountFault(account, currentAccount(), statuses.read()) ?? findWayBack();
+    if (fault !== undefined) throw new StartupError(`the change of user failed: ${fault}`);
+  } finally {
+    statuses.close();
+  }
+}
+
+/** What of a thread or of the process is not as `wanted`, in words; undefined when all is. */
+export function findAccountFault(
+  wanted: Account,
+  found: Account,
+  threads: readonly ThreadStatus[],
+): string | undefined {
+  if (found.uid !== wanted.uid) return `the user is ${found.uid}, expected ${wanted.uid}`;
+  if (found.gid !== wanted.gid) return `the group is ${found.gid}, expected ${wanted.gid}`;
+  if (!isSameSet(found.groups, wanted.groups)) return groupsFault(found.groups, wanted.groups);
+  for (const thread of threads) {
+    const fault = findThreadFault(wanted, thread);
+    if (fault !== undefined) return `in one of ${threads.length} threads ${fault}`;
+  }
+  return undefined;
+}
+
+function findThreadFault(wanted: Account, { uids, gids, groups, capabilities }: ThreadStatus): string | undefined {
+  if (uids.some((uid) => uid !== wanted.uid)) return `the users are ${uids.join(" ")}, expected ${wanted.uid}`;
+  if (gids.some((gid) => gid !== wanted.gid)) return `the groups are ${gids.join(" ")}, expected ${wanted.gid}`;
+  // The kernel lists the supplementary groups alone; Node's list has the main one too.
+  if (!isSameSet([...groups, wanted.gid], wanted.groups)) return groupsFault(groups, wanted.groups);
+  for (const set of ["permitted", "effective", "ambient"] as const) {
+    if (capabilities[set] !== 0n) return `the ${set} capabilities are ${capabilities[set].toString(16)}, expected none`;
+  }
+  return undefined;
+}
+
+function groupsFault(found: readonly number[], wanted: readonly number[]): string {
+  return `the supplementary groups are ${found.join(" ") || "none"}, expected ${wanted.join(" ")}`;
+}
+
+function isSameSet(some: readonly number[], others: readonly number[]): boolean {
+  const [one, other] = [new Set(some), new Set(others)];
+  return one.size === other.size && [...one].every((each) => other.has(each));
+}
+
+function findWayBack(): string | undefined {
+  try {
+    posixProcess().setuid(0);
+    return "root could be had again";
+  } catch {
+    return undefined;
+  }
+}
+
+function step(what: string, act: () => void): void {
+  try {
+    act();
+  } catch (cause) {
+    throw new StartupError(`cannot ${what}: ${describeSystemError(cause)}`, { cause });
+  }
 }

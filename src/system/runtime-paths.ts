@@ -6,8 +6,7 @@ import { readFileSync, realpathSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type AbsolutePath, absolutePath } from "../base/absolute-path.ts";
-import { MAY_READ, MAY_READ_AND_WRITE, MAY_RUN } from "./landlock.ts";
-import type { LandlockRule } from "./native.ts";
+import { type LandlockRule, MAY_READ, MAY_READ_AND_WRITE, MAY_RUN } from "./landlock.ts";
 
 /** Asked of the process that is to be confined: it has just loaded the libraries that its successor will load. */
 export function findRuntimeRules(environment: NodeJS.ProcessEnv): readonly LandlockRule[] {
@@ -121,7 +120,8 @@ function readMaps(): string {
   }
 }
 
-function realPath(path: string): string {
+/** A path that cannot be resolved stays as it is. */
+export function realPath(path: string): string {
   try {
     return realpathSync(path);
   } catch {

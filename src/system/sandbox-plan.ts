@@ -13,12 +13,13 @@ import {
   describeGaps,
   FIRST_COMPLETE_VERSION,
   type FreedRight,
+  type LandlockAttributes,
+  type LandlockRule,
   MAY_READ,
   MAY_STORE,
   MAY_STORE_BELOW,
 } from "./landlock.ts";
-import type { LandlockAttributes, LandlockRule } from "./native.ts";
-import type { PrivilegePlan } from "./privileges.ts";
+import type { PrivilegePlan } from "./privilege-plan.ts";
 
 /** Plain data: it travels to the worker. What the program itself needs is added there. */
 export interface Confinement {

@@ -1,19 +1,18 @@
 /**
  * The sandbox of the worker processes: looks up what the plan needs to know, and carries the plan out.
  */
-import { realpathSync, type Stats, statSync } from "node:fs";
+import { type Stats, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type AbsolutePath, absolutePath } from "../base/absolute-path.ts";
 import { errorCode, StartupError } from "../base/errors.ts";
 import { type Settings, servesSites } from "../config/settings.ts";
 import { canAccess } from "./access.ts";
-import { currentAccount } from "./account.ts";
-import { decideVersion, FILE_RIGHTS } from "./landlock.ts";
-import { type LandlockRule, loadNative, type Native, type NativeResult } from "./native.ts";
-import type { PrivilegePlan } from "./privileges.ts";
-import { runAs } from "./run-as.ts";
-import { findRuntimeRules, packagePaths } from "./runtime-paths.ts";
+import { currentAccount, runAs } from "./account.ts";
+import { decideVersion, FILE_RIGHTS, type LandlockRule } from "./landlock.ts";
+import { loadNative, type Native, type NativeResult } from "./native.ts";
+import type { PrivilegePlan } from "./privilege-plan.ts";
+import { findRuntimeRules, packagePaths, realPath } from "./runtime-paths.ts";
 import { type Confinement, planSandbox, type SandboxFacts, type SandboxPlan } from "./sandbox-plan.ts";
 import { outsidePath, uploadDirectories } from "./upload-directories.ts";
 
@@ -120,14 +119,6 @@ function holdersOf(docbase: AbsolutePath): readonly AbsolutePath[] {
     .filter((holder) => !SHARED.has(holder))
     .filter((holder) => ((look(holder)?.mode ?? 0) & OTHERS_LIST_AND_ENTER) === OTHERS_LIST_AND_ENTER)
     .map(absolutePath);
-}
-
-function realPath(path: string): string {
-  try {
-    return realpathSync(path);
-  } catch {
-    return path;
-  }
 }
 
 function look(path: string): Stats | undefined {

@@ -8,8 +8,8 @@ import { type AbsolutePath, absolutePath } from "../base/absolute-path.ts";
 import { errorCode } from "../base/errors.ts";
 import { type Settings, type SiteSettings, servesSites } from "../config/settings.ts";
 import { describeSystemError } from "../observe/thrown.ts";
-import type { PrivilegePlan } from "./privileges.ts";
-import { runAs } from "./run-as.ts";
+import { runAs } from "./account.ts";
+import type { PrivilegePlan } from "./privilege-plan.ts";
 
 export interface UploadDirectory {
   /** The name of its site. */

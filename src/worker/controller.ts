@@ -16,10 +16,9 @@ import { type EventLevel, EventLog, type EventSink } from "../observe/log.ts";
 import type { LogFile } from "../observe/log-file.ts";
 import { describeThrown } from "../observe/thrown.ts";
 import { withinDescriptors } from "../system/descriptor-limit.ts";
-import { dropPrivileges } from "../system/drop-privileges.ts";
 import { openExactPath } from "../system/exact-directory.ts";
-import { nativeStat } from "../system/look-natively.ts";
 import { loadNative } from "../system/native.ts";
+import { dropPrivileges } from "../system/privileges.ts";
 import type { DrainMode, PrimaryMessage, RoleMessage, StartOrder, WorkerMessage } from "./messages.ts";
 import { openTaskThreads, startWorker, type Worker } from "./serve.ts";
 
@@ -110,7 +109,7 @@ class WorkerController {
         send,
         native: native && {
           openExactly: (path, flags) => openExactPath(native, path, flags),
-          stat: nativeStat(native),
+          stat: native.stat,
         },
       });
       this.#worker = worker;

@@ -17,7 +17,8 @@ import {
   parseNotifySpec,
   ServiceMessages,
 } from "../../src/primary/service-notify.ts";
-import { loadNative, NativeError } from "../../src/system/native.ts";
+import { loadNative } from "../../src/system/native.ts";
+import { NativeError } from "../../src/system/native-call.ts";
 import { type NotifySocket, openNotifySocket } from "../support/notify-socket.ts";
 
 const NONE: NotifySpec = { kind: "none" };

@@ -18,7 +18,6 @@ import { DocumentRoot, type SymlinkRule } from "../../src/site/document-root.ts"
 import { type FileStamp, isStillCurrent, wholeSeconds } from "../../src/site/file-stamp.ts";
 import { nodeStat, type StatFn } from "../../src/site/file-stat.ts";
 import { openBelow } from "../../src/site/open-file.ts";
-import { nativeStat } from "../../src/system/look-natively.ts";
 import { loadNative } from "../../src/system/native.ts";
 import { DIRECTORY, linkTo, makeTree } from "../support/file-tree.ts";
 
@@ -57,7 +56,7 @@ const NONE: Rules = [];
 const native = await loadNative();
 const LOOKS: [by: string, look: StatFn | undefined][] = [
   ["Node", nodeStat],
-  ["the C library", native.kind === "native" ? nativeStat(native.native) : undefined],
+  ["the C library", native.kind === "native" ? native.native.stat : undefined],
 ];
 
 const changes: [name: string, change: (top: string) => void, staleUnder: Rules][] = [

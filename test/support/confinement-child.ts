@@ -3,9 +3,9 @@
  * `ready`, and lives until its standard input ends.
  */
 
-import { dropPrivileges } from "../../src/system/drop-privileges.ts";
 import { loadNative } from "../../src/system/native.ts";
-import type { PrivilegePlan } from "../../src/system/privileges.ts";
+import type { PrivilegePlan } from "../../src/system/privilege-plan.ts";
+import { dropPrivileges } from "../../src/system/privileges.ts";
 import { confine } from "../../src/system/sandbox.ts";
 import type { Confinement } from "../../src/system/sandbox-plan.ts";
 

@@ -4,8 +4,7 @@ import { writeFileSync } from "node:fs";
 import { userInfo } from "node:os";
 import { test } from "node:test";
 import { StartupError } from "../../src/base/errors.ts";
-import { type Account, currentAccount, resolveAccount } from "../../src/system/account.ts";
-import { runAs } from "../../src/system/run-as.ts";
+import { type Account, currentAccount, resolveAccount, runAs } from "../../src/system/account.ts";
 import { makeTree } from "../support/file-tree.ts";
 import { onlyOthers, onlyRoot } from "../support/root.ts";
 

@@ -9,7 +9,8 @@ import {
   planDescriptorLimit,
   raiseDescriptorLimit,
 } from "../../src/system/descriptor-limit.ts";
-import { type DescriptorLimit, loadNative, type Native, NativeError } from "../../src/system/native.ts";
+import { type DescriptorLimit, loadNative, type Native } from "../../src/system/native.ts";
+import { NativeError } from "../../src/system/native-call.ts";
 
 const limit = (soft: number, hard = soft): DescriptorLimit => ({ soft, hard });
 /** 1000 connections and two threads in each of two processes: 2 * 1000 + 64 + 128 + 8 * 2 descriptors. */

@@ -6,13 +6,13 @@ import {
   describeGaps,
   FILE_RIGHTS,
   type FreedRight,
+  type LandlockAttributes,
   MAY_READ,
   MAY_READ_AND_WRITE,
   MAY_RUN,
   MAY_STORE,
   MAY_STORE_BELOW,
 } from "../../src/system/landlock.ts";
-import type { LandlockAttributes } from "../../src/system/native.ts";
 
 const versions: [version: number, fileSystem: number, network: number, scoped: number][] = [
   [0, 0, 0, 0],

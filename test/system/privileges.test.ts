@@ -1,97 +1,28 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { absolutePath } from "../../src/base/absolute-path.ts";
-import type { Account } from "../../src/system/account.ts";
-import {
-  type PrivilegePlan,
-  type PrivilegeRequest,
-  planPrivileges,
-  preparePrivileges,
-  privilegeWarning,
-} from "../../src/system/privileges.ts";
+import { type Account, currentAccount } from "../../src/system/account.ts";
+import type { PrivilegeRequest } from "../../src/system/privilege-plan.ts";
+import { dropPrivileges, findAccountFault, preparePrivileges } from "../../src/system/privileges.ts";
+import type { ThreadStatus } from "../../src/system/thread-status.ts";
 import { makeTree } from "../support/file-tree.ts";
 import { NO_CHANGE } from "../support/no-privileges.ts";
 import { onlyOthers, onlyRoot } from "../support/root.ts";
 
-const root: Account = { uid: 0, gid: 0, groups: [0] };
-const alice: Account = { uid: 1000, gid: 1000, groups: [27, 1000] };
-const www: Account = { uid: 33, gid: 33, groups: [33] };
-const jail = absolutePath("/srv/jail");
-
-function wish(changes: Partial<PrivilegeRequest>): PrivilegeRequest {
+function request(changes: Partial<PrivilegeRequest>): PrivilegeRequest {
   return { user: undefined, group: undefined, chroot: undefined, ...changes };
 }
 
-type Want = PrivilegePlan | RegExp;
-const plan = (account: Account | undefined, chroot = undefined as PrivilegePlan["chroot"]): Want => ({
-  chroot,
-  account,
-});
-
-const cases: [
-  name: string,
-  starter: Account,
-  wish: Partial<PrivilegeRequest>,
-  account: Account | undefined,
-  want: Want,
-][] = [
-  ["nothing is set", root, {}, undefined, NO_CHANGE],
-  ["root becomes a user", root, { user: "www" }, www, plan(www)],
-  ["root becomes a user in a chroot", root, { user: "www", chroot: jail }, www, plan(www, jail)],
-  ["root stays root", root, { user: "root" }, root, NO_CHANGE],
-  ["root stays root with other groups", root, { user: "root" }, { ...root, groups: [0, 4] }, NO_CHANGE],
-  ["a user stays as she is", alice, {}, undefined, NO_CHANGE],
-  ["a user names herself", alice, { user: "alice", group: "alice" }, alice, NO_CHANGE],
-  ["a user names another", alice, { user: "www" }, www, /^user is set, but only root can change it/],
-  [
-    "a user names another group",
-    alice,
-    { group: "www" },
-    { ...alice, gid: 33 },
-    /^group is set, but only root can change it/,
-  ],
-  ["a user wants a chroot", alice, { chroot: jail }, undefined, /^chroot = \/srv\/jail: only root can do that/],
-  [
-    "a chroot without user",
-    root,
-    { chroot: jail },
-    undefined,
-    /^chroot = \/srv\/jail: root can leave a chroot: set user too/,
-  ],
-  ["a chroot for root", root, { user: "root", chroot: jail }, root, /root can leave a chroot/],
-  [
-    "a group without user",
-    root,
-    { group: "www" },
-    { ...root, gid: 33 },
-    /^group holds nobody back without user: set user/,
-  ],
-  ["root of another group", root, { user: "root", group: "www" }, { ...root, gid: 33 }, /with user = root: set user/],
-];
-for (const [name, starter, changes, account, want] of cases) {
-  test(`planPrivileges: ${name}`, () => {
-    const decision = planPrivileges(wish(changes), account, starter);
-    if (want instanceof RegExp) assert.match(decision.kind === "refused" ? decision.reason : "a plan", want);
-    else assert.deepEqual(decision, { kind: "plan", plan: want });
-  });
-}
-
-test("privilegeWarning: for root who has not chosen to be root", () => {
-  assert.match(privilegeWarning(wish({}), root) ?? "", /^running as root: set user/);
-  assert.equal(privilegeWarning(wish({ user: "root" }), root), undefined);
-  assert.equal(privilegeWarning(wish({ user: "www" }), root), undefined);
-  assert.equal(privilegeWarning(wish({}), alice), undefined);
-});
-
 test("preparePrivileges: nothing is set", async () => {
-  const { privileges, warning } = await preparePrivileges(wish({}));
+  const { privileges, warning } = await preparePrivileges(request({}));
   assert.deepEqual(privileges, NO_CHANGE);
   assert.equal(warning !== undefined, process.geteuid?.() === 0);
 });
 
 test("preparePrivileges: a chroot must be a directory", { skip: onlyRoot }, async (t) => {
   const top = makeTree(t, { file: "x", "folder/": "" });
-  const prepare = (name: string) => preparePrivileges(wish({ user: "daemon", chroot: absolutePath(`${top}/${name}`) }));
+  const prepare = (name: string) =>
+    preparePrivileges(request({ user: "daemon", chroot: absolutePath(`${top}/${name}`) }));
   await assert.rejects(prepare("file"), { name: "StartupError", message: `chroot = ${top}/file is not a directory` });
   await assert.rejects(prepare("none"), { message: `chroot = ${top}/none: there is no such directory` });
   const { privileges } = await prepare("folder");
@@ -99,10 +30,97 @@ test("preparePrivileges: a chroot must be a directory", { skip: onlyRoot }, asyn
 });
 
 test("preparePrivileges: an ordinary user", { skip: onlyOthers }, async () => {
-  await assert.rejects(preparePrivileges(wish({ user: "root" })), { name: "StartupError", message: /only root/ });
+  await assert.rejects(preparePrivileges(request({ user: "root" })), { name: "StartupError", message: /only root/ });
   const uid = String(process.geteuid?.());
   assert.deepEqual(
-    (await preparePrivileges(wish({ user: uid, group: String(process.getegid?.()) }))).privileges,
+    (await preparePrivileges(request({ user: uid, group: String(process.getegid?.()) }))).privileges,
     NO_CHANGE,
   );
+});
+
+const wanted: Account = { uid: 33, gid: 34, groups: [4, 34] };
+const NONE = { inheritable: 0n, permitted: 0n, effective: 0n, bounding: 0x1ffn, ambient: 0n };
+const right: ThreadStatus = {
+  uids: [33, 33, 33, 33],
+  gids: [34, 34, 34, 34],
+  groups: [4, 34],
+  capabilities: NONE,
+  hasNoNewPrivileges: true,
+};
+
+const cases: [name: string, found: Partial<Account>, thread: Partial<ThreadStatus>, want: string | undefined][] = [
+  ["all is as wanted", {}, {}, undefined],
+  ["the main group need not be among the others", {}, { groups: [4] }, undefined],
+  ["groups in another order", { groups: [34, 4] }, { groups: [34, 4] }, undefined],
+  ["another user", { uid: 0 }, {}, "the user is 0, expected 33"],
+  ["another group", { gid: 0 }, {}, "the group is 0, expected 34"],
+  ["a group is left", { groups: [0, 4, 34] }, {}, "the supplementary groups are 0 4 34, expected 4 34"],
+  ["a group is missing", { groups: [34] }, {}, "the supplementary groups are 34, expected 4 34"],
+  [
+    "the saved user of a thread",
+    {},
+    { uids: [33, 33, 0, 33] },
+    "in one of 2 threads the users are 33 33 0 33, expected 33",
+  ],
+  [
+    "the group of a thread",
+    {},
+    { gids: [0, 34, 34, 34] },
+    "in one of 2 threads the groups are 0 34 34 34, expected 34",
+  ],
+  [
+    "a thread has root's group",
+    {},
+    { groups: [0, 4] },
+    "in one of 2 threads the supplementary groups are 0 4, expected 4 34",
+  ],
+  [
+    "a thread has no groups",
+    {},
+    { groups: [] },
+    "in one of 2 threads the supplementary groups are none, expected 4 34",
+  ],
+  [
+    "a thread may have a capability",
+    {},
+    { capabilities: { ...NONE, permitted: 0x80n } },
+    "in one of 2 threads the permitted capabilities are 80, expected none",
+  ],
+  [
+    "a thread has a capability",
+    {},
+    { capabilities: { ...NONE, effective: 1n } },
+    "in one of 2 threads the effective capabilities are 1, expected none",
+  ],
+  [
+    "a thread hands on a capability",
+    {},
+    { capabilities: { ...NONE, ambient: 1n } },
+    "in one of 2 threads the ambient capabilities are 1, expected none",
+  ],
+];
+for (const [name, found, thread, want] of cases) {
+  test(`findAccountFault: ${name}`, () => {
+    assert.equal(findAccountFault(wanted, { ...wanted, ...found }, [right, { ...right, ...thread }]), want);
+  });
+}
+
+test("findAccountFault: without /proc the process alone is looked at", () => {
+  assert.equal(findAccountFault(wanted, wanted, []), undefined);
+});
+
+test("dropPrivileges: nothing is done for a plan without changes", () => {
+  const before = currentAccount();
+  const folder = process.cwd();
+  dropPrivileges(NO_CHANGE, undefined);
+  assert.deepEqual(currentAccount(), before);
+  assert.equal(process.cwd(), folder);
+});
+
+test("dropPrivileges: a step that fails is named", { skip: onlyOthers }, () => {
+  const account = { uid: 1, gid: 1, groups: [1] };
+  assert.throws(() => dropPrivileges({ chroot: undefined, account }, undefined), {
+    name: "StartupError",
+    message: /^cannot set the groups: EPERM/,
+  });
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { absolutePath } from "../../src/base/absolute-path.ts";
 import { attributesOf, type FreedRight, MAY_READ, MAY_STORE, MAY_STORE_BELOW } from "../../src/system/landlock.ts";
-import type { PrivilegePlan } from "../../src/system/privileges.ts";
+import type { PrivilegePlan } from "../../src/system/privilege-plan.ts";
 import { planSandbox, type SandboxFacts, type SandboxPlan } from "../../src/system/sandbox-plan.ts";
 import { makeTree } from "../support/file-tree.ts";
 import { NO_CHANGE } from "../support/no-privileges.ts";

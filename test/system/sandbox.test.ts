@@ -7,10 +7,11 @@ import { chmodSync, chownSync, mkdirSync, readFileSync, renameSync, symlinkSync,
 import { type AddressInfo, createServer } from "node:net";
 import { type TestContext, test } from "node:test";
 import { type AbsolutePath, absolutePath } from "../../src/base/absolute-path.ts";
+import { runAs } from "../../src/system/account.ts";
 import { attributesOf } from "../../src/system/landlock.ts";
 import { loadNative } from "../../src/system/native.ts";
-import { type PrivilegePlan, preparePrivileges } from "../../src/system/privileges.ts";
-import { runAs } from "../../src/system/run-as.ts";
+import type { PrivilegePlan } from "../../src/system/privilege-plan.ts";
+import { preparePrivileges } from "../../src/system/privileges.ts";
 import { prepareSandbox } from "../../src/system/sandbox.ts";
 import { prepareUploadDirectories } from "../../src/system/upload-directories.ts";
 import { ConfinedProcess, openPlaces, threadStatuses } from "../support/confinement.ts";

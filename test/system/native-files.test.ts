@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
+import { truncateSync, utimesSync } from "node:fs";
 import { test } from "node:test";
 import fc from "fast-check";
-import { parseDirectoryNames, parseLook, parseStatx, STATX_BYTES } from "../../src/system/directory-bytes.ts";
+import { absolutePath } from "../../src/base/absolute-path.ts";
+import { nodeStat } from "../../src/site/file-stat.ts";
+import { loadNative } from "../../src/system/native.ts";
+import { parseDirectoryNames, parseFileStat, parseStatx, STATX_BYTES } from "../../src/system/native-files.ts";
+import { DIRECTORY, linkTo, makeTree } from "../support/file-tree.ts";
 
 /** One struct linux_dirent64, as long as the kernel makes it: a multiple of eight. */
 function record(name: Buffer, type = 8): Buffer {
@@ -120,18 +125,18 @@ test("parseStatx: every size and time a file system can hold", () => {
 
 const whole = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n });
 
-test("parseLook: an inode and a size of 64 bits are the nearest number", () => {
+test("parseFileStat: an inode and a size of 64 bits are the nearest number", () => {
   fc.assert(
     fc.property(whole, whole, (inode, size) => {
       const record = statx(0o100600, size, 0n, 0);
       record.writeBigUInt64LE(inode, 32);
-      const look = parseLook(record);
+      const look = parseFileStat(record);
       assert.deepEqual([look.inode, look.size], [Number(inode), Number(size)]);
     }),
   );
 });
 
-test("parseLook: a device is packed as fs.Stats has it", () => {
+test("parseFileStat: a device is packed as fs.Stats has it", () => {
   const cases: [major: number, minor: number, want: bigint][] = [
     [8, 1, 0x801n],
     [259, 255, 0x103ffn],
@@ -143,6 +148,35 @@ test("parseLook: a device is packed as fs.Stats has it", () => {
     const record = statx(0o100600, 0n, 0n, 0);
     record.writeUInt32LE(major, 136);
     record.writeUInt32LE(minor, 140);
-    assert.equal(parseLook(record).device, Number(want), `${major}:${minor}`);
+    assert.equal(parseFileStat(record).device, Number(want), `${major}:${minor}`);
+  }
+});
+
+const loaded = await loadNative();
+const skip = loaded.kind === "missing" && loaded.why;
+
+const ENTRIES = {
+  file: "content",
+  "größe ✓": "a name that is not ASCII",
+  "directory/": DIRECTORY,
+  "to-file": linkTo("file"),
+  "to-nothing": linkTo("nothing"),
+  loop: linkTo("loop"),
+  old: "before 1970",
+  large: "",
+};
+const NAMES = [...Object.keys(ENTRIES), "missing", "file/below", "directory/..", "directory/../file", "."];
+
+test("stat: the same as by Node, on every kind of thing a path may lead to", { skip }, (t) => {
+  if (loaded.kind === "missing") return;
+  const { stat } = loaded.native;
+  const top = makeTree(t, ENTRIES);
+  utimesSync(`${top}/old`, -1_000_000.5, -1_000_000.123456);
+  truncateSync(`${top}/large`, 5_000_000_000);
+  const paths = [...NAMES.map((name) => `${top}/${name}`), "/", "/proc/self/exe", "/dev/null", `/${"x".repeat(300)}`];
+  for (const path of paths.map(absolutePath)) {
+    for (const lastLink of ["follow", "nofollow"] as const) {
+      assert.deepEqual(stat(path, lastLink), nodeStat(path, lastLink), `${path}, ${lastLink}`);
+    }
   }
 });
