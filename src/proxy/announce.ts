@@ -2,8 +2,7 @@
  * What a backend is told ahead of the client's first byte, in the form that the settings name.
  */
 import type { SocketAddress } from "../base/endpoint.ts";
-import { encodeV1, encodeV2, encodeWriteIp } from "./encode.ts";
-import type { ProxyTlvs } from "./header.ts";
+import { encodeV1, encodeV2, encodeWriteIp, type ProxyTlvs } from "./encode.ts";
 
 export type AnnouncementForm = "nothing" | "ip" | "proxy-v1" | "proxy-v2" | "passed-on";
 

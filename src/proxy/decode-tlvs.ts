@@ -1,17 +1,13 @@
 /**
- * The TLVs of a version 2 header (specification §2.2.1 to §2.2.7), read as they arrive.
+ * The TLVs of a version 2 header (specification §2.2.1 to §2.2.7), checked as they arrive.
  *
- * Types that are not read here (NETNS, private ones, those of the future) are skipped over. What is read may come once:
- * of two values nobody could say which one counts.
+ * What they say of the client is not used, but a header is taken only whole and well formed: lengths must fit, and what
+ * this server knows may come once. The checksum is verified where there is one.
  */
-import { Buffer, isUtf8 } from "node:buffer";
-import { NEED_MORE, type NeedMore, type ProxyTls, type ProxyTlvs, type Rejected, reject } from "./header.ts";
+import { NEED_MORE, type NeedMore, type Rejected, reject } from "./header.ts";
 import {
   ALPN,
   AUTHORITY,
-  CLIENT_CERT_CONN,
-  CLIENT_CERT_SESS,
-  CLIENT_SSL,
   CRC32C,
   CRC32C_OCTETS,
   MAX_UNIQUE_ID_OCTETS,
@@ -22,18 +18,7 @@ import {
   SSL_VERSION,
   TLV_HEAD_OCTETS,
   UNIQUE_ID,
-} from "./tlv-types.ts";
-
-export type TlvDecoding =
-  | NeedMore
-  | {
-      readonly kind: "tlvs";
-      /** Undefined when none of them is read here. */
-      readonly tlvs: ProxyTlvs | undefined;
-      /** Where the value of a CRC32C begins. */
-      readonly checksumAt: number | undefined;
-    }
-  | Rejected;
+} from "./v2-layout.ts";
 
 /** What is known of a type before its value is looked at. */
 interface TlvForm {
@@ -44,15 +29,11 @@ interface TlvForm {
 }
 type TlvForms = ReadonlyMap<number, TlvForm>;
 
-/** Where a value stands among the bytes, and what was found in it. */
-interface Span {
-  readonly start: number;
-  readonly end: number;
-  readonly inner: Spans;
+/** Where the values of the known types begin. */
+interface Located {
+  readonly kind: "located";
+  readonly starts: ReadonlyMap<number, number>;
 }
-type Spans = ReadonlyMap<number, Span>;
-
-const NO_SPANS: Spans = new Map();
 
 const MAX_LENGTH = 0xffff;
 const ANY: TlvForm = { least: 0, most: MAX_LENGTH };
@@ -71,26 +52,17 @@ const FORMS: TlvForms = new Map<number, TlvForm>([
 ]);
 
 /**
- * @param bytes  what has been received, perhaps less than up to `end`, perhaps more
+ * @param header  what has been received of it, perhaps less than up to `end`, perhaps more
  * @param start  where the first TLV begins
  * @param end  of the header; `end - start` leaves room for TLVs
+ * @returns undefined when there is nothing wrong with them
  */
-export function decodeTlvs(bytes: Uint8Array, start: number, end: number): TlvDecoding {
-  const spans = locateTlvs(bytes, start, end, FORMS);
-  if (!isLocated(spans)) return spans;
-
-  const alpn = textOf(bytes, spans.get(ALPN));
-  const authority = textOf(bytes, spans.get(AUTHORITY));
-  const uniqueId = spans.get(UNIQUE_ID);
-  const tls = tlsOf(bytes, spans.get(SSL));
-  const tlvs: ProxyTlvs = {
-    ...(alpn === undefined ? {} : { alpn }),
-    ...(authority === undefined ? {} : { authority }),
-    ...(uniqueId === undefined ? {} : { uniqueId: Uint8Array.from(bytes.subarray(uniqueId.start, uniqueId.end)) }),
-    ...(tls === undefined ? {} : { tls }),
-  };
-  const isEmpty = Object.keys(tlvs).length === 0;
-  return { kind: "tlvs", tlvs: isEmpty ? undefined : tlvs, checksumAt: spans.get(CRC32C)?.start };
+export function checkTlvs(header: Uint8Array, start: number, end: number): NeedMore | Rejected | undefined {
+  const located = locateTlvs(header, start, end, FORMS);
+  if (located.kind !== "located") return located;
+  const checksumAt = located.starts.get(CRC32C);
+  if (checksumAt === undefined || isIntact(header.subarray(0, end), checksumAt)) return undefined;
+  return reject("wrong CRC32C");
 }
 
 /** Whether so many octets may be left for TLVs: none at all, or at least one of them without a value. */
@@ -98,14 +70,14 @@ export function leavesRoomForTlvs(octets: number): boolean {
   return octets === 0 || octets >= TLV_HEAD_OCTETS;
 }
 
-/** Finds the values of the types in `forms`; all that is behind `end` belongs to somebody else. */
-function locateTlvs(bytes: Uint8Array, start: number, end: number, forms: TlvForms): Spans | NeedMore | Rejected {
-  const spans = new Map<number, Span>();
+/** Finds the values of the types in `forms`; bytes behind `end` are not part of the header. */
+function locateTlvs(bytes: Uint8Array, start: number, end: number, forms: TlvForms): Located | NeedMore | Rejected {
+  const starts = new Map<number, number>();
   let at = start;
   while (at < end) {
     const [type, lengthHigh, lengthLow] = bytes.subarray(at, at + TLV_HEAD_OCTETS);
     if (type === undefined) return NEED_MORE;
-    if (spans.has(type)) return reject("TLV repeated");
+    if (starts.has(type)) return reject("TLV repeated");
 
     const form = forms.get(type) ?? ANY;
     const valueAt = at + TLV_HEAD_OCTETS;
@@ -118,45 +90,36 @@ function locateTlvs(bytes: Uint8Array, start: number, end: number, forms: TlvFor
     at = valueAt + length;
     if (!leavesRoomForTlvs(end - at)) return reject("malformed TLV length");
 
-    if (form.inner !== undefined && !leavesRoomForTlvs(length - form.least)) return reject("malformed TLV length");
-
-    const inner = form.inner === undefined ? NO_SPANS : locateTlvs(bytes, valueAt + form.least, at, form.inner);
-    if (!isLocated(inner)) return inner;
-    if (forms.has(type)) spans.set(type, { start: valueAt, end: at, inner });
+    if (form.inner !== undefined) {
+      if (!leavesRoomForTlvs(length - form.least)) return reject("malformed TLV length");
+      const inner = locateTlvs(bytes, valueAt + form.least, at, form.inner);
+      if (inner.kind !== "located") return inner;
+    }
+    if (forms.has(type)) starts.set(type, valueAt);
   }
-  return bytes.length < end ? NEED_MORE : spans;
+  return bytes.length < end ? NEED_MORE : { kind: "located", starts };
 }
 
-function isLocated(outcome: Spans | NeedMore | Rejected): outcome is Spans {
-  return !("kind" in outcome);
+/** The checksum is that of the whole header with zeros in its own place (§2.2.3). */
+function isIntact(header: Uint8Array, checksumAt: number): boolean {
+  const zeroed = Uint8Array.from(header);
+  zeroed.fill(0, checksumAt, checksumAt + CRC32C_OCTETS);
+  return new DataView(header.buffer, header.byteOffset).getUint32(checksumAt) === crc32c(zeroed);
 }
 
-function tlsOf(bytes: Uint8Array, span: Span | undefined): ProxyTls | undefined {
-  if (span === undefined) return undefined;
-  const view = new DataView(bytes.buffer, bytes.byteOffset + span.start, SSL_HEAD_OCTETS);
-  const client = view.getUint8(0);
-  if ((client & CLIENT_SSL) === 0) return undefined;
+/** The Castagnoli polynomial 0x1EDC6F41 with its bits reversed. */
+const REVERSED_POLYNOMIAL = 0x82f63b78;
 
-  const version = textOf(bytes, span.inner.get(SSL_VERSION));
-  const cipher = textOf(bytes, span.inner.get(SSL_CIPHER));
-  const commonName = textOf(bytes, span.inner.get(SSL_CN));
-  return {
-    certificate: certificateOf(client),
-    verify: view.getUint32(1),
-    ...(version === undefined ? {} : { version }),
-    ...(cipher === undefined ? {} : { cipher }),
-    ...(commonName === undefined ? {} : { commonName }),
-  };
-}
+/** For each octet, what eight steps of the division make of it. */
+const STEPS = Uint32Array.from({ length: 256 }, (_, octet) => {
+  let rest = octet;
+  for (let bit = 0; bit < 8; bit++) rest = (rest & 1) === 1 ? (rest >>> 1) ^ REVERSED_POLYNOMIAL : rest >>> 1;
+  return rest;
+});
 
-function certificateOf(client: number): ProxyTls["certificate"] {
-  if ((client & CLIENT_CERT_CONN) !== 0) return "in-connection";
-  return (client & CLIENT_CERT_SESS) !== 0 ? "in-session" : "none";
-}
-
-/** Text that is not UTF-8 is none: the common name of an old certificate must not cost its owner the connection. */
-function textOf(bytes: Uint8Array, span: Span | undefined): string | undefined {
-  if (span === undefined) return undefined;
-  const value = bytes.subarray(span.start, span.end);
-  return isUtf8(value) ? Buffer.from(value).toString("utf8") : undefined;
+/** CRC-32C (RFC 9260 appendix A). @returns an unsigned number of 32 bits */
+export function crc32c(bytes: Uint8Array): number {
+  let rest = 0xffffffff;
+  for (const octet of bytes) rest = (STEPS[(rest ^ octet) & 0xff] as number) ^ (rest >>> 8);
+  return ~rest >>> 0;
 }

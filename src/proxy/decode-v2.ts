@@ -6,10 +6,8 @@
  */
 import type { SocketAddress } from "../base/endpoint.ts";
 import { formatIpAddress, IPV4_OCTETS, IPV6_OCTETS } from "../base/ip-address.ts";
-import { crc32c } from "./crc32c.ts";
-import { decodeTlvs, leavesRoomForTlvs } from "./decode-tlvs.ts";
+import { checkTlvs, leavesRoomForTlvs } from "./decode-tlvs.ts";
 import { NEED_MORE, type ProxyDecoding, reject } from "./header.ts";
-import { CRC32C_OCTETS } from "./tlv-types.ts";
 import {
   FIXED_OCTETS,
   LOCAL_COMMAND,
@@ -68,11 +66,8 @@ function decodeProxied(bytes: Uint8Array, addressOctets: number, end: number): P
   const portsAt = serverAt + addressOctets;
   const tlvsAt = portsAt + 2 * PORT_OCTETS;
   if (!leavesRoomForTlvs(end - tlvsAt)) return reject("malformed TLV length");
-  const decoding = decodeTlvs(bytes, tlvsAt, end);
-  if (decoding.kind !== "tlvs") return decoding;
-
-  const { tlvs, checksumAt } = decoding;
-  if (checksumAt !== undefined && !isIntact(bytes.subarray(0, end), checksumAt)) return reject("wrong CRC32C");
+  const undecided = checkTlvs(bytes, tlvsAt, end);
+  if (undecided !== undefined) return undecided;
 
   const ports = new DataView(bytes.buffer, bytes.byteOffset + portsAt);
   const client: SocketAddress = {
@@ -83,11 +78,7 @@ function decodeProxied(bytes: Uint8Array, addressOctets: number, end: number): P
     address: formatIpAddress(bytes.subarray(serverAt, portsAt)),
     port: ports.getUint16(PORT_OCTETS),
   };
-  return {
-    kind: "header",
-    header: { source: "proxied", client, server, ...(tlvs === undefined ? {} : { tlvs }) },
-    consumed: end,
-  };
+  return { kind: "header", header: { source: "proxied", client, server }, consumed: end };
 }
 
 function addressBlockOf(family: number): AddressBlock {
@@ -107,11 +98,4 @@ function ipBlock(addressOctets: number): AddressBlock {
 
 function skipped(length: number): AddressBlock {
   return { kind: "skipped", length };
-}
-
-/** The checksum is that of the whole header with zeros in its own place (§2.2.3). */
-function isIntact(header: Uint8Array, checksumAt: number): boolean {
-  const zeroed = Uint8Array.from(header);
-  zeroed.fill(0, checksumAt, checksumAt + CRC32C_OCTETS);
-  return new DataView(header.buffer, header.byteOffset).getUint32(checksumAt) === crc32c(zeroed);
 }

@@ -8,22 +8,49 @@
 import { Buffer } from "node:buffer";
 import type { SocketAddress } from "../base/endpoint.ts";
 import { formatIpAddress, IPV4_OCTETS, mapIpv4, parseIpAddress, unmapIpv4 } from "../base/ip-address.ts";
-import type { ProxyTls, ProxyTlvs } from "./header.ts";
 import {
   ALPN,
   AUTHORITY,
   CLIENT_CERT_CONN,
   CLIENT_CERT_SESS,
   CLIENT_SSL,
+  LOCAL_COMMAND,
   MAX_UNIQUE_ID_OCTETS,
+  PROXY_COMMAND,
+  SIGNATURE,
   SSL,
   SSL_CIPHER,
   SSL_CN,
   SSL_HEAD_OCTETS,
   SSL_VERSION,
+  TCP_OVER_IPV4,
+  TCP_OVER_IPV6,
   UNIQUE_ID,
-} from "./tlv-types.ts";
-import { LOCAL_COMMAND, PROXY_COMMAND, SIGNATURE, TCP_OVER_IPV4, TCP_OVER_IPV6, UNSPEC } from "./v2-layout.ts";
+  UNSPEC,
+} from "./v2-layout.ts";
+
+/** Of the client's TLS connection to the proxy (PP2_TYPE_SSL, §2.2.6). */
+export interface ProxyTls {
+  /** When the client showed a certificate: in this connection, only earlier in its TLS session, or not at all. */
+  readonly certificate: "in-connection" | "in-session" | "none";
+  /** 0: the certificate was verified. */
+  readonly verify: number;
+  /** As OpenSSL calls it: `TLSv1.3`. */
+  readonly version?: string;
+  readonly cipher?: string;
+  /** Of the client certificate. */
+  readonly commonName?: string;
+}
+
+/** What TLVs tell the backend (§2.2): absent is what is not known. */
+export interface ProxyTlvs {
+  readonly alpn?: string;
+  /** The host name the client gave, with TLS its SNI. */
+  readonly authority?: string;
+  readonly uniqueId?: Uint8Array;
+  /** Absent when the client did not speak TLS. */
+  readonly tls?: ProxyTls;
+}
 
 /** The `address` of a socket that has a path and no IP address. */
 const UNIX = "unix";

@@ -6,7 +6,7 @@ import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import type { PeerAddress } from "../base/endpoint.ts";
 import type { AnnouncedClient } from "../proxy/announce.ts";
-import type { ProxyTls, ProxyTlvs } from "../proxy/header.ts";
+import type { ProxyTls, ProxyTlvs } from "../proxy/encode.ts";
 
 /**
  * @param serverName  that it has asked for; Node does not know it of a session that was resumed

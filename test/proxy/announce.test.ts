@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type AnnouncementForm, encodeAnnouncement } from "../../src/proxy/announce.ts";
 import { decodeProxyHeader } from "../../src/proxy/decode.ts";
+import type { ProxyTlvs } from "../../src/proxy/encode.ts";
 import { encodeV1, encodeV2 } from "../../src/proxy/encode.ts";
-import type { ProxyTlvs } from "../../src/proxy/header.ts";
+import { readTlvs } from "../support/proxy-tlvs.ts";
 
 const client = { address: "192.0.2.1", port: 56324 };
 const server = { address: "198.51.100.7", port: 443 };
@@ -32,8 +33,9 @@ for (const [form, want, asksForTlvs] of forms) {
 
 test("encodeAnnouncement: what version 2 says of TLS can be read", () => {
   const bytes = encodeAnnouncement("proxy-v2", { client, server, tlvs: () => TLVS, header: new Uint8Array(0) });
-  const header = { source: "proxied", client, server, tlvs: TLVS };
+  const header = { source: "proxied", client, server };
   assert.deepEqual(decodeProxyHeader(bytes), { kind: "header", header, consumed: bytes.length });
+  assert.deepEqual(readTlvs(bytes), TLVS);
 });
 
 test("encodeAnnouncement: no header to pass on, as where none came", () => {

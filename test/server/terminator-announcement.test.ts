@@ -4,8 +4,9 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { decodeProxyHeader } from "../../src/proxy/decode.ts";
-import { encodeV1, encodeV2 } from "../../src/proxy/encode.ts";
+import { encodeV1, encodeV2, type ProxyTlvs } from "../../src/proxy/encode.ts";
 import type { ProxyHeader } from "../../src/proxy/header.ts";
+import { readTlvs } from "../support/proxy-tlvs.ts";
 import type { TerminatorOptions } from "../support/terminator.ts";
 import { Backend } from "../support/terminator-backend.ts";
 import { assertJoined, type CallOptions, call, type Tunnel, tunnel } from "../support/terminator-caller.ts";
@@ -31,16 +32,17 @@ async function startPlace(
 }
 
 /** Reads a header of the PROXY protocol, and leaves what follows. */
-async function takeHeader(server: HeldEnd): Promise<Proxied> {
+async function takeHeader(server: HeldEnd): Promise<Proxied & { readonly tlvs: ProxyTlvs }> {
   const decided = (bytes: Buffer): number | undefined => {
     const decoding = decodeProxyHeader(bytes);
     if (decoding.kind === "need-more") return undefined;
     return decoding.kind === "header" ? decoding.consumed : bytes.length;
   };
-  const decoding = decodeProxyHeader(await server.takeOnce("a PROXY header", decided));
+  const bytes = await server.takeOnce("a PROXY header", decided);
+  const decoding = decodeProxyHeader(bytes);
   assert.ok(decoding.kind === "header", decoding.kind === "reject" ? decoding.why : "");
   assert.ok(decoding.header.source === "proxied", "it tells of no client");
-  return decoding.header;
+  return { ...decoding.header, tlvs: readTlvs(bytes) };
 }
 
 /** The client's address, and where it had connected to. */
@@ -97,7 +99,7 @@ testBoth("PROXY version 2: what was not agreed on is left out", async (t, progra
   const joined = await tunnel(t, place.port, place.backend, { host: "::1" });
   const { tlvs, ...header } = await takeHeader(joined.server);
   assert.deepEqual(header, { source: "proxied", ...ends(joined, place, "::1") });
-  assert.deepEqual(Object.keys(tlvs ?? {}), ["tls"]);
+  assert.deepEqual(Object.keys(tlvs), ["tls"]);
   await assertJoined(joined);
 });
 
@@ -129,7 +131,7 @@ const NOT_VERIFIED = 1;
 async function certificateTold(joined: Tunnel): Promise<unknown> {
   const { tlvs } = await takeHeader(joined.server);
   await assertJoined(joined);
-  const { version, cipher, ...rest } = tlvs?.tls ?? {};
+  const { version, cipher, ...rest } = tlvs.tls ?? {};
   assert.deepEqual([version, cipher], [joined.client.agreed.version, joined.client.cipher]);
   return rest;
 }

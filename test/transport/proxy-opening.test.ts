@@ -100,7 +100,7 @@ function assertSteady(decide: (bytes: Uint8Array) => OpeningDecision): void {
   );
 }
 
-test("claimedPeer: the client, without what else the header says", () => {
-  assert.deepEqual(claimedPeer({ source: "proxied", client, server, tlvs: { alpn: "h2" } }), client);
+test("claimedPeer: the client, where there is one", () => {
+  assert.deepEqual(claimedPeer({ source: "proxied", client, server }), client);
   assert.equal(claimedPeer({ source: "local" }), undefined);
 });

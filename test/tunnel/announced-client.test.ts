@@ -6,7 +6,7 @@ import { type TestContext, test } from "node:test";
 import type { SecureVersion } from "node:tls";
 import { Worker } from "node:worker_threads";
 import { milliseconds } from "../../src/base/units.ts";
-import type { ProxyTls, ProxyTlvs } from "../../src/proxy/header.ts";
+import type { ProxyTls, ProxyTlvs } from "../../src/proxy/encode.ts";
 import { readIdentity } from "../../src/tls/certificate.ts";
 import { type SecureClient, TlsAcceptor } from "../../src/tls/tls-acceptor.ts";
 import type { TlsIdentity, TlsMaterial } from "../../src/tls/tls-identity.ts";
