@@ -3,11 +3,12 @@
  *
  * A thread loads what a task needs when it first does one: with everything loaded it takes 14.5 MiB instead of 10.
  */
+
 import { setPriority } from "node:os";
 import { unreachable } from "./base/unreachable.ts";
+import type { ListDirectoryOutput } from "./tasks/list-directory.ts";
 import type { DirectoryOpener } from "./tasks/open-directory.ts";
 import type { TaskRequest } from "./tasks/task-pool.ts";
-import type { ListDirectoryOutput } from "./tasks/task-types.ts";
 
 // Requests that need no task go first: with ten busy threads on two cores the 99.9th percentile of the event loop's delay
 // is 9 ms instead of 20. On Linux this concerns the calling thread, elsewhere it would slow down the whole process.

@@ -50,6 +50,12 @@ export function isInRanges(address: string, ranges: readonly IpRange[]): boolean
   return ranges.some((range) => range.kind === "ip" && isInRange(shortest, range.octets, range.prefix));
 }
 
+/** Tells of an address whether it is in one of the ranges that a setting names. */
+export function isTrustedIn(proxies: readonly { readonly range: IpRange }[]): (address: string) => boolean {
+  const ranges = proxies.map(({ range }) => range);
+  return (address) => isInRanges(address, ranges);
+}
+
 function isInRange(octets: Uint8Array, start: Uint8Array, prefix: number): boolean {
   if (octets.length !== start.length) return false;
   return octets.every((octet, at) => ((octet ^ (start[at] as number)) & prefixMask(prefix, at)) === 0);

@@ -1,16 +1,10 @@
 /**
  * One layer read as values, by the rows of the option table.
  */
+import type { ErrorStatus } from "../base/status.ts";
 import type { Fault } from "./fault.ts";
 import { entryFault, type Layer } from "./layer.ts";
-import {
-  type ErrorPageStatus,
-  errorPageOptions,
-  keyOf,
-  type Option,
-  type SettingsOf,
-  type Situation,
-} from "./options.ts";
+import { errorPageOptions, keyOf, type Option, type SettingsOf, type Situation } from "./options.ts";
 
 type Rows = Readonly<Record<string, Option<unknown>>>;
 
@@ -37,8 +31,8 @@ export class LayerReader {
     return Object.fromEntries(values) as SettingsOf<Each>;
   }
 
-  readErrorPages(inherited: ReadonlyMap<number, string> | undefined): ReadonlyMap<ErrorPageStatus, string> {
-    const pages = new Map<ErrorPageStatus, string>();
+  readErrorPages(inherited: ReadonlyMap<number, string> | undefined): ReadonlyMap<ErrorStatus, string> {
+    const pages = new Map<ErrorStatus, string>();
     for (const [status, row] of errorPageOptions) {
       const otherwise = inherited === undefined ? row.defaultFor(this.#situation) : inherited.get(status);
       const page = this.read(row, `error-${status}`, otherwise);

@@ -4,8 +4,10 @@
  * The key in the file, the flag, `--help`, the shipped configuration, the manual's table and the types of the settings
  * all follow from these rows. The property `maxTarget` is the key `max-target` and the flag `--max-target`.
  */
+
 import type { AbsolutePath } from "../base/absolute-path.ts";
 import { absolutePath } from "../base/absolute-path.ts";
+import { ERROR_STATUSES, type ErrorStatus } from "../base/status.ts";
 import { bytes, milliseconds } from "../base/units.ts";
 import {
   accountName,
@@ -408,17 +410,11 @@ const uploads = {
   }),
 };
 
-/** The statuses that can have a page of their own. */
-export const ERROR_PAGE_STATUSES = [
-  400, 403, 404, 405, 408, 412, 413, 414, 415, 416, 417, 431, 500, 501, 503, 505, 507,
-] as const;
-export type ErrorPageStatus = (typeof ERROR_PAGE_STATUSES)[number];
-
-const ERROR_PAGES: ReadonlyMap<ErrorPageStatus, string> = new Map([[404, "/404.html"]]);
+const ERROR_PAGES: ReadonlyMap<ErrorStatus, string> = new Map([[404, "/404.html"]]);
 
 const ERROR_PAGE_HELP = "page for that status, as a URL path below docbase; empty: the built-in page";
 
-function errorPageOption(status: ErrorPageStatus): Option<string | undefined> {
+function errorPageOption(status: ErrorStatus): Option<string | undefined> {
   const page = ERROR_PAGES.get(status);
   return option(optional(urlPath), page, ERROR_PAGE_HELP);
 }
@@ -442,8 +438,8 @@ export const serverOptions = {
 export const siteOptions = { ...content, ...access, ...uploads };
 
 /** `error-404` and the like: options of a site too, kept in a map of the site's settings. */
-export const errorPageOptions: ReadonlyMap<ErrorPageStatus, Option<string | undefined>> = new Map(
-  ERROR_PAGE_STATUSES.map((status) => [status, errorPageOption(status)]),
+export const errorPageOptions: ReadonlyMap<ErrorStatus, Option<string | undefined>> = new Map(
+  ERROR_STATUSES.map((status) => [status, errorPageOption(status)]),
 );
 
 type Rows = Readonly<Record<string, Option<unknown>>>;

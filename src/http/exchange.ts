@@ -2,11 +2,11 @@
  * One request and its answer: the door between the connection, which knows sockets, and the site, which knows files.
  */
 import type { PeerAddress } from "../base/endpoint.ts";
+import type { ErrorStatus } from "../base/status.ts";
 import type { Bytes, Milliseconds, UnixMilliseconds } from "../base/units.ts";
 import type { Reason } from "./reason.ts";
 import type { RequestHead } from "./request-head.ts";
 import type { ResponsePlan } from "./response-plan.ts";
-import type { ErrorStatus } from "./status.ts";
 
 export interface IncomingRequest {
   readonly head: RequestHead;

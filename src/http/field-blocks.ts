@@ -5,8 +5,9 @@
  *
  * Shared by all connections, in memory that is taken once: nothing of it grows with the clients.
  */
-import type { RequestFields } from "./field.ts";
+
 import type { Host } from "./host.ts";
+import type { RequestFields } from "./request-head.ts";
 
 export interface KnownFields {
   readonly fields: RequestFields;

@@ -5,10 +5,11 @@
  * Everything left of the first address that no trusted proxy has vouched for may be invented, so the list is read from its
  * end. Forwarded (RFC 7239) is not read: which of the two a proxy sets, and which it only passes on, nobody can tell.
  */
+
 import type { PeerAddress } from "../base/endpoint.ts";
 import { formatIpAddress, parseIpAddress, parseIpv4, parseIpv6 } from "../base/ip-address.ts";
-import type { RequestFields } from "./field.ts";
 import { splitList } from "./field-list.ts";
+import type { RequestFields } from "./request-head.ts";
 
 // An IPv4 address, or anything between brackets; a port behind it is skipped.
 const MAYBE_WITH_PORT = /^(?:([0-9.]+)|\[([^\]]*)\])(?::[0-9]{1,5})?$/;

@@ -1,7 +1,7 @@
 /**
  * The header fields of a request as places in its text: a value becomes a string when somebody asks for it.
  */
-import type { RequestFields } from "./field.ts";
+import type { RequestFields } from "./request-head.ts";
 
 /** How many numbers describe one field line: name start, name end, value start, value end. */
 const PLACES = 4;

@@ -1,4 +1,3 @@
-import type { RequestFields } from "./field.ts";
 import type { Host } from "./host.ts";
 import type { Method } from "./method.ts";
 
@@ -16,4 +15,17 @@ export interface RequestHead {
   /** HTTP/1.x with x above 1 is served as 1.1 (RFC 9110 §2.5). */
   readonly version: "1.0" | "1.1";
   readonly fields: RequestFields;
+}
+
+/**
+ * The header fields of a request. Names are asked for in lower case; values are Latin-1 text without the blanks
+ * around them, exactly as they arrived (RFC 9110 §5).
+ */
+export interface RequestFields {
+  readonly count: number;
+  has(name: string): boolean;
+  /** The value of the field; several lines of one name are joined with ", " (RFC 9110 §5.3). Undefined when absent. */
+  get(name: string): string | undefined;
+  /** The value of each line of that name, in order of arrival. */
+  all(name: string): readonly string[];
 }

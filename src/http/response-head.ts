@@ -2,11 +2,11 @@
  * The head of a response as it goes over the wire (RFC 9112 §4).
  */
 
+import { reasonPhrase } from "../base/status.ts";
 import type { UnixSeconds } from "../base/units.ts";
 import { formatHttpDate } from "./http-date.ts";
 import { CR } from "./octets.ts";
 import type { ResponsePlan } from "./response-plan.ts";
-import { reasonPhrase } from "./status.ts";
 
 /**
  * Status line and fields with the empty line after them, as Latin-1 text.

@@ -1,12 +1,12 @@
 /**
  * A response as a value: everything about it except the writing.
  */
+
+import type { Status } from "../base/status.ts";
 import type { Bytes, UnixSeconds } from "../base/units.ts";
 import { chunkedLength } from "./chunked-encoder.ts";
 import type { FileIdentity } from "./entity-tag.ts";
-import type { Field } from "./field.ts";
 import type { Reason } from "./reason.ts";
-import type { Status } from "./status.ts";
 
 export interface ResponsePlan {
   readonly status: Status;
@@ -27,6 +27,12 @@ export interface ResponseMemo {
   keep(second: UnixSeconds, message: Uint8Array): void;
   /** The bytes are still being read elsewhere: the memo does not change them any more. */
   release(): void;
+}
+
+/** One header field line of a response. */
+export interface Field {
+  readonly name: string;
+  readonly value: string;
 }
 
 export type BodyPlan =

@@ -20,7 +20,7 @@ import { type ReloadState, type ServerPhase, StateFile } from "../control/state-
 import type { UserFacts } from "../control/user-directories.ts";
 import { describeThrown } from "../observe/thrown.ts";
 import { loadNative } from "../system/native.ts";
-import { formatPoolStatus } from "../tasks/pool-status.ts";
+import { formatPoolStatus } from "../tasks/overload.ts";
 import type { TlsMaterials } from "../tls/tls-identity.ts";
 import { formatTlsStatus, sumTls } from "../tls/tls-status.ts";
 import { tlsWishes } from "../tls/tls-wishes.ts";

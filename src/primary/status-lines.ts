@@ -3,7 +3,7 @@
  */
 import type { UnixMilliseconds } from "../base/units.ts";
 import type { Events } from "../observe/log.ts";
-import { formatPoolStatus, isStatusNews, type PoolState } from "../tasks/pool-status.ts";
+import { formatPoolStatus, isStatusNews, type PoolState } from "../tasks/overload.ts";
 import type { WorkerReport } from "../worker/messages.ts";
 
 /** Of all processes together. */

@@ -5,17 +5,18 @@
  * is looked up anew in each event-loop turn, so the request after the swap is served from the new place, and all requests of
  * one turn agree.
  */
-import { closeSync, constants, openSync, readlinkSync, realpathSync } from "node:fs";
-import { type AbsolutePath, absolutePath } from "../base/absolute-path.ts";
+import { realpathSync } from "node:fs";
+import {
+  type AbsolutePath,
+  absolutePath,
+  contains,
+  isExactPath,
+  pathBelow,
+  type SymlinkRule,
+} from "../base/absolute-path.ts";
 import type { LoopTurn } from "../base/loop-turn.ts";
-import { unreachable } from "../base/unreachable.ts";
-import { nodeStat, type StatFn } from "./file-stat.ts";
-
-/** How the real path of an open descriptor is found: asked of the kernel, or, without /proc, of the name it was opened by. */
-export type DescriptorPaths = "proc" | "realpath";
-
-/** Which symbolic links are followed: those that stay inside the document root, none, or every one. */
-export type SymlinkRule = "inside" | "never" | "anywhere";
+import type { DescriptorPaths } from "./descriptor-path.ts";
+import { nodeStat, type StampedRoot, type StatFn } from "./file-stamp.ts";
 
 export interface DocumentRootOptions {
   /** As configured; symbolic links in it are followed, wherever they lead. */
@@ -32,7 +33,7 @@ export interface DocumentRootOptions {
 /** Opens what lies at a real path and follows no link on the way. @returns a descriptor @throws what the system says */
 export type ExactOpener = (path: AbsolutePath, flags: number) => number;
 
-export class DocumentRoot {
+export class DocumentRoot implements StampedRoot {
   readonly path: AbsolutePath;
   readonly descriptorPaths: DescriptorPaths;
   readonly openExactly: ExactOpener | undefined;
@@ -73,11 +74,7 @@ export class DocumentRoot {
     return this.#realPath;
   }
 
-  /**
-   * Containment without realpath(3): `root/a/b/../..` is `root` only if `a/b` really lies inside, whatever links led
-   * there, because `..` is the physical parent. Checked once per path and event-loop turn: the files of one directory
-   * share the check.
-   */
+  /** Checked once per path and event-loop turn: the files of one directory share the check. */
   isRootItself(path: AbsolutePath): boolean {
     // Only a root that lies in another can have left its parent.
     if (this.#parent !== undefined && this.realPath() === undefined) return false;
@@ -133,55 +130,6 @@ interface ParentRoot {
   readonly root: DocumentRoot;
   readonly name: string;
   readonly linksAllowed: boolean;
-}
-
-/** Whether `realPath` is `realRoot` or lies below it. Both must be real paths: names are compared, nothing is looked up. */
-export function contains(realRoot: AbsolutePath, realPath: string): boolean {
-  if (realRoot === "/") return realPath.startsWith("/");
-  return realPath === realRoot || realPath.startsWith(`${realRoot}/`);
-}
-
-/** Whether a file that was asked for as `path` below `realRoot`, and really lies at `place`, may be served. */
-export function isAllowedPlace(rule: SymlinkRule, realRoot: AbsolutePath, path: AbsolutePath, place: string): boolean {
-  switch (rule) {
-    case "inside":
-      return contains(realRoot, place);
-    case "never":
-      return place === path && isExactPath(place);
-    case "anywhere":
-      return true;
-    default:
-      return unreachable(rule);
-  }
-}
-
-/** @param relative  names joined by slashes, each of them neither empty nor `.` nor `..`; empty for `root` itself */
-export function pathBelow(root: AbsolutePath, relative: string): AbsolutePath {
-  if (relative === "") return root;
-  return absolutePath(root.endsWith("/") ? root + relative : `${root}/${relative}`);
-}
-
-/**
- * Whether a path that came from the file system is exactly the bytes that lie there. Bytes that are not UTF-8 are read as
- * U+FFFD, so a path that holds that character may stand for several names.
- */
-function isExactPath(path: string): boolean {
-  return !path.includes("\uFFFD");
-}
-
-/** To be asked once, after any chroot: /proc is often not there inside. */
-export function probeDescriptorPaths(): DescriptorPaths {
-  let descriptor: number | undefined;
-  try {
-    // A directory that even a sandbox leaves open: a process may look at itself.
-    descriptor = openSync("/proc/self", constants.O_RDONLY | constants.O_DIRECTORY);
-    const path = readlinkSync(`/proc/self/fd/${descriptor}`);
-    return path === realpathSync.native("/proc/self") ? "proc" : "realpath";
-  } catch {
-    return "realpath";
-  } finally {
-    if (descriptor !== undefined) closeSync(descriptor);
-  }
 }
 
 function realDirectory(path: AbsolutePath): AbsolutePath | undefined {

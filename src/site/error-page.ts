@@ -5,10 +5,9 @@
  */
 import { escapeHtml } from "../base/html-text.ts";
 import { PAGE_STYLE } from "../base/page-style.ts";
+import { type ErrorStatus, reasonPhrase } from "../base/status.ts";
 import { preferredForm } from "../http/accept.ts";
-import type { Reason } from "../http/reason.ts";
-import { type ErrorStatus, reasonPhrase } from "../http/status.ts";
-import { REASON_SENTENCES } from "./reason-sentences.ts";
+import { REASONS, type Reason } from "../http/reason.ts";
 import type { RenderedPage } from "./resource.ts";
 
 type Form = "html" | "plain" | "problem";
@@ -74,12 +73,12 @@ function toPage(mediaType: string, text: string): RenderedPage {
 }
 
 function formatPlain({ status, reason, detail }: ErrorText): string {
-  const sentences = [REASON_SENTENCES[reason], ...(detail === undefined ? [] : [detail])].join("\n\n");
+  const sentences = [REASONS[reason].visitor, ...(detail === undefined ? [] : [detail])].join("\n\n");
   return `${status} ${reasonPhrase(status)}\n\n${sentences}\n\nReason code: ${reason}\n`;
 }
 
 /** `about:blank`: the problem is no more than its status says; `reason` is our extension (RFC 9457 §4.2.1, §3.2). */
-function formatProblem({ status, reason, detail = REASON_SENTENCES[reason] }: ErrorText): string {
+function formatProblem({ status, reason, detail = REASONS[reason].visitor }: ErrorText): string {
   return `${JSON.stringify({ type: "about:blank", title: reasonPhrase(status), status, detail, reason })}\n`;
 }
 
@@ -100,7 +99,7 @@ ${STYLE}
 <main>
 <p class="status" aria-hidden="true">${status}</p>
 <h1>${reasonPhrase(status)}</h1>
-<p>${REASON_SENTENCES[reason]}</p>${more}
+<p>${REASONS[reason].visitor}</p>${more}
 <p class="more"><a href="/">Start page</a> <span>Reason code: <code>${reason}</code></span></p>
 </main>
 </body>

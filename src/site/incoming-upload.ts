@@ -2,12 +2,12 @@
  * An upload while it arrives: a temporary file in the directory it will be stored in, so that it can be given its final
  * name there. It is of no use to anybody else, and goes whatever becomes of the upload.
  */
+
 import { constants } from "node:fs";
 import { type FileHandle, open, unlink } from "node:fs/promises";
-import type { AbsolutePath } from "../base/absolute-path.ts";
+import { type AbsolutePath, pathBelow } from "../base/absolute-path.ts";
 import type { Milliseconds } from "../base/units.ts";
 import { formatTemporaryName } from "../base/upload-name.ts";
-import { pathBelow } from "./document-root.ts";
 import type { UploadQuota } from "./upload-quota.ts";
 
 const CREATE_FLAGS = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | constants.O_NOFOLLOW;

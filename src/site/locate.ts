@@ -3,44 +3,30 @@
  * listing, the redirect to its final slash, or why there is nothing.
  */
 import { closeSync } from "node:fs";
-import type { Clock } from "../base/clock.ts";
-import { bytes, type Seconds } from "../base/units.ts";
+import type { Seconds } from "../base/units.ts";
 import { unreachable } from "../base/unreachable.ts";
-import { isTemporaryName } from "../base/upload-name.ts";
 import { preferredForm } from "../http/accept.ts";
-import { fileEntityTag } from "../http/entity-tag.ts";
 import type { IncomingRequest } from "../http/exchange.ts";
-import type { FileFacts } from "../http/file-facts.ts";
-import { extensionOf, mediaTypeOf } from "../http/media-type.ts";
 import type { RequestHead } from "../http/request-head.ts";
-import { formatSitePath, isDotfilePath, parseSitePath, type SitePath } from "../http/site-path.ts";
-import type { Status } from "../http/status.ts";
-import type { ListDirectoryFailure, ListDirectoryOutput, TaskOutcome, TaskPool } from "../tasks/task-types.ts";
-import type { FileCache } from "./file-cache.ts";
+import { formatSitePath, parseSitePath, type SitePath } from "../http/site-path.ts";
+import type { ListDirectoryFailure, ListDirectoryOutput } from "../tasks/list-directory.ts";
+import type { TaskOutcome, TaskPool } from "../tasks/task-types.ts";
+import { type FileContext, findFile, isServedByName } from "./find-file.ts";
 import type { ListingMemory } from "./listing-memory.ts";
-import { type FoundDirectory, type OpenedFile, openBelow, openDirectoryBelow, readWhole } from "./open-file.ts";
-import type { RenderedPage, Resource } from "./resource.ts";
+import { openDirectoryBelow } from "./open-file.ts";
+import type { Resource } from "./resource.ts";
 import type { Site } from "./site.ts";
 import type { UploadLedger } from "./upload-ledger.ts";
 
 /** What looking needs beside the site: shared by all requests. */
-export interface LocateContext {
-  readonly files: FileCache;
+export interface LocateContext extends FileContext {
   readonly pool: TaskPool;
   /** Of the listings that are being sent. */
   readonly listingMemory: ListingMemory;
   readonly uploads: UploadLedger;
   /** When a client that is told 503 may come back. */
   readonly retryAfter: Seconds;
-  readonly clock: Clock;
 }
-
-type FileResource = Extract<Resource, { kind: "file" }>;
-
-/** How often a file is read again that changed while it was read. */
-const MAX_READS = 3;
-/** A site's own error page is read whole, whether files are kept in memory or not. */
-const MAX_ERROR_PAGE = bytes(1024 * 1024);
 
 /**
  * The caller hands the resource to `release` when its response has ended.
@@ -61,37 +47,6 @@ export function locate(
   const { path } = parsed;
   if (!isServedByName(site, path.segments)) return { kind: "refused", status: 404, reason: "dotfile" };
   return path.directory ? locateDirectory(context, site, path, head, request) : locateFile(context, site, path, head);
-}
-
-/** Closes what the resource holds open, and gives back what it holds in memory. */
-export function release(resource: Resource): void {
-  if (resource.kind === "file" && resource.content.kind === "open") closeSync(resource.content.source.descriptor);
-  if (resource.kind === "page") resource.release?.();
-}
-
-/** The site's own page for a status, if it has one that can be read; the built-in page serves otherwise. */
-export function loadErrorPage(context: LocateContext, site: Site, status: Status): RenderedPage | undefined {
-  const target = site.rules.errorPages.get(status);
-  const parsed = target === undefined ? undefined : parseSitePath(target);
-  if (parsed?.kind !== "path") return undefined;
-  try {
-    const found = findFile(context, site, parsed.path.segments);
-    return found.kind === "file" ? readPage(found) : undefined;
-  } catch {
-    // The disk is at fault. The error that is to be answered is another one, and may be this very fault.
-    return undefined;
-  }
-}
-
-function readPage(found: FileResource): RenderedPage | undefined {
-  try {
-    if (found.facts.size > MAX_ERROR_PAGE) return undefined;
-    const { content, facts } = found;
-    const bytes = content.kind === "memory" ? content.bytes : readWhole(content.source);
-    return bytes && { mediaType: facts.mediaType, bytes };
-  } finally {
-    release(found);
-  }
 }
 
 function locateFile(context: LocateContext, site: Site, path: SitePath, head: RequestHead): Resource {
@@ -176,7 +131,8 @@ function listingResource(context: LocateContext, outcome: TaskOutcome<ListDirect
   return { kind: "page", page: { mediaType, bytes, securityPolicy, vary: "Accept" }, release };
 }
 
-function queueFull({ retryAfter }: LocateContext): Resource {
+/** The task pool has no room: a refusal that tells when to come back. */
+export function queueFull({ retryAfter }: LocateContext): Resource {
   return { kind: "busy", reason: "queue-full", retryAfter };
 }
 
@@ -191,65 +147,4 @@ function listingFailure({ retryAfter }: LocateContext, reason: ListDirectoryFail
     default:
       return unreachable(reason);
   }
-}
-
-/** The file at `segments`, from memory or opened; small ones are read whole and kept. */
-function findFile(
-  context: LocateContext,
-  site: Site,
-  segments: readonly string[],
-): FileResource | FoundDirectory | Exclude<Resource, FileResource> {
-  const path = formatSitePath({ segments, directory: false });
-  const cached = context.files.lookup(site, path);
-  if (cached !== undefined) {
-    return { kind: "file", facts: cached.facts, content: { kind: "memory", bytes: cached.bytes } };
-  }
-  for (let reads = 1; ; reads += 1) {
-    const opened = openBelow(site.root, segments, site.rules.symlinks);
-    if (opened.kind !== "file") return opened;
-    const name = segments.at(-1) ?? "";
-    if (!isTypeAllowed(site, name)) {
-      closeSync(opened.descriptor);
-      return { kind: "refused", status: 415, reason: "type-not-allowed" };
-    }
-    const facts = describeFile(context, site, name, opened);
-    const source = { kind: "open", source: opened } as const;
-    if (!context.files.admits(facts.size) || reads > MAX_READS) return { kind: "file", facts, content: source };
-
-    const content = readAndClose(opened);
-    if (content === undefined) continue;
-    // A file with a weak tag may yet change without its times changing: it is read anew next time.
-    if (!facts.tag.weak && isServedByName(site, segments)) {
-      context.files.store(site, path, { facts, bytes: content }, opened.stamp);
-    }
-    return { kind: "file", facts, content: { kind: "memory", bytes: content } };
-  }
-}
-
-function readAndClose(opened: OpenedFile): Uint8Array | undefined {
-  try {
-    return readWhole(opened);
-  } finally {
-    closeSync(opened.descriptor);
-  }
-}
-
-/** An index file or error page may be hidden; in memory, whoever asks for its path would find it. */
-function isServedByName({ rules }: Site, segments: readonly string[]): boolean {
-  if (segments.some(isTemporaryName)) return false;
-  return rules.dotfiles || !isDotfilePath({ segments, directory: false });
-}
-
-function isTypeAllowed({ rules }: Site, name: string): boolean {
-  return rules.types.length === 0 || rules.types.includes(extensionOf(name));
-}
-
-function describeFile(context: LocateContext, { rules }: Site, name: string, opened: OpenedFile): FileFacts {
-  const facts: FileFacts = {
-    size: opened.identity.size,
-    modified: opened.modified,
-    tag: fileEntityTag(opened.identity, context.clock.wall()),
-    mediaType: mediaTypeOf(name, rules.mimeTypes, rules.charset),
-  };
-  return rules.download.includes(extensionOf(name)) ? { ...facts, downloadName: name } : facts;
 }

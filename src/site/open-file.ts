@@ -15,24 +15,15 @@
  * All calls are synchronous: each is one short look at metadata (1 to 5 µs while the kernel has it in memory), and a hop
  * to a thread and back costs more than all of them together.
  */
-import {
-  type BigIntStats,
-  closeSync,
-  constants,
-  fstatSync,
-  lstatSync,
-  openSync,
-  readlinkSync,
-  readSync,
-  realpathSync,
-  statSync,
-} from "node:fs";
-import { type AbsolutePath, absolutePath } from "../base/absolute-path.ts";
-import { errorCode } from "../base/errors.ts";
+
+import { type BigIntStats, closeSync, constants, fstatSync, openSync, readSync, realpathSync, statSync } from "node:fs";
+import { type AbsolutePath, absolutePath, isAllowedPlace, pathBelow, type SymlinkRule } from "../base/absolute-path.ts";
+import { fileFailureOf } from "../base/file-failure.ts";
 import { bytes, type Seconds, seconds, type UnixSeconds, unixSeconds } from "../base/units.ts";
 import type { Reason } from "../http/reason.ts";
 import type { OpenSource } from "../http/response-plan.ts";
-import { type DocumentRoot, type ExactOpener, isAllowedPlace, pathBelow, type SymlinkRule } from "./document-root.ts";
+import { pathOfDescriptor, pathOfName } from "./descriptor-path.ts";
+import type { DocumentRoot, ExactOpener } from "./document-root.ts";
 import { type FileStamp, stampOf, wholeSeconds } from "./file-stamp.ts";
 
 export type OpenResult = OpenedFile | FoundDirectory | Unopened;
@@ -48,7 +39,6 @@ export interface OpenedFile extends OpenSource {
 /** A directory inside the root at the moment of looking. Nothing is open: list it through `openDirectoryBelow`. */
 export interface FoundDirectory {
   readonly kind: "directory";
-  readonly realPath: AbsolutePath;
 }
 
 export interface OpenedDirectory {
@@ -78,8 +68,6 @@ const NAME_TOO_LONG: Unopened = { kind: "refused", status: 404, reason: "name-to
 const SYMLINK_ESCAPE: Unopened = { kind: "refused", status: 404, reason: "symlink-escape" };
 const NO_PERMISSION: Unopened = { kind: "refused", status: 403, reason: "no-permission" };
 const OUT_OF_DESCRIPTORS: Unopened = { kind: "busy", reason: "out-of-descriptors", retryAfter: seconds(1) };
-
-const DELETED_MARK = " (deleted)";
 
 // How often a name is looked up again that was replaced between two looks at it. One replacement is a deployment.
 const MAX_ATTEMPTS = 3;
@@ -118,25 +106,22 @@ export function readWhole({ descriptor, identity }: OpenSource): Uint8Array | un
   return now.size === BigInt(identity.size) && now.mtimeNs === identity.modifiedNs ? content : undefined;
 }
 
-/** What the file system's complaint means to a client. The one place that knows, for everything below a document root. */
+/** What the file system's complaint means to a client. @throws what is a fault of the machine */
 export function explainFileError(error: unknown, symlinks: SymlinkRule): Unopened {
-  switch (errorCode(error)) {
-    case "ENOENT":
-    case "ENOTDIR":
+  switch (fileFailureOf(error)) {
+    case "not-found":
       return NOT_FOUND;
-    case "ENAMETOOLONG":
+    case "name-too-long":
       return NAME_TOO_LONG;
-    case "ELOOP":
+    case "link-loop":
       return symlinks === "never" ? SYMLINK_ESCAPE : NOT_FOUND;
-    case "ENXIO":
+    case "not-a-file":
       return NOT_A_FILE;
-    case "EACCES":
-    case "EPERM":
+    case "no-permission":
       return NO_PERMISSION;
-    case "EMFILE":
-    case "ENFILE":
+    case "out-of-descriptors":
       return OUT_OF_DESCRIPTORS;
-    default:
+    case undefined:
       throw error;
   }
 }
@@ -235,9 +220,9 @@ function openNamedDirectory(lookup: Lookup): OpenedDirectory | Unopened | Replac
 
 /** Only the name is looked at: a directory that may be searched and not read has files to serve, but cannot be opened. */
 function findDirectory({ realRoot, path, symlinks }: Lookup): FoundDirectory | Unopened {
-  if (symlinks === "anywhere") return { kind: "directory", realPath: path };
+  if (symlinks === "anywhere") return { kind: "directory" };
   const realPath = absolutePath(realpathSync.native(path));
-  return isAllowedPlace(symlinks, realRoot, path, realPath) ? { kind: "directory", realPath } : SYMLINK_ESCAPE;
+  return isAllowedPlace(symlinks, realRoot, path, realPath) ? { kind: "directory" } : SYMLINK_ESCAPE;
 }
 
 /** Closes the descriptor unless the result holds it. */
@@ -259,28 +244,6 @@ function provenPath(lookup: Lookup, descriptor: number, stats: BigIntStats): Abs
   const place = root.descriptorPaths === "proc" ? pathOfDescriptor(descriptor, stats) : pathOfName(path, stats);
   if (place === undefined) return REPLACED;
   return isAllowedPlace(symlinks, realRoot, path, place) ? absolutePath(place) : SYMLINK_ESCAPE;
-}
-
-/** Of a file whose name is gone, the kernel gives the last name with a mark at its end; but that may also be a name. */
-function pathOfDescriptor(descriptor: number, stats: BigIntStats): string {
-  const place = readlinkSync(`/proc/self/fd/${descriptor}`);
-  if (!place.endsWith(DELETED_MARK) || isSameFile(place, stats)) return place;
-  return place.slice(0, -DELETED_MARK.length);
-}
-
-/** Undefined when the name leads to another file by now. */
-function pathOfName(path: AbsolutePath, stats: BigIntStats): string | undefined {
-  const place = realpathSync.native(path);
-  return isSameFile(place, stats) ? place : undefined;
-}
-
-function isSameFile(path: string, stats: BigIntStats): boolean {
-  try {
-    const found = lstatSync(path, { bigint: true, throwIfNoEntry: false });
-    return found !== undefined && found.ino === stats.ino && found.dev === stats.dev;
-  } catch {
-    return false;
-  }
 }
 
 function isReplaced(result: unknown): result is Replaced {
@@ -309,6 +272,6 @@ function describeFile(
       modifiedNs: stats.mtimeNs,
     },
     modified: unixSeconds(Number(wholeSeconds(stats.mtimeNs))),
-    stamp: stampOf(stats, { root, relativePath, symlinks, realPath }),
+    stamp: stampOf(stats, { rootPath: root.path, relativePath, symlinks, realPath }),
   };
 }

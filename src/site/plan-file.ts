@@ -1,6 +1,7 @@
 /**
  * The response with a file: whole, in part, or not at all because the client has it already (RFC 9110 §13, §14).
  */
+
 import { bytes, type UnixSeconds, unixSeconds } from "../base/units.ts";
 import {
   type ByteRange,
@@ -12,15 +13,13 @@ import {
 import { encodeChunked } from "../http/chunked-encoder.ts";
 import { formatAttachment } from "../http/content-disposition.ts";
 import { formatEntityTag } from "../http/entity-tag.ts";
-import type { Field } from "../http/field.ts";
 import type { FileFacts } from "../http/file-facts.ts";
 import { formatHttpDate } from "../http/http-date.ts";
 import { formatBoundary, formatMultipartType, joinMultipart, planMultipartRanges } from "../http/multipart-ranges.ts";
 import { checkPreconditions, isIfRangeSatisfied } from "../http/preconditions.ts";
 import type { RequestHead } from "../http/request-head.ts";
-import type { BodyPlan, ResponsePlan } from "../http/response-plan.ts";
-import { contentFields } from "./content-fields.ts";
-import { planError } from "./plan-error.ts";
+import type { BodyPlan, Field, ResponsePlan } from "../http/response-plan.ts";
+import { contentFields, planError } from "./plan-page.ts";
 import type { FileContent } from "./resource.ts";
 
 /** What a plan depends on beside the request and the resource. */

@@ -1,16 +1,26 @@
 /**
- * The response with a page made for this request, such as a directory index.
- *
- * Such a page has no validators: a condition holds or fails by the mere existence of the page (RFC 9110 §13.1).
+ * Responses whose body is one piece made by the server: a page such as a directory index, the refusal with its error page,
+ * the receipt of an upload.
  */
-import type { UnixSeconds } from "../base/units.ts";
-import { checkPreconditions } from "../http/preconditions.ts";
-import type { RequestHead } from "../http/request-head.ts";
-import type { ResponsePlan } from "../http/response-plan.ts";
-import { pageFields, varyFields } from "./content-fields.ts";
-import { planError } from "./plan-error.ts";
-import type { RenderedPage } from "./resource.ts";
 
+import type { ErrorStatus } from "../base/status.ts";
+import { type Bytes, bytes, type Seconds, type UnixSeconds } from "../base/units.ts";
+import { checkPreconditions } from "../http/preconditions.ts";
+import type { Reason } from "../http/reason.ts";
+import type { RequestHead } from "../http/request-head.ts";
+import type { Field, ResponsePlan } from "../http/response-plan.ts";
+import { renderErrorPage } from "./error-page.ts";
+import type { Receipt, RenderedPage } from "./resource.ts";
+
+/** The parts of a refusal; a `Refused` resource is one. */
+export interface ErrorAnswer {
+  readonly status: ErrorStatus;
+  readonly reason: Reason;
+  readonly fields?: readonly Field[];
+  readonly detail?: string;
+}
+
+/** A page has no validators: a condition holds or fails by the mere existence of the page (RFC 9110 §13.1). */
 export function planPage(head: RequestHead, page: RenderedPage, now: UnixSeconds): ResponsePlan {
   switch (checkPreconditions(head, {}, now)) {
     case "failed":
@@ -21,3 +31,67 @@ export function planPage(head: RequestHead, page: RenderedPage, now: UnixSeconds
       return { status: 200, fields: pageFields(page), body: { kind: "bytes", bytes: page.bytes } };
   }
 }
+
+/** @param head  undefined when the request was not understood: its Accept is then unknown */
+export function planError(head: RequestHead | undefined, error: ErrorAnswer): ResponsePlan {
+  const { status, reason, fields = [], detail } = error;
+  const page = renderErrorPage(status, reason, head?.fields.get("accept"), detail);
+  return { status, fields: [...pageFields(page), ...fields], body: { kind: "bytes", bytes: page.bytes }, reason };
+}
+
+/** 503: not now, but after `retryAfter` (RFC 9110 §10.2.3). */
+export function planBusy(head: RequestHead, reason: Reason, retryAfter: Seconds): ResponsePlan {
+  return planError(head, {
+    status: 503,
+    reason,
+    fields: [{ name: "Retry-After", value: String(Math.ceil(retryAfter)) }],
+  });
+}
+
+/** An upload is stored: 201, where it is, and a receipt (RFC 9110 §15.3.2). */
+export function planCreated(receipt: Receipt): ResponsePlan {
+  const { location, name, size, sha256 } = receipt;
+  const reply = {
+    status: "success",
+    message: "File created successfully",
+    filepath: location ?? name,
+    size,
+    sha256,
+  };
+  const body = new TextEncoder().encode(`${JSON.stringify(reply)}\n`);
+  const fields = [
+    ...contentFields("application/json", bytes(body.length)),
+    ...(location === undefined ? [] : [{ name: "Location", value: location }]),
+    { name: "Cache-Control", value: "no-store" },
+  ];
+  return { status: 201, fields, body: { kind: "bytes", bytes: body } };
+}
+
+/** The same error with another page; the fields that are not about the page, such as Allow, stay. */
+export function withErrorPage(plan: ResponsePlan, page: RenderedPage): ResponsePlan {
+  const others = plan.fields.filter(({ name }) => !PAGE_FIELDS.has(name));
+  const body = plan.body.kind === "none" ? plan.body : { kind: "bytes" as const, bytes: page.bytes };
+  return { ...plan, fields: [...pageFields(page), ...others], body };
+}
+
+/** The fields that describe a body, whatever status it is sent with. */
+export function contentFields(mediaType: string, length: Bytes): readonly Field[] {
+  return [
+    { name: "Content-Type", value: mediaType },
+    { name: "Content-Length", value: String(length) },
+  ];
+}
+
+function pageFields(page: RenderedPage): readonly Field[] {
+  const fields = [...contentFields(page.mediaType, bytes(page.bytes.length)), ...varyFields(page)];
+  if (page.securityPolicy === undefined) return fields;
+  return [...fields, { name: "Content-Security-Policy", value: page.securityPolicy }];
+}
+
+/** Which request fields chose this form: also said where the page itself is not sent (RFC 9110 §12.5.5, §15.4.5). */
+function varyFields(page: RenderedPage): readonly Field[] {
+  return page.vary === undefined ? [] : [{ name: "Vary", value: page.vary }];
+}
+
+/** What `pageFields` may make. */
+const PAGE_FIELDS: ReadonlySet<string> = new Set(["Content-Type", "Content-Length", "Vary", "Content-Security-Policy"]);

@@ -2,16 +2,15 @@
  * Chooses status, fields and body for what a request's path turned out to be. The same arguments always give the same
  * plan.
  *
- * Left to others: Date, Server and Connection, and the fields a site adds.
+ * Left to others: Date and Connection, which belong to the moment of sending and to the connection.
  */
+
 import { unreachable } from "../base/unreachable.ts";
 import type { Refusal } from "../http/exchange.ts";
 import type { RequestHead } from "../http/request-head.ts";
-import type { ResponsePlan } from "../http/response-plan.ts";
-import { planCreated } from "./plan-created.ts";
-import { planBusy, planError } from "./plan-error.ts";
+import type { Field, ResponsePlan } from "../http/response-plan.ts";
 import { type PlanContext, planFile } from "./plan-file.ts";
-import { planPage } from "./plan-page.ts";
+import { planBusy, planCreated, planError, planPage } from "./plan-page.ts";
 import type { Resource } from "./resource.ts";
 
 /** The response to a request. A descriptor it reads from stays with whoever located `resource`. */
@@ -22,6 +21,16 @@ export function planResponse(head: RequestHead, resource: Resource, context: Pla
 /** The response to something that never became a request, or that broke off; `head` where there is one. */
 export function planRefusal(refusal: Refusal, head: RequestHead | undefined): ResponsePlan {
   return finish(head, planError(head, refusal));
+}
+
+/** @param server  the value of the Server field (RFC 9110 §10.2.4); empty leaves it out */
+export function withServerField(plan: ResponsePlan, server: string): ResponsePlan {
+  if (server === "") return plan;
+  return { ...plan, fields: [{ name: "Server", value: server }, ...plan.fields] };
+}
+
+export function withField(plan: ResponsePlan, field: Field): ResponsePlan {
+  return { ...plan, fields: [...plan.fields, field] };
 }
 
 function planFor(head: RequestHead, resource: Resource, context: PlanContext): ResponsePlan {

@@ -1,6 +1,7 @@
 /**
  * What happens to a request, from top to bottom: its site, its resource, its plan, its answer.
  */
+
 import type { Clock } from "../base/clock.ts";
 import { toUnixSeconds, type UnixSeconds } from "../base/units.ts";
 import { formatEntityTag } from "../http/entity-tag.ts";
@@ -12,10 +13,11 @@ import type { BodyPlan, ResponsePlan } from "../http/response-plan.ts";
 import type { RefusalReport } from "../observe/refusal-report.ts";
 import { chooseSite, formatHostCheck, type SiteChoice, type Sites } from "./choose-site.ts";
 import type { CachedFile } from "./file-cache.ts";
-import { type LocateContext, loadErrorPage, locate, release } from "./locate.ts";
-import { planRefusal, planResponse } from "./plan-response.ts";
-import type { Refused, Resource } from "./resource.ts";
-import { withErrorPage, withField, withServerField } from "./response-fields.ts";
+import { loadErrorPage } from "./find-file.ts";
+import { type LocateContext, locate } from "./locate.ts";
+import { withErrorPage } from "./plan-page.ts";
+import { planRefusal, planResponse, withField, withServerField } from "./plan-response.ts";
+import { type Refused, type Resource, release } from "./resource.ts";
 import type { Site } from "./site.ts";
 import { hstsField, redirectToTls, type TlsPresence } from "./tls-presence.ts";
 import { ACCEPT_POST, acceptUpload, takesUploads } from "./upload.ts";

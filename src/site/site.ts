@@ -1,8 +1,9 @@
 /**
  * One virtual host: a name, a document root, and the rules by which its files are served.
  */
+import type { SymlinkRule } from "../base/absolute-path.ts";
 import type { Bytes } from "../base/units.ts";
-import type { DocumentRoot, SymlinkRule } from "./document-root.ts";
+import type { DocumentRoot } from "./document-root.ts";
 
 export interface Site {
   /** The host name in lower case; for the main site any word that tells people which it is. */

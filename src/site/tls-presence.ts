@@ -1,9 +1,10 @@
 /**
  * That the same sites are served with TLS too, and what clients without it are told (RFC 6797).
  */
+
 import type { Seconds } from "../base/units.ts";
-import type { Field } from "../http/field.ts";
 import type { RequestHead } from "../http/request-head.ts";
+import type { Field } from "../http/response-plan.ts";
 import type { Resource } from "./resource.ts";
 
 export interface TlsPresence {

@@ -6,14 +6,14 @@
  * made by its first upload, and so is one that was removed, as far as a sandbox allows it.
  * A symbolic link in its path is the operator's choice and is followed; uploads are stored where it really leads.
  */
+
 import { lstat, mkdir, open, opendir, readdir, realpath, statfs, unlink } from "node:fs/promises";
-import { type AbsolutePath, absolutePath } from "../base/absolute-path.ts";
+import { type AbsolutePath, absolutePath, contains, pathBelow } from "../base/absolute-path.ts";
 import { errorCode } from "../base/errors.ts";
 import { isProcessAlive } from "../base/process-alive.ts";
 import { type Bytes, bytes, type Milliseconds, type UnixMilliseconds } from "../base/units.ts";
 import { isUploadName, parseTemporaryName } from "../base/upload-name.ts";
 import { formatSitePath } from "../http/site-path.ts";
-import { contains, pathBelow } from "./document-root.ts";
 import { IncomingUpload, type UploadAccount } from "./incoming-upload.ts";
 import type { Site } from "./site.ts";
 import { UploadLedger } from "./upload-ledger.ts";

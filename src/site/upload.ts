@@ -2,19 +2,20 @@
  * Uploads of JSON, from the request to the receipt: what the head already rules out is refused before the body is read, the
  * body goes to a temporary file as fast as the disk takes it, and a task checks that file and gives it its name.
  */
+
 import { systemClock } from "../base/clock.ts";
-import { type StorageFailure, storageFailureOf } from "../base/storage-failure.ts";
+import { type StorageFailure, storageFailureOf } from "../base/file-failure.ts";
 import { bytes } from "../base/units.ts";
 import { unreachable } from "../base/unreachable.ts";
 import { type Digest, parseDigestField } from "../http/content-digest.ts";
 import type { BodyReader, IncomingRequest } from "../http/exchange.ts";
-import type { RequestFields } from "../http/field.ts";
 import { isJsonMediaType } from "../http/json-media-type.ts";
+import type { RequestFields } from "../http/request-head.ts";
 import { parseSitePath } from "../http/site-path.ts";
-import type { StoreJsonOutput } from "../tasks/task-types.ts";
+import type { StoreJsonOutput } from "../tasks/store-json.ts";
 import type { Sites } from "./choose-site.ts";
 import type { IncomingUpload } from "./incoming-upload.ts";
-import type { LocateContext } from "./locate.ts";
+import { type LocateContext, queueFull } from "./locate.ts";
 import type { Refused, Resource } from "./resource.ts";
 import type { Site, SiteRules } from "./site.ts";
 import { UploadLedger } from "./upload-ledger.ts";
@@ -196,10 +197,6 @@ function conclude(
 
 function cannotStore(failure: StorageFailure, { retryAfter }: LocateContext): Resource {
   return failure === "no-space" ? NO_SPACE : { kind: "busy", reason: "upload-unavailable", retryAfter };
-}
-
-function queueFull({ retryAfter }: LocateContext): Resource {
-  return { kind: "busy", reason: "queue-full", retryAfter };
 }
 
 function storeOf(site: Site, ledger: UploadLedger): UploadStore {

@@ -6,7 +6,7 @@
  * (statx(2)). Both are laid out alike on every architecture; numbers stand in the order of bytes of the machine, which is
  * little-endian wherever koffi runs.
  */
-import type { FileStat, StatFn } from "../site/file-stat.ts";
+import type { FileStat, StatFn } from "../site/file-stamp.ts";
 import type { EntryFacts } from "../tasks/open-directory.ts";
 import { type Bind, NativeError } from "./native-call.ts";
 

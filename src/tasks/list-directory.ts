@@ -11,11 +11,13 @@
  * link leads to is proven again when it is opened.
  */
 import { realpathSync } from "node:fs";
-import { type AbsolutePath, absolutePath } from "../base/absolute-path.ts";
+import { type AbsolutePath, absolutePath, contains, type SymlinkRule } from "../base/absolute-path.ts";
 import { errorCode } from "../base/errors.ts";
+import { fileFailureOf } from "../base/file-failure.ts";
 import { bytes, unixMilliseconds } from "../base/units.ts";
 import { isTemporaryName } from "../base/upload-name.ts";
 import { extensionOf } from "../http/media-type.ts";
+import type { Reason } from "../http/reason.ts";
 import { type Listing, type ListingEntry, makeEntry, parseListingQuery, type Readme, sortEntries } from "./listing.ts";
 import { LISTING_CSP } from "./listing-assets.ts";
 import { LISTING_JSON_TYPE, renderListingJson } from "./listing-json.ts";
@@ -27,7 +29,40 @@ import {
   type OpenDirectory,
   openDirectoryByName,
 } from "./open-directory.ts";
-import type { ListDirectoryFailure, ListDirectoryInput, ListDirectoryOutput } from "./task-types.ts";
+
+export interface ListDirectoryInput {
+  /**
+   * The directory, already proven to be inside the root: its real path, or `/proc/self/fd/N` of a descriptor that the
+   * caller keeps open until the task has ended. Where links may lead anywhere, it can be any path.
+   */
+  readonly directory: AbsolutePath;
+  /** Whether `directory` is a real path, which must be looked up without following any link that it holds by now. */
+  readonly isRealPath: boolean;
+  /** Real path of the document root: where links must stay with `symlinks: "inside"`. */
+  readonly root: AbsolutePath;
+  /** The decoded names from the root to the directory, as in `SitePath.segments`. */
+  readonly segments: readonly string[];
+  /** What stands after `?` in the request, as it came: the order asked for. */
+  readonly query: string | undefined;
+  readonly form: "html" | "json";
+  readonly dotfiles: boolean;
+  readonly symlinks: SymlinkRule;
+  /** Extensions of the files that may be shown, in lower case without dot; empty shows all. */
+  readonly types: readonly string[];
+}
+
+export type ListDirectoryOutput =
+  | {
+      readonly kind: "page";
+      readonly mediaType: string;
+      readonly bytes: Uint8Array;
+      /** The Content-Security-Policy this page works under. */
+      readonly securityPolicy: string;
+    }
+  | { readonly kind: "failed"; readonly reason: ListDirectoryFailure };
+
+/** Of an entry that cannot be read nothing is said: only the directory itself can fail. */
+export type ListDirectoryFailure = Extract<Reason, "not-found" | "no-permission" | "out-of-descriptors">;
 
 const MAX_README_BYTES = 64 * 1024;
 const README_NAME = /^readme(?:\.txt|\.md)?$/i;
@@ -70,7 +105,6 @@ function makeListing(input: ListDirectoryInput, directory: OpenDirectory): Listi
   const entries = sortEntries(examineAll(input, directory, names.shown), sort);
   return {
     segments: input.segments,
-    siteName: input.siteName ?? "Home",
     sort,
     entries,
     notShown: names.notShown,
@@ -141,13 +175,9 @@ function followLink(input: ListDirectoryInput, directory: OpenDirectory, name: s
       return lookThrough(path);
     case "inside": {
       const target = absolutePath(realpathSync.native(path));
-      return isInside(input.root, target) ? directory.lookAt(target) : undefined;
+      return contains(input.root, target) ? directory.lookAt(target) : undefined;
     }
   }
-}
-
-function isInside(root: AbsolutePath, path: string): boolean {
-  return path === root || path.startsWith(root.endsWith("/") ? root : `${root}/`);
 }
 
 function isAllowedType(name: string, types: readonly string[]): boolean {
@@ -193,19 +223,14 @@ function encodePieces(rendered: Iterable<string>): Uint8Array {
 }
 
 function failureOf(error: unknown): ListDirectoryFailure | undefined {
-  switch (errorCode(error)) {
-    case "ENOENT":
-    case "ENOTDIR":
-    case "ENAMETOOLONG":
-    case "ELOOP":
+  const failure = fileFailureOf(error);
+  switch (failure) {
+    case "name-too-long":
+    case "link-loop":
       return "not-found";
-    case "EACCES":
-    case "EPERM":
-      return "no-permission";
-    case "EMFILE":
-    case "ENFILE":
-      return "out-of-descriptors";
-    default:
+    case "not-a-file":
       return undefined;
+    default:
+      return failure;
   }
 }

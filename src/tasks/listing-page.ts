@@ -20,6 +20,8 @@ import {
 import { LISTING_SCRIPT, LISTING_STYLE } from "./listing-assets.ts";
 import { FAVICON, iconClass } from "./listing-icons.ts";
 
+/** What stands for the document root in the breadcrumbs. */
+const ROOT_NAME = "Home";
 export const LISTING_PAGE_TYPE = "text/html; charset=utf-8";
 
 /** Rows a `tbody` holds: what the browser skips as one when it is out of sight, and what is rendered at a time. */
@@ -76,7 +78,7 @@ function renderHead(segments: readonly string[]): string {
 }
 
 function renderHeader(listing: Listing): string {
-  const names = [listing.siteName, ...listing.segments].map(visibleName);
+  const names = [ROOT_NAME, ...listing.segments].map(visibleName);
   const crumbs = names.slice(0, -1).map((name, index) => {
     return `<li><a href="${"../".repeat(names.length - 1 - index)}">${name}</a></li>`;
   });

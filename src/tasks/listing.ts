@@ -7,7 +7,6 @@ import { type Bytes, bytes, type UnixMilliseconds } from "../base/units.ts";
 export interface Listing {
   /** The decoded names from the root to this directory. */
   readonly segments: readonly string[];
-  readonly siteName: string;
   readonly sort: ListingSort;
   /** Sorted as `sort` says. */
   readonly entries: readonly ListingEntry[];

@@ -10,13 +10,33 @@
  */
 import { createHash, randomBytes } from "node:crypto";
 import { closeSync, constants, fchmodSync, fsyncSync, linkSync, openSync, readSync, unlinkSync } from "node:fs";
+import type { AbsolutePath } from "../base/absolute-path.ts";
 import { errorCode } from "../base/errors.ts";
-import { storageFailureOf } from "../base/storage-failure.ts";
-import { type Bytes, bytes } from "../base/units.ts";
+import { storageFailureOf } from "../base/file-failure.ts";
+import { type Bytes, bytes, type UnixMilliseconds } from "../base/units.ts";
 import { formatUploadName } from "../base/upload-name.ts";
 import type { Digest } from "../http/content-digest.ts";
-import { JsonSyntax } from "./json-syntax.ts";
-import type { StoreJsonInput, StoreJsonOutput } from "./task-types.ts";
+import { type JsonFault, JsonSyntax } from "./json-syntax.ts";
+
+export interface StoreJsonInput {
+  /** The complete upload under its temporary name, in `directory`. Whoever made it removes it, whatever the outcome. */
+  readonly temporary: AbsolutePath;
+  readonly directory: AbsolutePath;
+  /** What its name is made from, in local time. */
+  readonly receivedAt: UnixMilliseconds;
+  /** The permissions of the stored file. Made where the process began: a thread cannot ask for the umask safely. */
+  readonly mode: number;
+  /** What the client says of the content: every one must hold. */
+  readonly digests: readonly Digest[];
+}
+
+export type StoreJsonOutput =
+  /** On disk under its final name, which nobody had before. `sha256` in lower-case hexadecimal. */
+  | { readonly kind: "stored"; readonly name: string; readonly size: Bytes; readonly sha256: string }
+  | { readonly kind: "not-json"; readonly fault: JsonFault }
+  | { readonly kind: "digest-mismatch" }
+  | { readonly kind: "no-space" }
+  | { readonly kind: "unavailable" };
 
 const PIECE_BYTES = 64 * 1024;
 const MAX_NAMES_TRIED = 1000;

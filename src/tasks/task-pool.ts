@@ -7,8 +7,7 @@
  */
 import { Piscina } from "piscina";
 import { type Milliseconds, milliseconds } from "../base/units.ts";
-import { OverloadReport, type PoolEvents } from "./overload.ts";
-import { hasRoom, mayReserve, type PoolState } from "./pool-status.ts";
+import { hasRoom, mayReserve, OverloadReport, type PoolEvents, type PoolState } from "./overload.ts";
 import type { Reservation, TaskName, TaskOutcome, TaskPool, TaskTypes } from "./task-types.ts";
 
 export interface ThreadPoolOptions {

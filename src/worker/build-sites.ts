@@ -1,6 +1,7 @@
 /**
  * Settings become the sites that requests are answered from.
  */
+
 import { statSync } from "node:fs";
 import type { AbsolutePath } from "../base/absolute-path.ts";
 import { errorCode, StartupError } from "../base/errors.ts";
@@ -8,8 +9,9 @@ import type { LoopTurn } from "../base/loop-turn.ts";
 import type { Settings, SiteSettings } from "../config/settings.ts";
 import { describeSystemError } from "../observe/thrown.ts";
 import type { Sites } from "../site/choose-site.ts";
-import { DocumentRoot, type ExactOpener, probeDescriptorPaths } from "../site/document-root.ts";
-import type { StatFn } from "../site/file-stat.ts";
+import { probeDescriptorPaths } from "../site/descriptor-path.ts";
+import { DocumentRoot, type ExactOpener } from "../site/document-root.ts";
+import type { StatFn } from "../site/file-stamp.ts";
 import { HostDirectories } from "../site/host-directories.ts";
 import type { Site } from "../site/site.ts";
 

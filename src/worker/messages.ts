@@ -17,7 +17,7 @@ import type { EventLevel } from "../observe/log.ts";
 import type { StoredUpload } from "../site/upload-ledger.ts";
 import type { PrivilegePlan } from "../system/privilege-plan.ts";
 import type { Confinement } from "../system/sandbox-plan.ts";
-import type { PoolState } from "../tasks/pool-status.ts";
+import type { PoolState } from "../tasks/overload.ts";
 import type { TlsCounts } from "../tls/tls-acceptor.ts";
 import type { TlsMaterials } from "../tls/tls-identity.ts";
 import type { ListenSocket, ServedEndpoint } from "../transport/listen-socket.ts";

@@ -4,6 +4,7 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout } from "node:timers/promises";
 import { systemClock } from "../base/clock.ts";
+import { isTrustedIn } from "../base/ip-range.ts";
 import { EventLoopTurn, type LoopTurn } from "../base/loop-turn.ts";
 import { seconds } from "../base/units.ts";
 import type { Settings } from "../config/settings.ts";
@@ -37,7 +38,6 @@ import { describeTransport, type TransportChoice } from "../transport/transport-
 import { buildSites, type NativeFiles } from "./build-sites.ts";
 import type { ServerMessage } from "./messages.ts";
 import type { Role } from "./role.ts";
-import { isTrustedIn } from "./trust.ts";
 
 /** What the role is made of. */
 export interface SiteParts {

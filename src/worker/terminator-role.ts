@@ -1,8 +1,10 @@
 /**
  * A worker as a TLS terminator: the settings and what was read for them become a `Terminator`.
  */
+
 import { systemClock } from "../base/clock.ts";
 import type { Endpoint } from "../base/endpoint.ts";
+import { isTrustedIn } from "../base/ip-range.ts";
 import { milliseconds } from "../base/units.ts";
 import { isBackendName } from "../config/listen-address.ts";
 import type { TerminatorSettings } from "../config/terminator-settings.ts";
@@ -14,7 +16,6 @@ import { type BackendTls, backendContext } from "../tunnel/backend.ts";
 import type { SpliceKit } from "../tunnel/splice-kit.ts";
 import { Terminator, type TerminatorSide } from "../tunnel/terminator.ts";
 import type { Role } from "./role.ts";
-import { isTrustedIn } from "./trust.ts";
 
 const NEVER = milliseconds(Number.POSITIVE_INFINITY);
 

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { absolutePath } from "../../src/base/absolute-path.ts";
-import { allOptions, ERROR_PAGE_STATUSES, keyOf } from "../../src/config/options.ts";
-import { ERROR_STATUSES } from "../../src/http/status.ts";
+import { ERROR_STATUSES } from "../../src/base/status.ts";
+import { allOptions, errorPageOptions, keyOf } from "../../src/config/options.ts";
 
 const folder = absolutePath("/srv");
 
 test("every status that ends in an error page can have a page of its own", () => {
-  assert.deepEqual(ERROR_PAGE_STATUSES, ERROR_STATUSES);
+  assert.deepEqual([...errorPageOptions.keys()], ERROR_STATUSES);
 });
 
 test("no two options share a key or a letter", () => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import type { ErrorStatus } from "../../src/base/status.ts";
 import { bytes } from "../../src/base/units.ts";
 import {
   type BodyFraming,
@@ -10,7 +11,6 @@ import {
   type FramingDecision,
 } from "../../src/http/body-framing.ts";
 import type { Reason } from "../../src/http/reason.ts";
-import type { ErrorStatus } from "../../src/http/status.ts";
 import { type FieldLine, fakeRequestHead } from "../support/request-head.ts";
 
 const none: BodyFraming = { kind: "none" };

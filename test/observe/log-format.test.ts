@@ -3,8 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { bytes, milliseconds, unixMilliseconds } from "../../src/base/units.ts";
 import type { ExchangeRecord } from "../../src/http/exchange.ts";
-import type { RequestFields } from "../../src/http/field.ts";
-import type { RequestHead } from "../../src/http/request-head.ts";
+import type { RequestFields, RequestHead } from "../../src/http/request-head.ts";
 import { chooseLineFormat, LOG_FORMATS, type LogFormat } from "../../src/observe/log-format.ts";
 
 const SEVEN_HOURS_WEST = (): number => -420;

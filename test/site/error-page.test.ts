@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { ERROR_STATUSES } from "../../src/base/status.ts";
 import { REASONS, type Reason } from "../../src/http/reason.ts";
-import { ERROR_STATUSES } from "../../src/http/status.ts";
 import { renderErrorPage } from "../../src/site/error-page.ts";
-import { REASON_SENTENCES } from "../../src/site/reason-sentences.ts";
 
 const HTML = "text/html; charset=utf-8";
 const PLAIN = "text/plain; charset=utf-8";
@@ -34,7 +33,7 @@ for (const [name, accept, want] of forms) {
 }
 
 test("renderErrorPage: plain text, to the byte", () => {
-  const want = `404 Not Found\n\n${REASON_SENTENCES["not-found"]}\n\nReason code: not-found\n`;
+  const want = `404 Not Found\n\n${REASONS["not-found"].visitor}\n\nReason code: not-found\n`;
   assert.equal(decode(renderErrorPage(404, "not-found", undefined).bytes), want);
 });
 
@@ -43,7 +42,7 @@ test("renderErrorPage: the members of RFC 9457, and the reason", () => {
     type: "about:blank",
     title: "Forbidden",
     status: 403,
-    detail: REASON_SENTENCES["no-permission"],
+    detail: REASONS["no-permission"].visitor,
     reason: "no-permission",
   });
 });
@@ -63,11 +62,11 @@ test("renderErrorPage: a detail stands behind the sentence, and is no markup", (
   const render = (accept: string) => decode(renderErrorPage(400, "bad-json", accept, detail).bytes);
   assert.equal(
     render("*/*"),
-    `400 Bad Request\n\n${REASON_SENTENCES["bad-json"]}\n\n${detail}\n\nReason code: bad-json\n`,
+    `400 Bad Request\n\n${REASONS["bad-json"].visitor}\n\n${detail}\n\nReason code: bad-json\n`,
   );
   assert.equal(JSON.parse(render("application/json")).detail, detail);
   const paragraph = "<p>line 3, column 5: expected &lt;&quot;x&quot; &amp; &#39;y&#39;&gt;</p>";
-  assert.ok(render("text/html").includes(`<p>${REASON_SENTENCES["bad-json"]}</p>\n${paragraph}\n`));
+  assert.ok(render("text/html").includes(`<p>${REASONS["bad-json"].visitor}</p>\n${paragraph}\n`));
 });
 
 test("renderErrorPage: a page with a detail is nobody else's", () => {
@@ -101,8 +100,8 @@ test("renderErrorPage: every status and reason has its code in every form", () =
   }
 });
 
-for (const [reason, sentence] of Object.entries(REASON_SENTENCES)) {
+for (const [reason, { visitor }] of Object.entries(REASONS)) {
   test(`the sentence for ${reason} is one that can stand in HTML as it is`, () => {
-    assert.match(sentence, /^[A-Z][^<>&"]+\.$/);
+    assert.match(visitor, /^[A-Z][^<>&"]+\.$/);
   });
 }

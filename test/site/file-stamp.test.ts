@@ -13,10 +13,9 @@ import {
   writeFileSync,
 } from "node:fs";
 import { test } from "node:test";
-import { absolutePath } from "../../src/base/absolute-path.ts";
-import { DocumentRoot, type SymlinkRule } from "../../src/site/document-root.ts";
-import { type FileStamp, isStillCurrent, wholeSeconds } from "../../src/site/file-stamp.ts";
-import { nodeStat, type StatFn } from "../../src/site/file-stat.ts";
+import { absolutePath, type SymlinkRule } from "../../src/base/absolute-path.ts";
+import { DocumentRoot } from "../../src/site/document-root.ts";
+import { type FileStamp, isStillCurrent, nodeStat, type StatFn, wholeSeconds } from "../../src/site/file-stamp.ts";
 import { openBelow } from "../../src/site/open-file.ts";
 import { loadNative } from "../../src/system/native.ts";
 import { DIRECTORY, linkTo, makeTree } from "../support/file-tree.ts";

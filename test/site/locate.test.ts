@@ -3,14 +3,16 @@ import { chmodSync, mkdirSync, readSync, rmSync, symlinkSync, truncateSync, writ
 import { after, type TestContext, test } from "node:test";
 import { type AbsolutePath, absolutePath } from "../../src/base/absolute-path.ts";
 import type { Clock } from "../../src/base/clock.ts";
+import type { Status } from "../../src/base/status.ts";
 import { bytes, seconds } from "../../src/base/units.ts";
 import { fileEntityTag } from "../../src/http/entity-tag.ts";
-import type { Status } from "../../src/http/status.ts";
+import { loadErrorPage } from "../../src/site/find-file.ts";
 import { ListingMemory } from "../../src/site/listing-memory.ts";
-import { type LocateContext, loadErrorPage, locate, release } from "../../src/site/locate.ts";
-import type { Resource } from "../../src/site/resource.ts";
+import { type LocateContext, locate } from "../../src/site/locate.ts";
+import { type Resource, release } from "../../src/site/resource.ts";
 import type { Site, SiteRules } from "../../src/site/site.ts";
-import type { ListDirectoryOutput, TaskOutcome, TaskPool } from "../../src/tasks/task-types.ts";
+import type { ListDirectoryOutput } from "../../src/tasks/list-directory.ts";
+import type { TaskOutcome, TaskPool } from "../../src/tasks/task-types.ts";
 import { addToTree, DIRECTORY, FIFO, linkTo, makeTree } from "../support/file-tree.ts";
 import { fakeRequestHead } from "../support/request-head.ts";
 import {

@@ -3,13 +3,15 @@
 /**
  * A child swaps names as fast as it can while files are opened: whatever is opened must be what may be served.
  */
+
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, readSync } from "node:fs";
 import { test } from "node:test";
-import { absolutePath } from "../../src/base/absolute-path.ts";
-import { DocumentRoot, probeDescriptorPaths, type SymlinkRule } from "../../src/site/document-root.ts";
+import { absolutePath, type SymlinkRule } from "../../src/base/absolute-path.ts";
+import { probeDescriptorPaths } from "../../src/site/descriptor-path.ts";
+import { DocumentRoot } from "../../src/site/document-root.ts";
 import { openBelow } from "../../src/site/open-file.ts";
 import { exactOpenerMissing, type ProvingWay, provenBy } from "../support/exact-opener.ts";
 import { linkTo, makeTree } from "../support/file-tree.ts";

@@ -19,9 +19,10 @@ import {
 import { createServer } from "node:net";
 import { type TestContext, test } from "node:test";
 import fc from "fast-check";
-import { type AbsolutePath, absolutePath } from "../../src/base/absolute-path.ts";
+import { type AbsolutePath, absolutePath, type SymlinkRule } from "../../src/base/absolute-path.ts";
 import { bytes } from "../../src/base/units.ts";
-import { DocumentRoot, probeDescriptorPaths, type SymlinkRule } from "../../src/site/document-root.ts";
+import { probeDescriptorPaths } from "../../src/site/descriptor-path.ts";
+import { DocumentRoot } from "../../src/site/document-root.ts";
 import {
   explainFileError,
   type OpenedFile,

@@ -2,6 +2,7 @@
  * One connection between a fake transport and a service that does what the test says.
  */
 import { setImmediate as turn } from "node:timers/promises";
+import type { Status } from "../../src/base/status.ts";
 import { bytes, milliseconds } from "../../src/base/units.ts";
 import { BufferPool } from "../../src/connection/buffer-pool.ts";
 import { Connection } from "../../src/connection/connection.ts";
@@ -9,7 +10,6 @@ import type { ConnectionContext, ConnectionLimits, ServingPhase } from "../../sr
 import type { ExchangeRecord, IncomingRequest, Refusal, ResponseWriter } from "../../src/http/exchange.ts";
 import { FieldBlocks } from "../../src/http/field-blocks.ts";
 import type { ResponsePlan } from "../../src/http/response-plan.ts";
-import type { Status } from "../../src/http/status.ts";
 import { FakeClock } from "./fake-clock.ts";
 import { FakeTransport } from "./fake-transport.ts";
 

@@ -1,11 +1,10 @@
 /**
  * A request head made by hand, for tests of what comes after the parser.
  */
-import type { RequestFields } from "../../src/http/field.ts";
-import type { Host } from "../../src/http/host.ts";
-import { parseHost } from "../../src/http/host.ts";
+
+import { type Host, parseHost } from "../../src/http/host.ts";
 import type { Method } from "../../src/http/method.ts";
-import type { RequestHead } from "../../src/http/request-head.ts";
+import type { RequestFields, RequestHead } from "../../src/http/request-head.ts";
 
 export type FieldLine = readonly [name: string, value: string];
 

@@ -2,12 +2,14 @@
  * A site over a real directory, with the time and the event-loop turn in the test's hand; and what its tests must know
  * of the machine.
  */
+
 import { chmodSync, readdirSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import type { AbsolutePath } from "../../src/base/absolute-path.ts";
 import type { Clock } from "../../src/base/clock.ts";
 import type { LoopTurn } from "../../src/base/loop-turn.ts";
 import { bytes, milliseconds, seconds, unixMilliseconds } from "../../src/base/units.ts";
-import { DocumentRoot, probeDescriptorPaths } from "../../src/site/document-root.ts";
+import { probeDescriptorPaths } from "../../src/site/descriptor-path.ts";
+import { DocumentRoot } from "../../src/site/document-root.ts";
 import { FileCache } from "../../src/site/file-cache.ts";
 import { ListingMemory } from "../../src/site/listing-memory.ts";
 import type { LocateContext } from "../../src/site/locate.ts";

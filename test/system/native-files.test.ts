@@ -3,7 +3,7 @@ import { truncateSync, utimesSync } from "node:fs";
 import { test } from "node:test";
 import fc from "fast-check";
 import { absolutePath } from "../../src/base/absolute-path.ts";
-import { nodeStat } from "../../src/site/file-stat.ts";
+import { nodeStat } from "../../src/site/file-stamp.ts";
 import { loadNative } from "../../src/system/native.ts";
 import { parseDirectoryNames, parseFileStat, parseStatx, STATX_BYTES } from "../../src/system/native-files.ts";
 import { DIRECTORY, linkTo, makeTree } from "../support/file-tree.ts";

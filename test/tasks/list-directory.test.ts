@@ -15,9 +15,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { absolutePath } from "../../src/base/absolute-path.ts";
-import { listDirectory } from "../../src/tasks/list-directory.ts";
+import { type ListDirectoryInput, type ListDirectoryOutput, listDirectory } from "../../src/tasks/list-directory.ts";
 import { LISTING_CSP } from "../../src/tasks/listing-assets.ts";
-import type { ListDirectoryInput, ListDirectoryOutput } from "../../src/tasks/task-types.ts";
 
 let top: string;
 let root: string;

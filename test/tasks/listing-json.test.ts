@@ -7,7 +7,6 @@ import { renderListingJson } from "../../src/tasks/listing-json.ts";
 const at = unixMilliseconds(1710498600123);
 const listing: Listing = {
   segments: ["docs", "a b"],
-  siteName: "Home",
   sort: { column: "name", order: "ascending" },
   entries: [makeEntry("img", "directory", bytes(0), at), makeEntry("é.txt", "file", bytes(1204), at)],
   notShown: 3,

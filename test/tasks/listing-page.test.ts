@@ -17,7 +17,6 @@ const files = (count: number): ListingEntry[] => Array.from({ length: count }, (
 function render(changes: Partial<Listing> = {}): string {
   const listing: Listing = {
     segments: ["docs", "a b"],
-    siteName: "Home",
     sort: { column: "name", order: "ascending" },
     entries: [folder("img"), file("a.txt", 1536)],
     notShown: 0,
@@ -51,7 +50,7 @@ const shows: [name: string, changes: Partial<Listing>, wanted: string][] = [
     { sort: { column: "size", order: "descending" } },
     '<th scope=col aria-sort=descending><a href="?C=S&amp;O=A"',
   ],
-  ["the name of the site at the root", { segments: [], siteName: "h.example" }, '<h1 id="folder">h.example</h1>'],
+  ["the root", { segments: [] }, '<h1 id="folder">Home</h1>'],
   ["an empty folder", { entries: [] }, ">This folder is empty<"],
   [
     "a time no calendar knows",
@@ -60,7 +59,6 @@ const shows: [name: string, changes: Partial<Listing>, wanted: string][] = [
   ],
   ["markup in a name as text", { entries: [file("<b>&\"'")] }, ">&lt;b&gt;&amp;&quot;&#39;</a>"],
   ["markup in the path as text", { segments: ["<i>"] }, "<title>Index of /&lt;i&gt;/</title>"],
-  ["markup in the site's name as text", { siteName: "<i>" }, '<a href="../../">&lt;i&gt;</a>'],
   ["a line end in a name", { entries: [file("a\nb")] }, '<a href="./a%0Ab">a\ufffdb</a>'],
   ["a name that turns its end around", { entries: [file("a\u202egpj.exe")] }, ">a\ufffdgpj.exe</a>"],
   ["a filter box, for the script to show", { entries: files(8) }, '<p class="filter" hidden>'],

@@ -6,8 +6,7 @@ import { type AbsolutePath, absolutePath } from "../../src/base/absolute-path.ts
 import { unixMilliseconds } from "../../src/base/units.ts";
 import { formatUploadName } from "../../src/base/upload-name.ts";
 import type { Digest } from "../../src/http/content-digest.ts";
-import { storeJson } from "../../src/tasks/store-json.ts";
-import type { StoreJsonInput, StoreJsonOutput } from "../../src/tasks/task-types.ts";
+import { type StoreJsonInput, type StoreJsonOutput, storeJson } from "../../src/tasks/store-json.ts";
 import { makeTree } from "../support/file-tree.ts";
 import { asOrdinaryUser } from "../support/served-site.ts";
 import { mountSmall, mountsAreNotAllowed } from "../support/small-disk.ts";

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { seconds, unixSeconds } from "../../src/base/units.ts";
+import { bytes, seconds, unixSeconds } from "../../src/base/units.ts";
 import type { ResponsePlan } from "../../src/http/response-plan.ts";
-import { planRefusal, planResponse } from "../../src/site/plan-response.ts";
-import { withErrorPage, withServerField } from "../../src/site/response-fields.ts";
+import { planCreated, withErrorPage } from "../../src/site/plan-page.ts";
+import { planRefusal, planResponse, withServerField } from "../../src/site/plan-response.ts";
+import type { Receipt } from "../../src/site/resource.ts";
 import { LISTING_CSP } from "../../src/tasks/listing-assets.ts";
 import { fakeRequestHead } from "../support/request-head.ts";
 
@@ -59,4 +60,37 @@ test("withErrorPage: HEAD keeps to having no body", () => {
   );
   assert.deepEqual(lines(made), [...SITE_PAGE, NOSNIFF]);
   assert.deepEqual(made.body, { kind: "none" });
+});
+
+const name = "upload_20240315_123456_a7b9.json";
+const receipt: Receipt = { location: `/my%20uploads/${name}`, name, size: bytes(17), sha256: "0a".repeat(32) };
+
+function parts(stored: Receipt) {
+  const { status, fields, body } = planCreated(stored);
+  assert.ok(body.kind === "bytes");
+  return {
+    status,
+    lines: fields.map((field) => `${field.name}: ${field.value}`),
+    text: new TextDecoder().decode(body.bytes),
+  };
+}
+
+test("planCreated: every field and every byte", () => {
+  const text = `{"status":"success","message":"File created successfully","filepath":"/my%20uploads/${name}","size":17,"sha256":"${receipt.sha256}"}\n`;
+  assert.deepEqual(parts(receipt), {
+    status: 201,
+    lines: [
+      "Content-Type: application/json",
+      `Content-Length: ${text.length}`,
+      `Location: /my%20uploads/${name}`,
+      "Cache-Control: no-store",
+    ],
+    text,
+  });
+});
+
+test("planCreated: outside the document root there is a name and no location", () => {
+  const { lines, text } = parts({ ...receipt, location: undefined });
+  assert.equal(JSON.parse(text).filepath, name);
+  assert.ok(!lines.some((line) => line.startsWith("Location")));
 });

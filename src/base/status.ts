@@ -38,8 +38,6 @@ export function reasonPhrase(status: Status): string {
 
 /**
  * Every status that can have a page of its own (`error-404` and the like), in order.
- *
- * @internal `config` knows no HTTP and has a list of its own; a test compares the two
  */
 export const ERROR_STATUSES: readonly ErrorStatus[] = Object.keys(REASON_PHRASES)
   .map((code) => Number(code) as Status)
