@@ -17,7 +17,7 @@ const OUR_LAYERS = {
   base: { imports: [], types: [], node: [], packages: [] },
   http: { imports: ["base"], types: [], node: ["buffer"], packages: ["mime-types"] },
   proxy: { imports: ["base"], types: [], node: ["buffer"], packages: [] },
-  config: { imports: ["base"], types: [], node: ["path"], packages: ["ini", "yargs"], only: { fs: ["ini-file.ts"] } },
+  config: { imports: ["base"], types: [], node: ["path"], packages: ["ini", "yargs"], only: { fs: ["load.ts"] } },
   observe: { imports: ["base"], types: ["http"], node: ["fs"], packages: [] },
   tasks: { imports: ["base", "http"], types: [], node: ["fs", "crypto"], packages: ["piscina"] },
   site: { imports: ["base", "http"], types: ["observe", "tasks"], node: ["fs"], packages: [] },

@@ -22,6 +22,9 @@ export function parseIpAddress(text: string): Uint8Array | undefined {
   return parseIpv4(text) ?? parseIpv6(text);
 }
 
+export const isIpv4 = (text: string): boolean => parseIpv4(text) !== undefined;
+export const isIpv6 = (text: string): boolean => parseIpv6(text) !== undefined;
+
 export function parseIpv4(text: string): Uint8Array | undefined {
   const numbers = text.split(".");
   if (numbers.length !== IPV4_OCTETS) return undefined;

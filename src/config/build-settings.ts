@@ -9,9 +9,7 @@ import { type AbsolutePath, absolutePath } from "../base/absolute-path.ts";
 import { crossCheck } from "./cross-checks.ts";
 import { arrangeFaults, type Fault } from "./fault.ts";
 import type { FileContent } from "./file-sections.ts";
-import { layerInside, situationInside } from "./inside-chroot.ts";
-import { describeOrigin, type Entry, entryFault, type Layer, mergeLayers } from "./layer.ts";
-import { LayerReader } from "./layer-reader.ts";
+import { describeOrigin, entryFault, type Layer, LayerReader, mergeLayers } from "./layer.ts";
 import { allOptions, type Situation, serverOptions, siteOptions } from "./options.ts";
 import { BUILT_IN, type ServerSettings, type SettingsResult, type SiteSettings } from "./settings.ts";
 import { readTerminators } from "./terminator-settings.ts";
@@ -32,11 +30,11 @@ export function buildSettings({ flags, file, situation, configFile }: SettingsIn
   const { chroot } = server;
   const inside = situationInside(chroot, situation);
   const siteReader = new LayerReader(layerInside(chroot, layer), inside, faults);
-  const main = readMainSite(siteReader, layer, file.mimeTypes);
+  const main = readMainSite(siteReader, file.mimeTypes);
   const virtualHosts = new Map<string, SiteSettings>();
   for (const [name, section] of file.virtualHosts) {
     const own = new LayerReader(layerInside(chroot, section), inside, faults);
-    virtualHosts.set(name, readVirtualHost(name, own, section, server, main));
+    virtualHosts.set(name, readVirtualHost(name, own, server, main));
   }
   const sources = new Map(
     allOptions.map(({ key }) => {
@@ -60,31 +58,34 @@ export function findValueFaults(layer: Layer): readonly Fault[] {
   });
 }
 
-function readMainSite(reader: LayerReader, layer: Layer, mimeTypes: ReadonlyMap<string, string>): SiteSettings {
+function readMainSite(reader: LayerReader, mimeTypes: ReadonlyMap<string, string>): SiteSettings {
   const errorPages = reader.readErrorPages(undefined);
-  return { ...reader.readRows(siteOptions), errorPages, mimeTypes, setBy: describeOrigins(layer) };
+  return { ...reader.readRows(siteOptions), errorPages, mimeTypes };
 }
 
-function readVirtualHost(
-  name: string,
-  reader: LayerReader,
-  section: Layer,
-  server: ServerSettings,
-  main: SiteSettings,
-): SiteSettings {
+function readVirtualHost(name: string, reader: LayerReader, server: ServerSettings, main: SiteSettings): SiteSettings {
   const docbase = server.virthost ? absolutePath(join(main.docbase, name)) : main.docbase;
   return {
     ...reader.readRows(siteOptions, { ...main, docbase }),
     errorPages: reader.readErrorPages(main.errorPages),
     mimeTypes: main.mimeTypes,
-    setBy: describeOrigins(section),
   };
 }
 
-/** The site options among the entries of a layer. */
-function describeOrigins(layer: Layer): ReadonlyMap<string, string> {
-  const isOfSite = (entry: Entry) => allOptions.some(({ key, scope }) => key === entry.key && scope === "site");
-  return new Map([...layer.values()].filter(isOfSite).map((entry) => [entry.key, describeOrigin(entry)]));
+// With `chroot`, what is served lies inside it and is named as it is seen from there: a relative `docbase` counts from the
+// root of the chroot, and its default is `/htdocs` there. An absolute `upload-dir` is text that needs no change. Logs, PID
+// file and Unix sockets are opened outside.
+const KEYS_INSIDE: ReadonlySet<string> = new Set(["docbase"]);
+const ROOT = absolutePath("/");
+const HTDOCS = absolutePath("/htdocs");
+
+function layerInside(chroot: AbsolutePath | undefined, layer: Layer): Layer {
+  if (chroot === undefined) return layer;
+  return new Map([...layer].map(([key, entry]) => [key, KEYS_INSIDE.has(key) ? { ...entry, folder: ROOT } : entry]));
+}
+
+function situationInside(chroot: AbsolutePath | undefined, situation: Situation): Situation {
+  return chroot === undefined ? situation : { ...situation, htdocs: HTDOCS };
 }
 
 function freeze<Value>(value: Value): Value {

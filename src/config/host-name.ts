@@ -3,9 +3,10 @@
  *
  * They are kept as a request's host is: in lower case, without port and final dot, an IPv6 address in brackets.
  */
+import { isIpv4, isIpv6 } from "../base/ip-address.ts";
+
 const MAX_NAME_LENGTH = 253;
 const LABELS = /^[a-z0-9_-]+(\.[a-z0-9_-]+)*$/;
-const IPV4 = /^(25[0-5]|2[0-4]\d|1?\d?\d)(\.(25[0-5]|2[0-4]\d|1?\d?\d)){3}$/;
 const ONLY_NUMBERS = /^[0-9.]+$/;
 
 /** The name of a site, or undefined when `text` cannot be one. A bare IPv6 address gets its brackets. */
@@ -14,15 +15,6 @@ export function parseHostName(text: string): string | undefined {
   if (isIpv6(name)) return `[${name}]`;
   if (name.startsWith("[") && name.endsWith("]")) return isIpv6(name.slice(1, -1)) ? name : undefined;
   return isIpv4(name) || isDnsName(name) ? name : undefined;
-}
-
-export function isIpv4(text: string): boolean {
-  return IPV4.test(text);
-}
-
-/** Whether `text` is an IPv6 address without brackets and zone. */
-export function isIpv6(text: string): boolean {
-  return /^[0-9a-f:.]{2,45}$/i.test(text) && text.includes(":") && URL.canParse(`http://[${text}]/`);
 }
 
 /** Four numbers that are no address (`127.0.0.256`) are a slip of the hand, not a name. */

@@ -5,17 +5,30 @@
  * duplicates vanish and lines have no numbers. So the lines are scanned first by ConfigParser's rules, then written
  * anew in a form that says the same in both dialects, and that is what `ini` is given.
  *
- * Interpolation and [DEFAULT] come later (file-sections.ts). This is the one file of the configuration that looks at the disk.
+ * The rules are those of Python's ConfigParser: `key = value` or `key: value`; a line that begins with `#` or `;` is a
+ * comment, and nothing else is one; a line indented deeper than the key above it continues the value, also across
+ * empty lines and comments; keys are compared in lower case, section names as they are written. Where ConfigParser
+ * passes over something in silence (text after a section's bracket, a second [DEFAULT]) there is a fault.
+ * Interpolation and [DEFAULT] come later (file-sections.ts).
  */
-import { readFileSync, statSync } from "node:fs";
 import { parse } from "ini";
-import type { AbsolutePath } from "../base/absolute-path.ts";
-import { errorCode } from "../base/errors.ts";
 import { type Fault, fileFault, quote } from "./fault.ts";
-import { type ScannedPair, type ScannedSection, scanIni } from "./ini-scan.ts";
 
-export type IniPair = ScannedPair;
-export type IniSection = ScannedSection;
+export interface IniPair {
+  /** In lower case. */
+  readonly key: string;
+  /** Its lines joined with line feeds, without blanks at either end of each. */
+  readonly value: string;
+  readonly line: number;
+  /** The first line that continues the value. */
+  readonly continuedAt: number | undefined;
+}
+
+export interface IniSection {
+  readonly name: string;
+  readonly line: number;
+  readonly pairs: ReadonlyMap<string, IniPair>;
+}
 
 /** What could be understood of a file, and everything that could not. */
 export interface IniDocument {
@@ -23,35 +36,6 @@ export interface IniDocument {
   readonly sections: readonly IniSection[];
   readonly faults: readonly Fault[];
 }
-
-type ReadResult =
-  | { readonly kind: "bytes"; readonly bytes: Uint8Array }
-  | { readonly kind: "missing" }
-  /** `reason` completes the sentence "cannot be read: …". */
-  | { readonly kind: "unreadable"; readonly reason: string };
-
-/** What loading the settings needs to know of the disk. */
-export interface ConfigDisk {
-  read(path: AbsolutePath): ReadResult;
-  isFolder(path: AbsolutePath): boolean;
-}
-
-export const realDisk: ConfigDisk = {
-  read(path) {
-    try {
-      return { kind: "bytes", bytes: readFileSync(path) };
-    } catch (error) {
-      return explainUnreadable(error);
-    }
-  },
-  isFolder(path) {
-    try {
-      return statSync(path).isDirectory();
-    } catch {
-      return false;
-    }
-  },
-};
 
 /**
  * Never throws, whatever the bytes.
@@ -63,6 +47,97 @@ export function parseIniFile(bytes: Uint8Array, file: string): IniDocument {
   const { lines, faults } = decodeLines(bytes, file);
   const scan = scanIni(lines, file);
   return { sections: decodeSections(scan.sections), faults: [...faults, ...scan.faults] };
+}
+
+interface OpenPair {
+  readonly key: string;
+  readonly line: number;
+  readonly values: string[];
+  continuedAt: number | undefined;
+}
+
+interface OpenSection {
+  readonly name: string;
+  readonly line: number;
+  readonly pairs: Map<string, OpenPair>;
+}
+
+/** @param file  the name of the file, for the faults */
+function scanIni(lines: readonly string[], file: string): IniDocument {
+  const sections = new Map<string, OpenSection>();
+  const faults: Fault[] = [];
+  let section: OpenSection | undefined;
+  let pair: OpenPair | undefined;
+  let indentOfPair = 0;
+  let saysNoSection = false;
+
+  for (const [index, text] of lines.entries()) {
+    const line = index + 1;
+    const content = text.trim();
+    const addFault = (problem: string) => faults.push(fileFault({ file, line }, problem));
+
+    if (content.startsWith("#") || content.startsWith(";")) continue;
+    if (content === "") {
+      pair?.values.push("");
+      continue;
+    }
+    const indent = text.length - text.trimStart().length;
+    if (pair !== undefined && indent > indentOfPair) {
+      pair.values.push(content);
+      pair.continuedAt ??= line;
+      continue;
+    }
+    indentOfPair = indent;
+    pair = undefined;
+
+    if (content.startsWith("[")) {
+      const name = /^\[(.+)\]$/s.exec(content)?.[1];
+      if (name === undefined) {
+        addFault(`${quote(content)}: expected a section such as [main], alone on its line`);
+        continue;
+      }
+      section = sections.get(name);
+      if (section !== undefined) {
+        addFault(`[${quote(name)}]: began at line ${section.line} already: expected each section once`);
+      }
+      section ??= { name, line, pairs: new Map() };
+      sections.set(name, section);
+      continue;
+    }
+
+    const [, name, value] = /^([^=:]*)[=:](.*)$/s.exec(content) ?? [];
+    if (name === undefined || value === undefined) {
+      addFault(`${quote(content)}: expected key = value, a [section] or a comment`);
+      continue;
+    }
+    const key = name.trim().toLowerCase();
+    if (key === "") {
+      addFault(`${quote(content)}: expected a key before the ${content[0]}`);
+      continue;
+    }
+    pair = { key, line, values: [value.trim()], continuedAt: undefined };
+    if (section === undefined) {
+      if (!saysNoSection) addFault(`${quote(content)}: expected a section before it, such as [main]`);
+      saysNoSection = true;
+      continue;
+    }
+    const first = section.pairs.get(key);
+    if (first === undefined) section.pairs.set(key, pair);
+    else {
+      const found = `[${quote(section.name)}] ${quote(key)} = ${quote(value.trim())}`;
+      addFault(`${found}: was given at line ${first.line} already: expected each key once in a section`);
+    }
+  }
+  return { sections: [...sections.values()].map(closeSection), faults };
+}
+
+function closeSection(section: OpenSection): IniSection {
+  return { ...section, pairs: new Map([...section.pairs].map(([key, pair]) => [key, closePair(pair)])) };
+}
+
+function closePair(pair: OpenPair): IniPair {
+  const { key, line, continuedAt } = pair;
+  return { key, value: pair.values.join("\n").trimEnd(), line, continuedAt };
 }
 
 /** Every section and pair in a form that `ini` reads as exactly these, quoted as in JSON. */
@@ -151,19 +226,4 @@ function withoutByteOrderMark(bytes: Uint8Array): Uint8Array {
 
 function isUtf16(bytes: Uint8Array): boolean {
   return (bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff);
-}
-
-function explainUnreadable(error: unknown): ReadResult {
-  switch (errorCode(error)) {
-    case "ENOENT":
-    case "ENOTDIR":
-      return { kind: "missing" };
-    case "EACCES":
-    case "EPERM":
-      return { kind: "unreadable", reason: "no permission" };
-    case "EISDIR":
-      return { kind: "unreadable", reason: "it is a folder" };
-    default:
-      return { kind: "unreadable", reason: error instanceof Error ? error.message : String(error) };
-  }
 }

@@ -1,8 +1,10 @@
 /**
- * Layers: what one source, the command line or a section of the file, says of the options, before it is read as values.
+ * Layers: what one source, the command line or a section of the file, says of the options, and how it is read as values.
  */
 import type { AbsolutePath } from "../base/absolute-path.ts";
+import type { ErrorStatus } from "../base/status.ts";
 import { type Fault, fileFault, flagFault, formatPosition, type Position, quote } from "./fault.ts";
+import { errorPageOptions, keyOf, type Option, type SettingsOf, type Situation } from "./options.ts";
 
 type Origin =
   | { readonly kind: "flag" }
@@ -75,4 +77,50 @@ export function faultsAt(
 function hint(text: string, origin: Extract<Origin, { kind: "file" }>): string {
   if (origin.continuedAt !== undefined) return ` (line ${origin.continuedAt} is indented, so it continues this value)`;
   return /\s[#;]/.test(text) ? " (a comment needs a line of its own)" : "";
+}
+
+type Rows = Readonly<Record<string, Option<unknown>>>;
+
+/** Reads a layer as values, by the rows of the option table. A value that cannot be read is a fault, and the default stands in for it meanwhile. */
+export class LayerReader {
+  /** The keys whose values could not be read. */
+  readonly unreadable = new Set<string>();
+  readonly #layer: Layer;
+  readonly #situation: Situation;
+  readonly #faults: Fault[];
+
+  /** @param faults  gets those that are found */
+  constructor(layer: Layer, situation: Situation, faults: Fault[]) {
+    this.#layer = layer;
+    this.#situation = situation;
+    this.#faults = faults;
+  }
+
+  readRows<Each extends Rows>(rows: Each, inherited: Partial<SettingsOf<Each>> = {}): SettingsOf<Each> {
+    const values = Object.entries(rows).map(([property, row]) => {
+      const otherwise = property in inherited ? inherited[property] : row.defaultFor(this.#situation);
+      return [property, this.read(row, keyOf(property), otherwise)];
+    });
+    return Object.fromEntries(values) as SettingsOf<Each>;
+  }
+
+  readErrorPages(inherited: ReadonlyMap<number, string> | undefined): ReadonlyMap<ErrorStatus, string> {
+    const pages = new Map<ErrorStatus, string>();
+    for (const [status, row] of errorPageOptions) {
+      const otherwise = inherited === undefined ? row.defaultFor(this.#situation) : inherited.get(status);
+      const page = this.read(row, `error-${status}`, otherwise);
+      if (page !== undefined) pages.set(status, page);
+    }
+    return pages;
+  }
+
+  read<Value>({ kind }: Pick<Option<Value>, "kind">, key: string, otherwise: Value): Value {
+    const entry = this.#layer.get(key);
+    if (entry === undefined) return otherwise;
+    const parsed = kind.parse(entry.text, entry.folder);
+    if (parsed.kind === "value") return parsed.value;
+    this.unreadable.add(key);
+    this.#faults.push(entryFault(entry, `expected ${parsed.expects}`));
+    return otherwise;
+  }
 }

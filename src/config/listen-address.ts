@@ -2,7 +2,8 @@
  * Where to listen: every address, one address, a host name still to be looked up, or a Unix socket.
  */
 import { type AbsolutePath, absolutePath } from "../base/absolute-path.ts";
-import { isDnsName, isIpv4, isIpv6 } from "./host-name.ts";
+import { isIpv4, isIpv6 } from "../base/ip-address.ts";
+import { isDnsName } from "./host-name.ts";
 
 export type ListenAddress =
   /** `*`: all addresses of both families. */

@@ -1,12 +1,15 @@
 /**
- * Loading the settings: finds and reads the configuration file, and joins it with the flags.
+ * Loading the settings: finds and reads the configuration file, and joins it with the flags. The one file of the
+ * configuration that looks at the disk.
  */
+import { readFileSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { type AbsolutePath, absolutePath } from "../base/absolute-path.ts";
+import { errorCode } from "../base/errors.ts";
 import { buildSettings } from "./build-settings.ts";
 import { fileFault, flagFault, quote } from "./fault.ts";
 import { type FileContent, NO_FILE, readSections } from "./file-sections.ts";
-import { type ConfigDisk, parseIniFile, realDisk } from "./ini-file.ts";
+import { parseIniFile } from "./ini-file.ts";
 import type { Entry, Layer } from "./layer.ts";
 import type { SettingsResult } from "./settings.ts";
 
@@ -14,6 +17,35 @@ import type { SettingsResult } from "./settings.ts";
 interface Starter {
   readonly isRoot: boolean;
 }
+
+type ReadResult =
+  | { readonly kind: "bytes"; readonly bytes: Uint8Array }
+  | { readonly kind: "missing" }
+  /** `reason` completes the sentence "cannot be read: …". */
+  | { readonly kind: "unreadable"; readonly reason: string };
+
+/** What loading the settings needs to know of the disk. */
+export interface ConfigDisk {
+  read(path: AbsolutePath): ReadResult;
+  isFolder(path: AbsolutePath): boolean;
+}
+
+export const realDisk: ConfigDisk = {
+  read(path) {
+    try {
+      return { kind: "bytes", bytes: readFileSync(path) };
+    } catch (error) {
+      return explainUnreadable(error);
+    }
+  },
+  isFolder(path) {
+    try {
+      return statSync(path).isDirectory();
+    } catch {
+      return false;
+    }
+  },
+};
 
 export interface LoadInput {
   /** The flags of the command line: their text by key. */
@@ -88,4 +120,19 @@ function onlyFault(problem: string, wanted: string | undefined, name: string): F
 function chooseHtdocs(base: AbsolutePath | undefined, cwd: AbsolutePath, disk: ConfigDisk): AbsolutePath {
   const beside = base === undefined ? undefined : absolutePath(join(base, "htdocs"));
   return beside !== undefined && disk.isFolder(beside) ? beside : absolutePath(join(cwd, "htdocs"));
+}
+
+function explainUnreadable(error: unknown): ReadResult {
+  switch (errorCode(error)) {
+    case "ENOENT":
+    case "ENOTDIR":
+      return { kind: "missing" };
+    case "EACCES":
+    case "EPERM":
+      return { kind: "unreadable", reason: "no permission" };
+    case "EISDIR":
+      return { kind: "unreadable", reason: "it is a folder" };
+    default:
+      return { kind: "unreadable", reason: error instanceof Error ? error.message : String(error) };
+  }
 }

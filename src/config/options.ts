@@ -4,9 +4,7 @@
  * The key in the file, the flag, `--help`, the shipped configuration, the manual's table and the types of the settings
  * all follow from these rows. The property `maxTarget` is the key `max-target` and the flag `--max-target`.
  */
-
-import type { AbsolutePath } from "../base/absolute-path.ts";
-import { absolutePath } from "../base/absolute-path.ts";
+import { type AbsolutePath, absolutePath } from "../base/absolute-path.ts";
 import { ERROR_STATUSES, type ErrorStatus } from "../base/status.ts";
 import { bytes, milliseconds } from "../base/units.ts";
 import {
@@ -68,7 +66,12 @@ export interface Option<Value> {
 
 type Extras = Pick<Option<unknown>, "short" | "shortSets" | "defaultInWords" | "written">;
 
-function option<Value>(kind: OptionKind<Value>, byDefault: Value, help: string, extras: Extras = {}): Option<Value> {
+export function option<Value>(
+  kind: OptionKind<Value>,
+  byDefault: Value,
+  help: string,
+  extras: Extras = {},
+): Option<Value> {
   return { kind, defaultFor: () => byDefault, help, ...extras };
 }
 

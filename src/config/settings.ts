@@ -26,8 +26,6 @@ export interface SiteSettings extends SettingsOf<typeof siteOptions> {
   readonly errorPages: ReadonlyMap<number, string>;
   /** Media types by extension (in lower case, without dot) that go before the built-in ones. */
   readonly mimeTypes: ReadonlyMap<string, string>;
-  /** The options this very site was given, by key, and where; not those that it inherits or that are built in. */
-  readonly setBy: ReadonlyMap<string, string>;
 }
 
 export type SettingsResult =

@@ -4,16 +4,18 @@
  * Letters may stand together, and a value may follow its letter at once or be the next word. Every word that is no flag is
  * a PEM file. All faults are found at once.
  */
-import type { AbsolutePath } from "../base/absolute-path.ts";
+import { type AbsolutePath, absolutePath } from "../base/absolute-path.ts";
+import { buildSettings } from "./build-settings.ts";
 import { checkChroot } from "./cross-checks.ts";
 import { arrangeFaults, didYouMean, type Fault, flagFault, quote } from "./fault.ts";
-import { faultsAt } from "./layer.ts";
-import { LayerReader } from "./layer-reader.ts";
+import { NO_FILE } from "./file-sections.ts";
+import { formatTerminatorHelp } from "./help.ts";
+import { faultsAt, LayerReader } from "./layer.ts";
 import { layerOfFlags } from "./load.ts";
 import { filePath } from "./option-kinds.ts";
 import { keyOf } from "./options.ts";
+import type { Settings } from "./settings.ts";
 import { STUD_OPTIONS } from "./stud-options.ts";
-import { formatTerminatorHelp } from "./terminator-help.ts";
 import {
   ANNOUNCEMENTS,
   TERMINATOR_HEADINGS,
@@ -172,4 +174,27 @@ function readPemFiles(words: readonly string[], folder: AbsolutePath, faults: Fa
     faults.push(flagFault(word === "" ? '""' : quote(word), "expected the path of a PEM file"));
     return [];
   });
+}
+
+/** The only terminator has no name of its own. */
+const TERMINATOR_NAME = "tls";
+
+/** `comanche tls` as settings of a server: one without a site. */
+export function settingsOfTerminator(terminator: TerminatorSettings, process: TerminatorProcessSettings): Settings {
+  const built = buildSettings({ flags: new Map(), file: NO_FILE, situation: ANY_SITUATION, configFile: undefined });
+  const settings = built.kind === "settings" ? built.settings : built.readable;
+  const { workers, test: _, ...others } = process;
+  return {
+    ...settings,
+    server: {
+      ...settings.server,
+      ...others,
+      address: [],
+      processes: workers,
+      logfile: absolutePath("/dev/null"),
+    },
+    terminators: new Map([[TERMINATOR_NAME, terminator]]),
+    // What is set here is not to give way to something better.
+    sources: new Map([...settings.sources, ["daemon", "comanche tls"], ["logfile", "comanche tls"]]),
+  };
 }

@@ -18,17 +18,8 @@ import {
   rootFolder,
   wholeNumber,
 } from "./option-kinds.ts";
-import { keyOf, type Option, type SettingsOf, SYSLOG_FACILITIES, serverOptions } from "./options.ts";
+import { keyOf, type Option, option, type SettingsOf, SYSLOG_FACILITIES, serverOptions } from "./options.ts";
 import { backAddress, type FrontAddress, frontAddress } from "./terminator-address.ts";
-
-function option<Value>(
-  kind: OptionKind<Value>,
-  byDefault: Value,
-  help: string,
-  extras: Pick<Option<unknown>, "short" | "defaultInWords"> = {},
-): Option<Value> {
-  return { kind, defaultFor: () => byDefault, help, ...extras };
-}
 
 const SECOND = 1000;
 const HOUR = 3600 * SECOND;

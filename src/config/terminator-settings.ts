@@ -4,8 +4,7 @@
  */
 import { type AbsolutePath, absolutePath } from "../base/absolute-path.ts";
 import { type Fault, fileFault, flagFault, type Position, quote } from "./fault.ts";
-import { type Conflict, faultsAt, type Layer } from "./layer.ts";
-import { LayerReader } from "./layer-reader.ts";
+import { type Conflict, faultsAt, type Layer, LayerReader } from "./layer.ts";
 import { flag } from "./option-kinds.ts";
 import type { SettingsOf, Situation } from "./options.ts";
 import { ANNOUNCEMENTS, type Announcement, PEM_KEY, pemOption, terminatorOptions } from "./terminator-options.ts";

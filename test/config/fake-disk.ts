@@ -3,7 +3,7 @@
  */
 import { absolutePath } from "../../src/base/absolute-path.ts";
 import { formatFault } from "../../src/config/fault.ts";
-import type { ConfigDisk } from "../../src/config/ini-file.ts";
+import type { ConfigDisk } from "../../src/config/load.ts";
 import { type LoadInput, loadSettings } from "../../src/config/load.ts";
 import type { Settings, SettingsResult } from "../../src/config/settings.ts";
 

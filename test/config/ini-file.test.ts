@@ -1,10 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { absolutePath } from "../../src/base/absolute-path.ts";
 import { formatFault } from "../../src/config/fault.ts";
-import { type IniDocument, type IniSection, parseIniFile, realDisk } from "../../src/config/ini-file.ts";
-import { makeTree } from "../support/file-tree.ts";
+import { type IniDocument, type IniSection, parseIniFile } from "../../src/config/ini-file.ts";
 
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
 const parseText = (text: string): IniDocument => parseIniFile(encode(text), "x.conf");
@@ -196,18 +194,5 @@ test("parseIniFile never throws, whatever the bytes", () => {
       for (const fault of faults) assert.match(formatFault(fault), /^x\.conf:\d+: [^\n]+$/);
       for (const { pairs } of sections) for (const [key, pair] of pairs) assert.equal(pair.key, key);
     }),
-  );
-});
-
-test("realDisk tells a file, a folder and nothing apart", (t) => {
-  const top = makeTree(t, { "x.conf": "[main]" });
-  const path = (name: string) => absolutePath(`${top}/${name}`);
-  assert.deepEqual(realDisk.read(path("x.conf")), { kind: "bytes", bytes: Buffer.from("[main]") });
-  assert.deepEqual(realDisk.read(path("y.conf")), { kind: "missing" });
-  assert.deepEqual(realDisk.read(path("x.conf/y.conf")), { kind: "missing" });
-  assert.deepEqual(realDisk.read(top), { kind: "unreadable", reason: "it is a folder" });
-  assert.deepEqual(
-    [realDisk.isFolder(top), realDisk.isFolder(path("x.conf")), realDisk.isFolder(path("y"))],
-    [true, false, false],
   );
 });

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { absolutePath } from "../../src/base/absolute-path.ts";
 import { bytes, milliseconds } from "../../src/base/units.ts";
-import { baseFolder, loadSettings } from "../../src/config/load.ts";
+import { baseFolder, loadSettings, realDisk } from "../../src/config/load.ts";
 import type { SettingsResult } from "../../src/config/settings.ts";
 import { makeTree } from "../support/file-tree.ts";
 import { type DiskContent, type Flags, fakeDisk, faultLines, settingsOf } from "./fake-disk.ts";
@@ -97,4 +97,17 @@ test("conf/threaded.conf is the small threaded server", () => {
   assert.equal(main.chunked, true);
   assert.deepEqual(main.types, ["html", "txt", "png", "jpg", "jpeg"]);
   assert.deepEqual(main.download, ["txt", "png", "jpg", "jpeg"]);
+});
+
+test("realDisk tells a file, a folder and nothing apart", (t) => {
+  const top = makeTree(t, { "x.conf": "[main]" });
+  const path = (name: string) => absolutePath(`${top}/${name}`);
+  assert.deepEqual(realDisk.read(path("x.conf")), { kind: "bytes", bytes: Buffer.from("[main]") });
+  assert.deepEqual(realDisk.read(path("y.conf")), { kind: "missing" });
+  assert.deepEqual(realDisk.read(path("x.conf/y.conf")), { kind: "missing" });
+  assert.deepEqual(realDisk.read(top), { kind: "unreadable", reason: "it is a folder" });
+  assert.deepEqual(
+    [realDisk.isFolder(top), realDisk.isFolder(path("x.conf")), realDisk.isFolder(path("y"))],
+    [true, false, false],
+  );
 });

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { absolutePath } from "../../src/base/absolute-path.ts";
+import { formatHelp } from "../../src/config/help.ts";
 import { loadSettings } from "../../src/config/load.ts";
 import {
   formatConf,
-  formatHelp,
   formatHtmlTable,
   formatMarkdownTable,
   formatTerminatorTable,
@@ -29,7 +29,7 @@ function loadShipped(text: string | undefined): Settings {
 
 /** Values alone: where they come from differs, of course. */
 function valuesOf({ server, main }: Settings): unknown {
-  return { server, main: { ...main, setBy: undefined } };
+  return { server, main };
 }
 
 test("conf/comanche.conf is what is generated (node scripts/manual.js)", () => {

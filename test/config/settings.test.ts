@@ -66,8 +66,6 @@ test("a virtual host has what its section says, else what the main server has", 
   });
   const host = built.virtualHosts.get("a.example");
   assert.deepEqual([host?.listing, host?.charset, host?.dotfiles], [false, "y", true]);
-  assert.deepEqual([...(host?.setBy ?? [])], [["charset", "test.conf:5"]]);
-  assert.deepEqual([...built.main.setBy.keys()].toSorted(), ["charset", "dotfiles", "listing"]);
 });
 
 test("a flag speaks for the main server: what a virtual host says itself stays", () => {

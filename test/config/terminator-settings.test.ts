@@ -2,8 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { absolutePath } from "../../src/base/absolute-path.ts";
 import { servesSites } from "../../src/config/settings.ts";
-import { parseTerminatorArgv } from "../../src/config/terminator-argv.ts";
-import { settingsOfTerminator } from "../../src/config/terminator-server.ts";
+import { parseTerminatorArgv, settingsOfTerminator } from "../../src/config/terminator-argv.ts";
 import { faultLines, loadText, settingsOf } from "./fake-disk.ts";
 
 const terminatorsIn = (text: string) => settingsOf(loadText(text)).terminators;
