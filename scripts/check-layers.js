@@ -20,7 +20,7 @@ const OUR_LAYERS = {
   config: { imports: ["base"], types: [], node: ["path"], packages: ["ini", "yargs"], only: { fs: ["load.ts"] } },
   observe: { imports: ["base"], types: ["http"], node: ["fs"], packages: [] },
   tasks: { imports: ["base", "http"], types: [], node: ["fs", "crypto"], packages: ["piscina"] },
-  site: { imports: ["base", "http"], types: ["observe", "tasks"], node: ["fs"], packages: [] },
+  site: { imports: ["base", "http"], types: ["config", "observe", "tasks"], node: ["fs"], packages: [] },
   transport: {
     imports: ["base", "proxy"],
     types: ["config"],

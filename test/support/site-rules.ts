@@ -1,23 +1,12 @@
+import { absolutePath } from "../../src/base/absolute-path.ts";
+import { LayerReader } from "../../src/config/layer.ts";
+import { siteOptions } from "../../src/config/options.ts";
 import type { SiteRules } from "../../src/site/site.ts";
 
-/** The rules of an ordinary site, with some of them changed. */
+const situation = { isRoot: false, htdocs: absolutePath("/htdocs") };
+
+/** The rules of a site that has every option at its default but for uploads, with some of them changed. */
 export function siteRules(changes: Partial<SiteRules> = {}): SiteRules {
-  return {
-    symlinks: "inside",
-    dotfiles: false,
-    indexfiles: ["index.html", "index.htm"],
-    listing: true,
-    chunked: false,
-    upload: undefined,
-    uploadDir: "uploads",
-    uploadQuota: undefined,
-    charset: "utf-8",
-    traversalStatus: 404,
-    types: [],
-    download: [],
-    mimeTypes: new Map(),
-    errorPages: new Map(),
-    hosts: [],
-    ...changes,
-  };
+  const { docbase: _, ...defaults } = new LayerReader(new Map(), situation, []).readRows(siteOptions);
+  return { ...defaults, upload: undefined, mimeTypes: new Map(), errorPages: new Map(), ...changes };
 }
