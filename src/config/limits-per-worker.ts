@@ -15,11 +15,11 @@ const MAX_PROCESSES = 256;
 export function decideProcesses(
   setting: number | "auto",
   cores: number,
-  workers: number,
+  threads: number,
   maxConnections: number,
 ): number {
   if (setting !== "auto") return setting;
-  return Math.max(1, Math.min(cores, workers, maxConnections, MAX_PROCESSES));
+  return Math.max(1, Math.min(cores, threads, maxConnections, MAX_PROCESSES));
 }
 
 /**

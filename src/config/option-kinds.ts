@@ -41,6 +41,11 @@ function single<Value>(
   return { shape: "single", placeholder, parse, format };
 }
 
+/** One line of text that is kept as it is. */
+export function textLike(placeholder: string, pattern: RegExp, expects: string): OptionKind<string> {
+  return single(placeholder, (text) => (pattern.test(text) ? found(text) : fault(expects)));
+}
+
 const TRUE_WORDS: ReadonlySet<string> = new Set(["yes", "on", "true", "1"]);
 const FALSE_WORDS: ReadonlySet<string> = new Set(["no", "off", "false", "0"]);
 
@@ -84,8 +89,10 @@ export const fileMode: OptionKind<number> = single(
 );
 
 /** A user or a group of the system: its name, or its number. */
-export const accountName: OptionKind<string> = single("NAME", (text) =>
-  /^([A-Za-z_][\w.@-]*\$?|[0-9]{1,10})$/.test(text) ? found(text) : fault("the name or the number of an account"),
+export const accountName = textLike(
+  "NAME",
+  /^([A-Za-z_][\w.@-]*\$?|[0-9]{1,10})$/,
+  "the name or the number of an account",
 );
 
 /** 0 lets the system choose a free one. */
@@ -164,28 +171,27 @@ export function numberChoice<Each extends number>(...numbers: readonly Each[]): 
 }
 
 /** The empty text stands for "none". */
-export function optional<Value>(kind: OptionKind<Value>): OptionKind<Value | undefined> {
-  return {
-    ...kind,
-    parse(text, folder) {
-      if (text === "") return found(undefined);
-      const parsed = kind.parse(text, folder);
-      return parsed.kind === "value" ? parsed : fault(`${parsed.expects}, or nothing`);
-    },
-    format: (value) => (value === undefined ? "" : kind.format(value)),
-  };
-}
+export const optional = <Value>(kind: OptionKind<Value>) => withNone(kind, (text) => text === "", "nothing", "");
 
 /** A value that can be turned off with `no`. */
-export function orNo<Value>(kind: OptionKind<Value>): OptionKind<Value | undefined> {
+export const orNo = <Value>(kind: OptionKind<Value>) =>
+  withNone(kind, (text) => FALSE_WORDS.has(text.toLowerCase()), "no", "no");
+
+/** @param written  how "none" is written down; `word` is what a fault calls it */
+function withNone<Value>(
+  kind: OptionKind<Value>,
+  isNone: (text: string) => boolean,
+  word: string,
+  written: string,
+): OptionKind<Value | undefined> {
   return {
     ...kind,
     parse(text, folder) {
-      if (FALSE_WORDS.has(text.toLowerCase())) return found(undefined);
+      if (isNone(text)) return found(undefined);
       const parsed = kind.parse(text, folder);
-      return parsed.kind === "value" ? parsed : fault(`${parsed.expects}, or no`);
+      return parsed.kind === "value" ? parsed : fault(`${parsed.expects}, or ${word}`);
     },
-    format: (value) => (value === undefined ? "no" : kind.format(value)),
+    format: (value) => (value === undefined ? written : kind.format(value)),
   };
 }
 
@@ -238,22 +244,20 @@ export const directoryName: OptionKind<string> = single("DIR", (text) =>
 );
 
 /** The value of a Server field: what RFC 9110 §5.5 allows, as far as it is ASCII. */
-export const fieldText: OptionKind<string> = single("TEXT", (text) =>
-  /^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/.test(text) ? found(text) : fault("one line of ASCII text"),
-);
+export const fieldText = textLike("TEXT", /^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/, "one line of ASCII text");
 
 /** The name of a character encoding (RFC 2978 §2.3). */
-export const charsetName: OptionKind<string> = single("NAME", (text) =>
-  /^[A-Za-z0-9][\w!#$%&'+^`{}~.-]{0,39}$/.test(text)
-    ? found(text)
-    : fault("the name of a character encoding, such as utf-8"),
+export const charsetName = textLike(
+  "NAME",
+  /^[A-Za-z0-9][\w!#$%&'+^`{}~.-]{0,39}$/,
+  "the name of a character encoding, such as utf-8",
 );
 
 /** Names as OpenSSL writes them, colons between: ciphers, suites or groups. Whether it knows them shows when they are used. */
-export const opensslNames: OptionKind<string> = single("NAMES", (text) =>
-  /^[A-Za-z0-9!+@=_.-]+(:[A-Za-z0-9!+@=_.-]+)*$/.test(text)
-    ? found(text)
-    : fault("names as OpenSSL has them, with colons between"),
+export const opensslNames = textLike(
+  "NAMES",
+  /^[A-Za-z0-9!+@=_.-]+(:[A-Za-z0-9!+@=_.-]+)*$/,
+  "names as OpenSSL has them, with colons between",
 );
 
 /** `text` is kept beside what it means, to be written down again. */

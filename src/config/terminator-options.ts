@@ -12,10 +12,10 @@ import {
   flag,
   ipRange,
   listOf,
-  type OptionKind,
   optional,
   orNo,
   rootFolder,
+  textLike,
   wholeNumber,
 } from "./option-kinds.ts";
 import { keyOf, type Option, option, type SettingsOf, SYSLOG_FACILITIES, serverOptions } from "./options.ts";
@@ -31,26 +31,14 @@ const everywhere: FrontAddress = { address: { kind: "every" }, port: 8443 };
 const localServer: Endpoint = { kind: "tcp", host: "127.0.0.1", port: 8000 };
 
 /** As OpenSSL writes it: names and operators. It looks at the names when it gets them (ciphers(1)). */
-const cipherList: OptionKind<string> = {
-  shape: "single",
-  placeholder: "SUITES",
-  parse: (text) =>
-    /^[\w!+:@=,.-]+$/.test(text)
-      ? { kind: "value", value: text }
-      : { kind: "fault", expects: "a list as openssl ciphers takes it, such as ECDHE+AESGCM:!aNULL" },
-  format: (text) => text,
-};
+const cipherList = textLike(
+  "SUITES",
+  /^[\w!+:@=,.-]+$/,
+  "a list as openssl ciphers takes it, such as ECDHE+AESGCM:!aNULL",
+);
 
 /** Of an application protocol (RFC 7301 §6), as far as it is visible ASCII without comma. */
-const protocolName: OptionKind<string> = {
-  shape: "single",
-  placeholder: "PROTOCOL",
-  parse: (text) =>
-    /^[!-+\x2d-~]{1,255}$/.test(text)
-      ? { kind: "value", value: text }
-      : { kind: "fault", expects: "the name of a protocol, such as h2 or http/1.1" },
-  format: (text) => text,
-};
+const protocolName = textLike("PROTOCOL", /^[!-+\x2d-~]{1,255}$/, "the name of a protocol, such as h2 or http/1.1");
 
 /** What an option of HTTPS is called here, in fewer words. */
 function shared<Value>(row: Option<Value>, help: string): Option<Value> {

@@ -84,7 +84,7 @@ export async function activate(
         settings.server.maxConnections,
       );
       const threads = servesSites(settings) ? settings.server.workers : 0;
-      const need = { maxConnections: connectionsWanted(settings), workers: threads, processes };
+      const need = { maxConnections: connectionsWanted(settings), threads, processes };
       const shortage = raiseDescriptorLimit(need, native.kind === "native" ? native.native : undefined);
       const generation = new Generation({
         number,

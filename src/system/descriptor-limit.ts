@@ -14,7 +14,7 @@ export interface DescriptorNeed {
   readonly maxConnections: number;
   readonly processes: number;
   /** Task threads; 0 where no site is served. */
-  readonly workers: number;
+  readonly threads: number;
 }
 
 /**
@@ -44,7 +44,7 @@ export function describeShortage(need: DescriptorNeed, { soft }: DescriptorLimit
   if (soft >= descriptorsNeeded(need)) return undefined;
   const each = Math.max(0, Math.floor((soft - otherDescriptors(need)) / DESCRIPTORS_A_CONNECTION));
   const held = each * need.processes;
-  const remedy = held > 0 ? ` or lower max-connections to ${held} in all` : need.workers > 0 ? " or lower workers" : "";
+  const remedy = held > 0 ? ` or lower max-connections to ${held} in all` : need.threads > 0 ? " or lower workers" : "";
   return `${need.maxConnections} connections (max-connections) cannot be held: ${soft} descriptors a process are enough for ${held} connections that each need another, for a file or a backend; raise the limit (LimitNOFILE= in the unit, ulimit -n)${remedy}`;
 }
 
@@ -53,18 +53,18 @@ export function describeShortage(need: DescriptorNeed, { soft }: DescriptorLimit
  * be told again and again of the next one that waits.
  *
  * @param settings  its share
- * @param workers  task threads that are still to start
+ * @param threads  task threads that are still to start
  */
-export function withinDescriptors(settings: Settings, workers: number): Settings {
+export function withinDescriptors(settings: Settings, threads: number): Settings {
   const limit = readDescriptorLimit();
   const open = countOpenDescriptors();
   if (limit === undefined || open === undefined) return settings;
-  return withFewerConnections(settings, connectionsHeld(limit, open, workers));
+  return withFewerConnections(settings, connectionsHeld(limit, open, threads));
 }
 
 /** @param open  how many descriptors are open now */
-export function connectionsHeld({ soft }: DescriptorLimit, open: number, workers: number): number {
-  const free = soft - open - TURNED_AWAY - SPARE - DESCRIPTORS_A_THREAD * workers;
+export function connectionsHeld({ soft }: DescriptorLimit, open: number, threads: number): number {
+  const free = soft - open - TURNED_AWAY - SPARE - DESCRIPTORS_A_THREAD * threads;
   return Math.max(1, Math.floor(free / DESCRIPTORS_A_CONNECTION));
 }
 
@@ -80,8 +80,8 @@ function descriptorsNeeded(need: DescriptorNeed): number {
   return DESCRIPTORS_A_CONNECTION * Math.ceil(need.maxConnections / need.processes) + otherDescriptors(need);
 }
 
-function otherDescriptors({ workers, processes }: DescriptorNeed): number {
-  return TURNED_AWAY + RESERVE + DESCRIPTORS_A_THREAD * Math.ceil(workers / processes);
+function otherDescriptors({ threads, processes }: DescriptorNeed): number {
+  return TURNED_AWAY + RESERVE + DESCRIPTORS_A_THREAD * Math.ceil(threads / processes);
 }
 
 // At worst: a socket and a file, or two sockets.

@@ -9,7 +9,7 @@
  */
 import { statSync } from "node:fs";
 import { StartupError } from "../base/errors.ts";
-import type { SyslogFacility } from "../config/options.ts";
+import { SYSLOG_FACILITIES, type SyslogFacility } from "../config/options.ts";
 import type { EventLevel, EventSink } from "../observe/log.ts";
 import type { NativeResult } from "./native.ts";
 
@@ -17,7 +17,7 @@ import type { NativeResult } from "./native.ts";
 export function openSyslogSink(native: NativeResult, facility: SyslogFacility, level: EventLevel): EventSink {
   if (native.kind === "missing") throw new StartupError(`syslog = yes is not possible: ${native.why}`);
   const { openSyslog, syslog } = native.native;
-  openSyslog("comanche", FACILITIES[facility]);
+  openSyslog("comanche", facilityNumber(facility));
   return {
     level,
     write(eventLevel, text) {
@@ -35,28 +35,11 @@ export function syslogNotice(path = "/dev/log"): string | undefined {
   return isThere ? undefined : `syslog = yes, but there is no socket ${path} yet: no syslog daemon is running`;
 }
 
-// RFC 5424 §6.2.1. The C library takes the kernel's for none and sends `user` instead.
-const FACILITIES: Readonly<Record<SyslogFacility, number>> = {
-  user: 1,
-  mail: 2,
-  daemon: 3,
-  auth: 4,
-  syslog: 5,
-  lpr: 6,
-  news: 7,
-  uucp: 8,
-  cron: 9,
-  authpriv: 10,
-  ftp: 11,
-  local0: 16,
-  local1: 17,
-  local2: 18,
-  local3: 19,
-  local4: 20,
-  local5: 21,
-  local6: 22,
-  local7: 23,
-};
+/** RFC 5424 §6.2.1. The C library takes the kernel's facility, 0, for none and sends `user` instead. */
+function facilityNumber(facility: SyslogFacility): number {
+  const [, local] = /^local([0-7])$/.exec(facility) ?? [];
+  return local === undefined ? 1 + SYSLOG_FACILITIES.indexOf(facility) : 16 + Number(local);
+}
 
 const SEVERITIES: Readonly<Record<EventLevel, number>> = { error: 3, warn: 4, info: 6, debug: 7 };
 

@@ -104,7 +104,7 @@ test("comanche.service: its times and limits fit the defaults of the server", (c
   const seconds = Number.parseInt(valuesOf(service, "TimeoutStopSec")[0] ?? "", 10);
   assert.ok(seconds * 1000 > defaults.grace, `${seconds} s to stop`);
   const soft = Number(valuesOf(service, "LimitNOFILE")[0]);
-  const need = { maxConnections: defaults.maxConnections, workers: defaults.workers, processes: 1 };
+  const need = { maxConnections: defaults.maxConnections, threads: defaults.workers, processes: 1 };
   assert.equal(describeShortage(need, { soft, hard: soft }), undefined);
 });
 

@@ -14,7 +14,7 @@ import { NativeError } from "../../src/system/native-call.ts";
 
 const limit = (soft: number, hard = soft): DescriptorLimit => ({ soft, hard });
 /** 1000 connections and two threads in each of two processes: 2 * 1000 + 64 + 128 + 8 * 2 descriptors. */
-const NEED: DescriptorNeed = { maxConnections: 2000, processes: 2, workers: 4 };
+const NEED: DescriptorNeed = { maxConnections: 2000, processes: 2, threads: 4 };
 const NEEDED = 2208;
 
 const plans: [name: string, current: DescriptorLimit, ceiling: number, want: DescriptorLimit][] = [
@@ -36,7 +36,7 @@ test("planDescriptorLimit: nothing is ever lowered, and soft never beyond hard",
   const needs = fc.record({
     maxConnections: fc.integer({ min: 1, max: 1_000_000 }),
     processes: fc.integer({ min: 1, max: 256 }),
-    workers: fc.integer({ min: 1, max: 1024 }),
+    threads: fc.integer({ min: 1, max: 1024 }),
   });
   fc.assert(
     fc.property(needs, count, count, count, (need, soft, more, ceiling) => {
@@ -72,7 +72,7 @@ for (const [name, soft, want] of shortages) {
 }
 
 test("describeShortage: without threads there are none to be lowered", () => {
-  assert.match(describeShortage({ ...NEED, workers: 0 }, limit(100)) ?? "", /; raise the limit \([^)]*\)$/);
+  assert.match(describeShortage({ ...NEED, threads: 0 }, limit(100)) ?? "", /; raise the limit \([^)]*\)$/);
 });
 
 const line = (soft: string, hard: string): string =>
@@ -111,8 +111,8 @@ test("raiseDescriptorLimit: warns of the limit that holds when raising is refuse
 });
 
 test("raiseDescriptorLimit: without koffi it looks at the limit that this process has", async () => {
-  assert.equal(raiseDescriptorLimit({ maxConnections: 1, processes: 1, workers: 1 }, undefined), undefined);
-  const tooMany = { maxConnections: 1e9, processes: 1, workers: 1 };
+  assert.equal(raiseDescriptorLimit({ maxConnections: 1, processes: 1, threads: 1 }, undefined), undefined);
+  const tooMany = { maxConnections: 1e9, processes: 1, threads: 1 };
   const warning = raiseDescriptorLimit(tooMany, undefined) ?? "";
   const loaded = await loadNative();
   if (loaded.kind === "native") {
@@ -121,11 +121,11 @@ test("raiseDescriptorLimit: without koffi it looks at the limit that this proces
   assert.match(warning, /^1000000000 connections \(max-connections\) cannot be held: \d+ descriptors/);
 });
 
-const held: [name: string, soft: number, open: number, workers: number, want: number][] = [
+const held: [name: string, soft: number, open: number, threads: number, want: number][] = [
   ["each connection may read a file", 1000, 20, 0, 450],
   ["threads that are still to start need some", 1000, 20, 10, 410],
   ["one at least", 60, 20, 10, 1],
 ];
-for (const [name, soft, open, workers, want] of held) {
-  test(`connectionsHeld: ${name}`, () => assert.equal(connectionsHeld({ soft, hard: soft }, open, workers), want));
+for (const [name, soft, open, threads, want] of held) {
+  test(`connectionsHeld: ${name}`, () => assert.equal(connectionsHeld({ soft, hard: soft }, open, threads), want));
 }
