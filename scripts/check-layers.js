@@ -24,10 +24,10 @@ const OUR_LAYERS = {
   transport: {
     imports: ["base", "proxy"],
     types: ["config"],
-    node: ["events", "fs", "net", "util"],
+    node: ["fs", "net", "tls", "util"],
     packages: [],
   },
-  tls: { imports: ["base", "transport"], types: ["config"], node: ["crypto", "net", "tls"], packages: [] },
+  tls: { imports: ["base", "transport"], types: ["config"], node: ["crypto", "events", "net", "tls"], packages: [] },
   connection: { imports: ["base", "http"], types: ["transport"], node: ["fs"], packages: [] },
   tunnel: {
     imports: ["base", "proxy", "tls", "transport"],

@@ -3,8 +3,11 @@
  */
 import { errorCode } from "../base/errors.ts";
 
+export const REJECTED_CERTIFICATE = "the client's certificate is not accepted";
+export const TOOK_TOO_LONG = "it took too long";
+
 const WORDS: Readonly<Record<string, string>> = {
-  ERR_TLS_HANDSHAKE_TIMEOUT: "it took too long",
+  ERR_TLS_HANDSHAKE_TIMEOUT: TOOK_TOO_LONG,
   ECONNRESET: "the client has gone",
   EPIPE: "the client has gone",
   ERR_SSL_UNSUPPORTED_PROTOCOL: "no protocol version in common",
@@ -13,7 +16,7 @@ const WORDS: Readonly<Record<string, string>> = {
   ERR_SSL_NO_APPLICATION_PROTOCOL: "no application protocol in common",
   ERR_SSL_NO_SUITABLE_KEY_SHARE: "no group in common",
   ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE: "the client showed no certificate",
-  ERR_SSL_CERTIFICATE_VERIFY_FAILED: "the client's certificate is not accepted",
+  ERR_SSL_CERTIFICATE_VERIFY_FAILED: REJECTED_CERTIFICATE,
   ERR_SSL_ALERT_UNKNOWN_CA: "the client does not accept the certificate",
   ERR_SSL_ALERT_CERTIFICATE_UNKNOWN: "the client does not accept the certificate",
   ERR_SSL_ALERT_BAD_CERTIFICATE: "the client does not accept the certificate",

@@ -3,8 +3,8 @@
  * and deserve a sentence instead of a riddle.
  */
 
+import type { OpeningDecision } from "../transport/opening.ts";
 import { decideProxied } from "../transport/proxy-opening.ts";
-import type { OpeningDecision } from "../transport/socket-opening.ts";
 import { readClientHello } from "./client-hello.ts";
 
 /** The content type of a handshake record, with which every ClientHello begins. */

@@ -1,75 +1,32 @@
 /**
- * TLS on accepted sockets: handshakes by Node's own servers, which listen nowhere, one for each identity. Which one a
- * client gets is decided by the name that it asks for, before the handshake.
- *
- * Session tickets (RFC 5077, RFC 8446 §4.6.1) are sealed with keys that all processes of a server share, so that any of
- * them resumes what another began. Nothing of a session is kept here.
+ * Which identity a client gets, decided by the name that it asks for, and which handshakes: on the handle that was accepted, or
+ * on a socket.
  */
-import { constants, createHash } from "node:crypto";
-import type { Socket } from "node:net";
-import {
-  createSecureContext,
-  createServer,
-  getCiphers,
-  type SecureContext,
-  type SecureContextOptions,
-  type Server,
-  type TLSSocket,
-} from "node:tls";
-import type { Milliseconds } from "../base/units.ts";
-import { companionsOf, findByName, type TlsIdentity, type TlsMaterial } from "./tls-identity.ts";
-
-export interface TlsRules {
-  readonly minVersion: "TLSv1.2" | "TLSv1.3";
-  /** Of TLS 1.2, in OpenSSL's words; undefined for ours. */
-  readonly ciphers: string | undefined;
-  /** Of TLS 1.3; undefined for all. */
-  readonly suites: string | undefined;
-  /** Groups for the key exchange, colons between; undefined for OpenSSL's. */
-  readonly curves: string | undefined;
-  /** Whether a client that names a server we are not is sent away; else it gets the fallback. */
-  readonly sniStrict: boolean;
-  /** Whether a client must show a certificate, where there are authorities for them. */
-  readonly clientVerify: "require" | "optional";
-  readonly handshakeTimeout: Milliseconds;
-  /** Protocols to agree on (RFC 7301); a client that offers others alone is sent away. Empty: none is agreed on. */
-  readonly alpn: readonly string[];
-}
-
-/** Forward secrecy and authenticated encryption, nothing else. Those with DHE need parameters in the PEM file. */
-const CIPHERS = [
-  "ECDHE-ECDSA-AES128-GCM-SHA256",
-  "ECDHE-RSA-AES128-GCM-SHA256",
-  "ECDHE-ECDSA-AES256-GCM-SHA384",
-  "ECDHE-RSA-AES256-GCM-SHA384",
-  "ECDHE-ECDSA-CHACHA20-POLY1305",
-  "ECDHE-RSA-CHACHA20-POLY1305",
-  "DHE-RSA-AES128-GCM-SHA256",
-  "DHE-RSA-AES256-GCM-SHA384",
-].join(":");
-const SUITES = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
-/** OpenSSL takes no more (SSL_MAX_SID_CTX_LENGTH). */
-const MAX_SESSION_CONTEXT = 32;
-
-export interface TlsServerHooks {
-  readonly onSecure: (socket: TLSSocket) => void;
-  /** `socket` is closed already. `error` is OpenSSL's, or Node's. */
-  readonly onFailed: (error: Error, socket: TLSSocket) => void;
-}
+import type { WritePool } from "../transport/handle-transport.ts";
+import type { Carrier } from "../transport/transport.ts";
+import { HandleHandshakes } from "./handle-handshakes.ts";
+import { SocketHandshakes } from "./socket-handshakes.ts";
+import type { TlsRules } from "./tls-context.ts";
+import { findByName, type TlsMaterial } from "./tls-identity.ts";
+import type { HandshakeHooks } from "./tls-session.ts";
 
 export class TlsServer {
   readonly #rules: TlsRules;
-  readonly #hooks: TlsServerHooks;
+  readonly #pool: WritePool | undefined;
   #material: TlsMaterial;
-  /** One for each identity, in the same order. Handshakes end with the server with which they began. */
-  #servers: readonly Server[];
+  #onHandles: HandleHandshakes | undefined;
+  /** Not before it is needed, where handles are expected. */
+  #onSockets: SocketHandshakes | undefined;
 
-  /** @throws what OpenSSL says of an identity, a cipher or a group that it does not take; nothing is to be released then */
-  constructor(material: TlsMaterial, rules: TlsRules, hooks: TlsServerHooks) {
+  /**
+   * @param pool  undefined where handles cannot be used
+   * @throws what OpenSSL says of an identity, a cipher or a group that it does not take; nothing is to be released then
+   */
+  constructor(material: TlsMaterial, rules: TlsRules, pool: WritePool | undefined) {
     this.#rules = rules;
-    this.#hooks = hooks;
+    this.#pool = pool;
     this.#material = material;
-    this.#servers = openServers(material, rules, hooks);
+    this.renew(material);
   }
 
   /** Whether there is an identity for that very name; with rules that are not strict any name has one. */
@@ -78,123 +35,31 @@ export class TlsServer {
   }
 
   /**
-   * Begins the handshake. What was read from the socket already and given back to it (`unshift`) is part of it.
+   * Begins the handshake.
    *
    * @param name  the server that the client asks for; undefined where it names none
+   * @param hello  what was read of the handshake already; valid only during the call
    */
-  accept(socket: Socket, name: string | undefined): void {
+  begin(carrier: Carrier, name: string | undefined, hello: Uint8Array, hooks: HandshakeHooks): void {
     const { identities, fallback } = this.#material;
-    const place = name === undefined ? -1 : findByName(identities, name);
-    const server = this.#servers[place === -1 ? identities.indexOf(fallback) : place];
-    server?.emit("connection", socket);
+    const named = name === undefined ? -1 : findByName(identities, name);
+    const place = named === -1 ? identities.indexOf(fallback) : named;
+    if (carrier.kind === "handle") {
+      this.#onHandles?.begin(carrier.handle, place, hello, hooks);
+    } else {
+      this.#onSockets ??= new SocketHandshakes(this.#material, this.#rules);
+      this.#onSockets.begin(carrier.socket, place, hello, hooks);
+    }
   }
 
   /**
-   * From now on handshakes use these; connections that exist go on.
+   * From now on handshakes use these; those that have begun end as they began, and connections that exist go on.
    *
    * @throws what OpenSSL says; then everything stays as it was
    */
   renew(material: TlsMaterial): void {
-    this.#servers = openServers(material, this.#rules, this.#hooks);
+    if (this.#pool === undefined) this.#onSockets = new SocketHandshakes(material, this.#rules);
+    else [this.#onHandles, this.#onSockets] = [new HandleHandshakes(material, this.#rules, this.#pool), undefined];
     this.#material = material;
   }
-}
-
-function openServers(material: TlsMaterial, rules: TlsRules, hooks: TlsServerHooks): readonly Server[] {
-  return material.identities.map((identity) => {
-    const server = createServer({
-      ...contextOptions(identity, material, rules),
-      ...(rules.alpn.length === 0 ? {} : { ALPNProtocols: [...rules.alpn] }),
-      requestCert: material.clientAuthorities !== undefined,
-      rejectUnauthorized: rules.clientVerify === "require",
-      handshakeTimeout: rules.handshakeTimeout,
-      allowHalfOpen: true,
-    });
-    server.on("secureConnection", hooks.onSecure);
-    server.on("tlsClientError", hooks.onFailed);
-    const staple = stapleFor(identity, material);
-    // Whoever listens makes every handshake wait for him.
-    if (staple !== undefined) server.on("OCSPRequest", (_certificate, _issuer, callback) => callback(null, staple));
-    return server;
-  });
-}
-
-/**
- * Whether OpenSSL takes all of it. To be asked by whoever reads the files, so that a fault is told before anything changes.
- *
- * @throws what OpenSSL says
- */
-export function checkMaterial(material: TlsMaterial, rules: TlsRules): void {
-  makeContexts(material, rules);
-  checkCipherNames(rules);
-}
-
-/**
- * OpenSSL passes over names that it does not know, as long as one is left. Words for groups of ciphers are its own business.
- *
- * @throws Error that says which it is
- */
-export function checkCipherNames({ ciphers = "", suites = "" }: TlsRules): void {
-  const known = new Set(getCiphers());
-  const names = [
-    ...ciphers.split(":").filter((word) => /^[A-Z0-9]+-[A-Z0-9-]+$/i.test(word)),
-    ...suites.split(":").filter((word) => word !== ""),
-  ];
-  const unknown = names.find((name) => !known.has(name.toLowerCase()));
-  if (unknown !== undefined) throw new Error(`OpenSSL knows no ${unknown}`);
-}
-
-function makeContexts(material: TlsMaterial, rules: TlsRules): readonly SecureContext[] {
-  return material.identities.map((identity) => {
-    try {
-      return createSecureContext(contextOptions(identity, material, rules));
-    } catch (cause) {
-      throw new Error(`${identity.file}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
-    }
-  });
-}
-
-function contextOptions(identity: TlsIdentity, material: TlsMaterial, rules: TlsRules) {
-  const all = companionsOf(identity, material.identities);
-  const dhParameters = all.map((each) => each.dhParameters).find((each) => each !== undefined);
-  const { clientAuthorities, ticketKeys } = material;
-  return {
-    cert: all.map(({ certificates }) => certificates),
-    key: all.map(({ key }) => key),
-    ...(dhParameters === undefined ? {} : { dhparam: dhParameters }),
-    ...(clientAuthorities === undefined ? {} : { ca: clientAuthorities }),
-    ...contextRules(rules),
-    honorCipherOrder: true,
-    // A client cannot begin another handshake on a connection (CVE-2011-1473).
-    secureOptions: constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_PRIORITIZE_CHACHA,
-    sessionIdContext: sessionContext(clientAuthorities, rules.clientVerify),
-    ticketKeys: Buffer.from(ticketKeys),
-  } satisfies SecureContextOptions;
-}
-
-/**
- * Sessions are resumed where this is equal: in every process of ours, and on every machine. Who resumes one shows no certificate
- * again, and Node takes it for accepted, so a session must not lead to where another certificate is asked for, or a stricter
- * look is taken at it (as nginx let it before CVE-2025-23419).
- */
-function sessionContext(clientAuthorities: string | undefined, clientVerify: TlsRules["clientVerify"]): string {
-  if (clientAuthorities === undefined) return "comanche";
-  const digest = createHash("sha256").update(`${clientVerify}\n${clientAuthorities}`).digest("base64url");
-  return digest.slice(0, MAX_SESSION_CONTEXT);
-}
-
-/** What holds for both sides of a handshake. */
-export function contextRules(rules: Pick<TlsRules, "curves" | "suites" | "ciphers" | "minVersion">) {
-  return {
-    ...(rules.curves === undefined ? {} : { ecdhCurve: rules.curves }),
-    ciphers: `${rules.suites ?? SUITES}:${rules.ciphers ?? CIPHERS}`,
-    minVersion: rules.minVersion,
-    maxVersion: "TLSv1.3",
-  } satisfies SecureContextOptions;
-}
-
-/** Only where there is one certificate to show: Node does not tell which of two the client will see. */
-function stapleFor(identity: TlsIdentity, { identities }: TlsMaterial): Buffer | undefined {
-  if (identity.ocsp === undefined || companionsOf(identity, identities).length > 1) return undefined;
-  return Buffer.from(identity.ocsp);
 }

@@ -5,7 +5,7 @@ import type { AbsolutePath } from "../base/absolute-path.ts";
 import type { ServerSettings, Settings } from "../config/settings.ts";
 import type { TerminatorSettings } from "../config/terminator-settings.ts";
 import { formatPurpose } from "../transport/listen-socket.ts";
-import type { TlsRules } from "./tls-server.ts";
+import type { TlsRules } from "./tls-context.ts";
 
 /** The files of one side of a handshake, and its rules. */
 export interface TlsWish {

@@ -1,15 +1,14 @@
 /**
  * Sockets that are bound but do not accept: the primary process owns them for as long as somebody listens, and worker
  * processes inherit their descriptors and listen.
- *
- * `net.Server` cannot bind without accepting, so the function is used that Node's own cluster module uses for this.
  */
 import { chmodSync, lstatSync, statSync, unlinkSync } from "node:fs";
-import * as net from "node:net";
+import { connect } from "node:net";
 import { getSystemErrorName } from "node:util";
 import { type Endpoint, formatEndpoint } from "../base/endpoint.ts";
 import { errorCode, StartupError } from "../base/errors.ts";
 import { explainListenFault } from "./endpoint.ts";
+import { type BoundHandle, createBoundHandle, type SocketName } from "./node-internals.ts";
 
 /** The descriptor is ours until `close`; a process that is started with it keeps a copy. */
 export interface BoundSocket {
@@ -36,29 +35,14 @@ export async function bindSocket(endpoint: Endpoint, socketMode: number): Promis
   }
 }
 
-/** What is used of the handles inside Node. */
-interface Handle {
-  readonly fd: number;
-  getsockname?(out: { address?: string; port?: number }): number;
-  close(): void;
-}
-
-type CreateHandle = (
-  address: string,
-  port: number,
-  family: 4 | 6 | -1,
-  descriptor: undefined,
-  flags: number,
-) => Handle | number;
-
 /** UV_TCP_IPV6ONLY: `::` must not take IPv4's place silently. */
 const IPV6_ONLY = 1;
 
 function bindTcp(wanted: Extract<Endpoint, { kind: "tcp" }>): BoundSocket {
   const { host, port } = wanted;
   const isIpv6 = host.includes(":");
-  const handle = createHandle(host, port, isIpv6 ? 6 : 4, undefined, isIpv6 ? IPV6_ONLY : 0);
-  const name: { address?: string; port?: number } = {};
+  const handle = createHandle(host, port, isIpv6 ? 6 : 4, isIpv6 ? IPV6_ONLY : 0);
+  const name: SocketName = {};
   const status = handle.getsockname?.(name) ?? 0;
   // libuv keeps the fault of a port that is taken for itself until somebody listens; the socket is then bound to none.
   if (status !== 0 || !name.port || (port !== 0 && name.port !== port)) {
@@ -70,16 +54,14 @@ function bindTcp(wanted: Extract<Endpoint, { kind: "tcp" }>): BoundSocket {
 }
 
 function bindUnix(endpoint: Extract<Endpoint, { kind: "unix" }>, mode: number): BoundSocket {
-  const handle = createHandle(endpoint.path, -1, -1, undefined, 0);
+  const handle = createHandle(endpoint.path, -1, -1, 0);
   // Nobody can connect yet: it does not listen.
   chmodSync(endpoint.path, mode);
   return { endpoint, descriptor: handle.fd, close: () => handle.close() };
 }
 
-const createHandle = (...args: Parameters<CreateHandle>): Handle => {
-  const create: unknown = "_createServerHandle" in net ? net._createServerHandle : undefined;
-  if (typeof create !== "function") throw new Error("this version of Node cannot bind a socket without accepting");
-  const handle: Handle | number = create(...args);
+const createHandle = (...args: Parameters<typeof createBoundHandle>): BoundHandle => {
+  const handle = createBoundHandle(...args);
   if (typeof handle === "number") throw systemError(getSystemErrorName(handle));
   return handle;
 };
@@ -101,7 +83,7 @@ async function removeStaleSocket(path: string): Promise<void> {
 
 function isRefused(path: string): Promise<boolean> {
   return new Promise((resolve) => {
-    const probe = net.connect({ path });
+    const probe = connect({ path });
     probe.once("connect", () => {
       probe.destroy();
       resolve(false);

@@ -7,7 +7,7 @@ import { errorCode, StartupError } from "../base/errors.ts";
 import { explainListenFault } from "./endpoint.ts";
 import type { ListenSocket } from "./listen-socket.ts";
 import { SOCKET_HIGH_WATER_MARK } from "./socket-transport.ts";
-import type { AcceptedTransport } from "./transport.ts";
+import type { PlainTransport } from "./transport.ts";
 import { type TransportChoice, takeTransports } from "./transport-choice.ts";
 
 /** Who gets what is accepted: it is his to start or to destroy. */
@@ -15,7 +15,7 @@ export type Reception =
   | {
       readonly kind: "transports";
       readonly choice: TransportChoice;
-      readonly onAccepted: (transport: AcceptedTransport) => void;
+      readonly onAccepted: (transport: PlainTransport) => void;
     }
   /** No byte has been read from the socket, and its ends may be closed one by one. */
   | { readonly kind: "sockets"; readonly onAccepted: (socket: Socket) => void };

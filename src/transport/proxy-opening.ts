@@ -1,13 +1,45 @@
 /**
  * The PROXY protocol header in front of a TLS handshake or of plain bytes (HAProxy's proxy-protocol.txt §2). It always comes
  * in plain, and what is sealed begins behind it.
- *
- * Whether the sender may be believed has been decided before.
  */
 import type { PeerAddress } from "../base/endpoint.ts";
+import type { Milliseconds } from "../base/units.ts";
 import { decodeProxyHeader } from "../proxy/decode.ts";
 import type { ProxyHeader } from "../proxy/header.ts";
-import type { OpeningDecision } from "./socket-opening.ts";
+import { type OpeningDecision, type OpeningHooks, openTransport } from "./opening.ts";
+import type { PlainTransport } from "./transport.ts";
+
+export interface ProxiedHooks extends Pick<OpeningHooks, "onRefused" | "onFault"> {
+  /** As `OpeningHooks` has it; the peer is the client that the header names. */
+  readonly onOpen: (header: Uint8Array, rest: Buffer) => void;
+}
+
+/**
+ * Takes a PROXY header off, without which nobody is served. Only a trusted proxy may send it: anybody else could take any
+ * address for his own. Nothing is answered to who is refused.
+ *
+ * @param isTrusted  asked with the address of whoever has connected to us, or `unix`
+ */
+export function openProxied(
+  transport: PlainTransport,
+  isTrusted: (address: string) => boolean,
+  patience: Milliseconds,
+  { onOpen, onRefused, onFault }: ProxiedHooks,
+): void {
+  if (!isTrusted(transport.peer.address)) {
+    transport.destroy();
+    onRefused("not a trusted proxy");
+    return;
+  }
+  openTransport(transport, decideProxied, patience, {
+    onOpen: ({ peer }, header, rest) => {
+      if (peer !== undefined) transport.peer = peer;
+      onOpen(header, rest);
+    },
+    onRefused,
+    onFault,
+  });
+}
 
 /** @param bytes  all that came so far */
 export function decideProxied(bytes: Uint8Array): OpeningDecision {

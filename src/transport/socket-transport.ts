@@ -1,68 +1,111 @@
 /**
- * A Transport over `net.Socket`.
+ * A Transport over `net.Socket`, or TLS over `tls.TLSSocket`: for a Node whose handles cannot be used, and slower.
+ *
+ * OpenSSL seals what it is given at once, into memory of its own, so a chunk may be re-used as soon as it was written,
+ * unless an earlier one waits still: then the chunk waits behind it, in our memory.
  */
-import type { Socket } from "node:net";
+import { Socket } from "node:net";
+import { TLSSocket } from "node:tls";
 import type { PeerAddress } from "../base/endpoint.ts";
 import { type Bytes, bytes } from "../base/units.ts";
-import type { AcceptedTransport, TransportEvents } from "./transport.ts";
+import { type SocketOptions, writeQueueSize } from "./node-internals.ts";
+import type { Carrier, PlainTransport, TransportEvents } from "./transport.ts";
 
-/**
- * The high-water mark the listener must give its sockets: with a mark of one byte `write` returns true exactly when
- * nothing is left in user space, and `drain` comes when that is so again.
- */
+/** With a mark of one byte nothing is left in user space exactly when nothing is left to be written. */
 export const SOCKET_HIGH_WATER_MARK = 1;
 
-export class SocketTransport implements AcceptedTransport {
-  readonly #socket: Socket;
-  readonly peer: PeerAddress;
+/** What TLS may have sealed and not sent before a writer has to wait: a response written in one piece is not held up. */
+const MAX_SEALED = 64 * 1024;
 
-  constructor(socket: Socket, isUnix = false) {
+/** What a socket that shares the buffer emits with `data` is valid only during the event. */
+const READ_BUFFER = Buffer.allocUnsafeSlow(64 * 1024);
+
+/**
+ * Makes a socket, half-open and without Nagle's delay, of an accepted handle. All read into one buffer of this process, instead
+ * of each into memory of its own: for small requests that saves an allocation of 64 KiB and its collection (1 KiB over kept
+ * connections: 1.2 times the rate).
+ */
+export function openSharingSocket(handle: object): Socket {
+  const options: SocketOptions = {
+    handle,
+    allowHalfOpen: true,
+    readable: true,
+    writable: true,
+    writableHighWaterMark: SOCKET_HIGH_WATER_MARK,
+    onread: {
+      buffer: READ_BUFFER,
+      callback(count) {
+        socket.emit("data", READ_BUFFER.subarray(0, count));
+        // False would stop the reading; whoever wants that says `pause`.
+        return true;
+      },
+    },
+  };
+  const socket: Socket = new Socket(options);
+  socket.setNoDelay(true);
+  return socket;
+}
+
+export class SocketTransport implements PlainTransport {
+  readonly #socket: Socket;
+  readonly #isSealed: boolean;
+  peer: PeerAddress;
+  #events: TransportEvents | undefined;
+  #onFault: (fault: unknown) => void = () => undefined;
+  #isDetached = false;
+  /** A writer was told to wait. */
+  #isAwaited = false;
+  readonly #onWritten = (): void => {
+    if (!this.#isAwaited || !this.#socket.writable || this.#socket.writableLength > 0) return;
+    this.#isAwaited = false;
+    this.#guard(() => this.#events?.onDrained());
+  };
+
+  readonly #onData = (chunk: Buffer): void => this.#guard(() => this.#events?.onBytes(chunk));
+  readonly #onEnd = (): void => {
+    if (!this.#socket.writableEnded) this.#guard(() => this.#events?.onEnd());
+  };
+  readonly #onClose = (): void => this.#guard(() => this.#events?.onClosed());
+
+  /** @param peer  where something else is known of him than the socket tells */
+  constructor(socket: Socket, peer?: PeerAddress) {
     this.#socket = socket;
-    // A broken connection is an ordinary end; `close` follows each error.
-    socket.on("error", () => undefined);
-    this.peer = { address: isUnix ? "unix" : (socket.remoteAddress ?? "unknown"), port: socket.remotePort ?? 0 };
+    this.#isSealed = socket instanceof TLSSocket;
+    this.peer = peer ?? peerOf(socket);
+    // A broken connection is an ordinary end. After a record that cannot be opened Node would not close it, and keep all that comes.
+    socket.on("error", destroyThis);
   }
 
   start(events: TransportEvents, onFault: (fault: unknown) => void): void {
-    const socket = this.#socket;
-    const guarded = (handle: (chunk: Buffer) => void) => (chunk: Buffer) => {
-      try {
-        handle(chunk);
-      } catch (fault) {
-        socket.destroy();
-        onFault(fault);
-      }
-    };
-    socket.on(
-      "data",
-      guarded((chunk) => events.onBytes(chunk)),
-    );
-    socket.on(
-      "end",
-      guarded(() => events.onEnd()),
-    );
-    socket.on(
-      "drain",
-      guarded(() => events.onDrained()),
-    );
-    socket.on(
-      "close",
-      guarded(() => events.onClosed()),
-    );
+    const isFirst = this.#events === undefined;
+    this.#events = events;
+    this.#onFault = onFault;
+    if (!isFirst) return;
+    this.#socket.on("data", this.#onData).on("end", this.#onEnd).on("close", this.#onClose);
   }
 
   get unsent(): Bytes {
-    return bytes(writeQueueSize(this.#socket) ?? this.#socket.writableLength);
+    const { writableLength } = this.#socket;
+    if (writableLength === 0) return bytes(0);
+    return bytes(Math.max(1, writeQueueSize(this.#socket) ?? writableLength));
   }
 
   write(chunk: Uint8Array, second?: Uint8Array): boolean {
-    if (this.#socket.destroyed || this.#socket.writableEnded) return false;
-    if (second === undefined) return this.#socket.write(chunk);
-    this.#socket.cork();
-    this.#socket.write(chunk);
-    this.#socket.write(second);
-    this.#socket.uncork();
-    return this.#socket.writableLength === 0;
+    const socket = this.#socket;
+    if (socket.destroyed || socket.writableEnded) return false;
+    const isAlone = socket.writableLength === 0 && second === undefined && chunk.length <= MAX_SEALED;
+    if (second === undefined) {
+      socket.write(chunk, this.#onWritten);
+    } else {
+      socket.cork();
+      socket.write(chunk);
+      socket.write(second, this.#onWritten);
+      socket.uncork();
+    }
+    if (socket.errored) return false;
+    if (socket.writableLength === 0 || (this.#isSealed && isAlone)) return true;
+    this.#isAwaited = true;
+    return false;
   }
 
   pause(): void {
@@ -71,6 +114,17 @@ export class SocketTransport implements AcceptedTransport {
 
   resume(): void {
     this.#socket.resume();
+  }
+
+  deliver(chunk: Buffer): void {
+    const isOpen = !this.#socket.destroyed && !this.#isDetached;
+    if (isOpen && chunk.length > 0) this.#guard(() => this.#events?.onBytes(chunk));
+  }
+
+  detach(): Carrier {
+    this.#isDetached = true;
+    this.#socket.pause().off("data", this.#onData).off("end", this.#onEnd).off("close", this.#onClose);
+    return { kind: "socket", socket: this.#socket };
   }
 
   end(): void {
@@ -82,16 +136,26 @@ export class SocketTransport implements AcceptedTransport {
   }
 
   destroy(): void {
-    this.#socket.destroy();
+    if (!this.#isDetached) this.#socket.destroy();
+  }
+
+  #guard(handle: () => void): void {
+    try {
+      handle();
+    } catch (fault) {
+      this.#socket.destroy();
+      this.#onFault(fault);
+    }
   }
 }
 
-/**
- * What libuv still has to write. `writableLength` counts a buffer whole until its last byte is gone, which makes a
- * slow reader of a large buffer look like one that does not read at all; Node's own socket time-out looks here too.
- */
-export function writeQueueSize(socket: Socket): number | undefined {
-  const handle: unknown = "_handle" in socket ? socket._handle : undefined;
-  if (typeof handle !== "object" || handle === null || !("writeQueueSize" in handle)) return undefined;
-  return typeof handle.writeQueueSize === "number" ? handle.writeQueueSize : undefined;
+/** One function for all. */
+function destroyThis(this: Socket): void {
+  this.destroy();
+}
+
+/** A Unix socket has neither end; neither has one that was reset before anybody asked, but for our own. */
+function peerOf({ remoteAddress, remotePort, localAddress }: Socket): PeerAddress {
+  const isUnix = remoteAddress === undefined && localAddress === undefined;
+  return { address: isUnix ? "unix" : (remoteAddress ?? "unknown"), port: remotePort ?? 0 };
 }

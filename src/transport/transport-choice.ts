@@ -1,17 +1,15 @@
 /**
  * By which transport accepted connections are served: on their handles where the self-test has passed, else on
- * `net.Socket`. TLS is always on sockets of its own.
+ * `net.Socket` and `tls.TLSSocket`.
  */
 import type { Server, Socket } from "node:net";
-import { sendAtOnce, takeHandles } from "./accepted-handles.ts";
-import { type HandleKit, HandleTransport } from "./handle-transport.ts";
-import { openSharingSocket } from "./shared-reads.ts";
-import { SocketTransport } from "./socket-transport.ts";
-import { isStreamHandle } from "./stream-internals.ts";
-import type { AcceptedTransport } from "./transport.ts";
+import { HandleTransport, type WritePool } from "./handle-transport.ts";
+import { isStreamHandle, sendAtOnce, takeHandles } from "./node-internals.ts";
+import { openSharingSocket, SocketTransport } from "./socket-transport.ts";
+import type { PlainTransport } from "./transport.ts";
 
 export type TransportChoice =
-  | { readonly kind: "handle"; readonly kit: HandleKit }
+  | { readonly kind: "handle"; readonly pool: WritePool }
   /** `why`: what speaks against handles. */
   | { readonly kind: "socket"; readonly why: string };
 
@@ -29,14 +27,11 @@ export function describeTransport(choice: TransportChoice): string {
 export function takeTransports(
   server: Server,
   choice: TransportChoice,
-  onAccepted: (transport: AcceptedTransport) => void,
+  onAccepted: (transport: PlainTransport) => void,
 ): void {
-  // A Unix socket has a path for an address, or none when its descriptor was inherited.
-  const address = server.address();
-  const isUnix = address === null || typeof address === "string";
-  const acceptSocket = (socket: Socket): void => onAccepted(new SocketTransport(socket, isUnix));
+  const acceptSocket = (socket: Socket): void => onAccepted(new SocketTransport(socket));
   const acceptHandle = (handle: object): void => {
-    if (choice.kind === "handle" && isStreamHandle(handle)) onAccepted(new HandleTransport(handle, choice.kit));
+    if (choice.kind === "handle" && isStreamHandle(handle)) onAccepted(new HandleTransport(handle, choice.pool));
     else acceptSocket(openSharingSocket(handle));
   };
   sendAtOnce(server);

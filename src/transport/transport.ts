@@ -1,8 +1,11 @@
 /**
  * One client's byte stream, TCP or TLS: the door between the connection and whatever carries its bytes.
  */
+
+import type { Socket } from "node:net";
 import type { PeerAddress } from "../base/endpoint.ts";
 import type { Bytes } from "../base/units.ts";
+import type { StreamHandle } from "./node-internals.ts";
 
 export interface Transport {
   /** `address` is "unknown" where the client had gone before anybody asked. */
@@ -12,14 +15,17 @@ export interface Transport {
   /**
    * Hands bytes over: one chunk, or two that leave together.
    *
-   * @returns true when the kernel has all of them, so that the chunks may be re-used; false when some wait: the chunks
-   *          must then stay as they are, and nothing more be written, until `onDrained`
+   * @returns true when the chunks may be re-used: the kernel has all of them, or TLS has sealed them; false when some wait:
+   *          the chunks must then stay as they are, and nothing more be written, until `onDrained`
    */
   write(chunk: Uint8Array, second?: Uint8Array): boolean;
   /** Stops delivering bytes, so that the client feels it; what has been read already may still come. */
   pause(): void;
   resume(): void;
-  /** Closes the writing side after what was written; reading goes on. The transport closes when both sides have ended. */
+  /**
+   * Closes the writing side after what was written; reading goes on. The transport closes when both sides have ended. TLS
+   * says so first (close_notify, RFC 8446 §6.1), so that an answer that is cut short is noticed.
+   */
   end(): void;
   /**
    * Closes both sides in good order, at once where everything written is with the kernel: for a client that sends no more,
@@ -35,6 +41,23 @@ export interface AcceptedTransport extends Transport {
   /** @param onFault  told what a handler of events threw; the connection is cut then, and no other is touched */
   start(events: TransportEvents, onFault: (fault: unknown) => void): void;
 }
+
+/** A plain transport as it was accepted: what comes first may be read, and then others have it. */
+export interface PlainTransport extends AcceptedTransport {
+  /** A proxy may tell of another client. */
+  peer: PeerAddress;
+  /** From the second time on others listen than before. */
+  start(events: TransportEvents, onFault: (fault: unknown) => void): void;
+  /** Delivers what was read before, as if it came now. Does nothing once it is closed. */
+  deliver(chunk: Buffer): void;
+  /** Gives up what carries the bytes: nothing may be asked of the transport afterwards. */
+  detach(): Carrier;
+}
+
+/** What carries the bytes. Nothing of it is read while nobody reads. */
+export type Carrier =
+  | { readonly kind: "handle"; readonly handle: StreamHandle }
+  | { readonly kind: "socket"; readonly socket: Socket };
 
 /** Who listens to a transport. No event comes while a call to the transport is under way, but `onClosed` in `finish` and `destroy`. */
 export interface TransportEvents {

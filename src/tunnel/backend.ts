@@ -6,8 +6,8 @@ import { type ConnectionOptions, connect as connectTls, createSecureContext, typ
 import type { Endpoint } from "../base/endpoint.ts";
 import { errorCode } from "../base/errors.ts";
 import type { Milliseconds } from "../base/units.ts";
+import { contextRules, type TlsRules } from "../tls/tls-context.ts";
 import type { ClientMaterial } from "../tls/tls-identity.ts";
-import { contextRules, type TlsRules } from "../tls/tls-server.ts";
 
 /** By the terminator's name; of each at least one, the preferred first. */
 export type BackendEndpoints = ReadonlyMap<string, readonly Endpoint[]>;

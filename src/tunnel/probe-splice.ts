@@ -12,7 +12,7 @@ import { once } from "node:events";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer, connect as tlsConnect } from "node:tls";
 import { bytes, milliseconds } from "../base/units.ts";
-import { findStreamInternals } from "../transport/stream-internals.ts";
+import { findNodeInternals } from "../transport/node-internals.ts";
 import { Splice, type SpliceEnding } from "./splice.ts";
 import { takeableHandle } from "./splice-handle-end.ts";
 import { SpliceKit } from "./splice-kit.ts";
@@ -39,7 +39,7 @@ export function describeSplices(choice: SpliceChoice): string {
 }
 
 export async function probeSplice(): Promise<SpliceChoice> {
-  const found = findStreamInternals();
+  const found = findNodeInternals();
   if (found.kind === "missing") return { kind: "stream", why: found.why };
   const kit = new SpliceKit(found.internals);
   const fault = await testOnce(kit);

@@ -6,12 +6,10 @@
  * TLS seals what it is given at once, into memory of its own; a plain handle keeps what the kernel did not take. TLS stands
  * only one write at a time: a second one would end the process. So here no handle gets another while one is under way.
  */
-import { Socket } from "node:net";
 import { getSystemErrorName } from "node:util";
 import { errorCode } from "../base/errors.ts";
 import { type Bytes, bytes } from "../base/units.ts";
-import { writeQueueSize } from "../transport/socket-transport.ts";
-import { END_OF_FILE, isStreamHandle, type StreamHandle } from "../transport/stream-internals.ts";
+import { END_OF_FILE, isStreamHandle, type StreamHandle, writeQueueSize } from "../transport/node-internals.ts";
 import { cutSocket, type SplicedSocket, type SpliceEnd, type SpliceEvents } from "./splice-end.ts";
 import { READ_SIZE, type SpliceKit } from "./splice-kit.ts";
 
@@ -86,7 +84,7 @@ export class SpliceHandleEnd implements SpliceEnd {
   get unsent(): Bytes {
     if (this.#underWay === 0) return bytes(0);
     // A write counts until its last byte is gone; what TCP has of it moves while the peer reads.
-    return bytes(Math.max(1, writeQueueSize(carrierOf(this.#socket)) ?? 0) + this.#waitingLength);
+    return bytes(Math.max(1, writeQueueSize(this.#socket) ?? 0) + this.#waitingLength);
   }
 
   get isClosed(): boolean {
@@ -263,12 +261,6 @@ function readAll(socket: SplicedSocket): readonly Buffer[] {
     if (chunk === null) return chunks;
     chunks.push(chunk);
   }
-}
-
-/** What TCP or a Unix socket has of it: for TLS the socket below, which Node keeps at a place that it does not document. */
-function carrierOf(socket: SplicedSocket): Socket {
-  const below: unknown = socket.encrypted === true && "_parent" in socket ? socket._parent : undefined;
-  return below instanceof Socket ? below : socket;
 }
 
 // One function for all, as with streams.

@@ -2,22 +2,19 @@
  * What all splices of a process share that are on handles: Node's inside, and what the next write needs. Both are used up only
  * by a write that has to wait, which few do but those of TLS.
  */
-import type { StreamInternals, WriteRequest } from "../transport/stream-internals.ts";
+import type { NodeInternals, WriteRequest } from "../transport/node-internals.ts";
 
 /** No handle is read in pieces greater than that. */
 export const READ_SIZE = 64 * 1024;
 
-export interface SpliceWrite extends WriteRequest {
-  /** Told when the write is finished: 0 or a negative error code. */
-  writer?: { onWritten(status: number): void };
-}
+export type SpliceWrite = WriteRequest;
 
 export class SpliceKit {
-  readonly internals: StreamInternals;
+  readonly internals: NodeInternals;
   #spareWrite: SpliceWrite;
   #spareBytes = Buffer.allocUnsafeSlow(READ_SIZE);
 
-  constructor(internals: StreamInternals) {
+  constructor(internals: NodeInternals) {
     this.internals = internals;
     this.#spareWrite = makeWrite(internals);
   }
@@ -45,7 +42,7 @@ export class SpliceKit {
   }
 }
 
-function makeWrite(internals: StreamInternals): SpliceWrite {
+function makeWrite(internals: NodeInternals): SpliceWrite {
   const request: SpliceWrite = new internals.WriteWrap();
   request.oncomplete = completeWrite;
   return request;

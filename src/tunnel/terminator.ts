@@ -8,10 +8,11 @@ import type { Endpoint, PeerAddress } from "../base/endpoint.ts";
 import type { Milliseconds } from "../base/units.ts";
 import { type AnnouncementForm, encodeAnnouncement } from "../proxy/announce.ts";
 import { TlsAcceptor, type TlsCounts } from "../tls/tls-acceptor.ts";
+import type { TlsRules } from "../tls/tls-context.ts";
 import type { TlsMaterial } from "../tls/tls-identity.ts";
-import type { TlsRules } from "../tls/tls-server.ts";
+import { openTransport } from "../transport/opening.ts";
 import { decideProxied } from "../transport/proxy-opening.ts";
-import { openSocket } from "../transport/socket-opening.ts";
+import { SocketTransport } from "../transport/socket-transport.ts";
 import { describeClient } from "./announced-client.ts";
 import type { BackendTls } from "./backend.ts";
 import type { SpliceKit } from "./splice-kit.ts";
@@ -71,10 +72,17 @@ export class Terminator {
     this.#acceptor = new TlsAcceptor({
       material: side.material,
       rules: side.rules,
+      choice: { kind: "socket", why: "" },
       maxHandshakes: side.maxHandshakes,
       isTrustedProxy: announcement === "passed-on" ? isTrustedProxy : undefined,
-      onSecure: (client) => this.#passOn(client.socket, client.peer, client.header, client.serverName),
+      onSecure: ({ transport, header, serverName }) => {
+        const carrier = transport.detach();
+        if (carrier.kind === "socket") this.#passOn(carrier.socket, transport.peer, header, serverName);
+      },
       onFailed: (why, peer) => onRefused(`TLS handshake failed: ${why}`, peer),
+      onFault: (fault) => {
+        throw fault;
+      },
     });
   }
 
@@ -91,7 +99,7 @@ export class Terminator {
   accept(socket: Socket): void {
     socket.setKeepAlive(true, this.#options.keepalive);
     if (this.#acceptor === undefined) this.#acceptPlain(socket);
-    else this.#acceptor.accept(socket);
+    else this.#acceptor.accept(new SocketTransport(socket));
   }
 
   /** @throws what OpenSSL says; then everything stays as it was */
@@ -143,14 +151,20 @@ export class Terminator {
       return;
     }
     this.#opening.add(socket);
-    openSocket(socket, decideProxied, headerTimeout, {
-      onOpen: ({ peer: claimed }, header) => {
+    const transport = new SocketTransport(socket);
+    openTransport(transport, decideProxied, headerTimeout, {
+      onOpen: ({ peer: claimed }, header, rest) => {
         this.#opening.delete(socket);
+        transport.detach();
+        socket.unshift(Buffer.from(rest));
         this.#passOn(socket, claimed ?? peer, header, undefined);
       },
       onRefused: (why) => {
         this.#opening.delete(socket);
         onRefused(why, peer);
+      },
+      onFault: (fault) => {
+        throw fault;
       },
     });
   }

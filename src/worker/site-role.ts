@@ -25,15 +25,14 @@ import type { TlsPresence } from "../site/tls-presence.ts";
 import { prepareUploads } from "../site/upload.ts";
 import { UploadLedger } from "../site/upload-ledger.ts";
 import type { ThreadPool } from "../tasks/task-pool.ts";
+import { probeHandles } from "../tls/probe-handles.ts";
 import { TlsAcceptor } from "../tls/tls-acceptor.ts";
 import type { TlsMaterials } from "../tls/tls-identity.ts";
-import { TlsTransport } from "../tls/tls-transport.ts";
 import { httpsRules } from "../tls/tls-wishes.ts";
 import { formatPurpose, type ListenSocket } from "../transport/listen-socket.ts";
 import type { Reception } from "../transport/listener.ts";
-import { probeHandleTransport } from "../transport/probe-handle-transport.ts";
-import { openProxied } from "../transport/proxied-transport.ts";
-import type { AcceptedTransport } from "../transport/transport.ts";
+import { openProxied } from "../transport/proxy-opening.ts";
+import type { PlainTransport } from "../transport/transport.ts";
 import { describeTransport, type TransportChoice } from "../transport/transport-choice.ts";
 import { buildSites, type NativeFiles } from "./build-sites.ts";
 import type { ServerMessage } from "./messages.ts";
@@ -60,6 +59,8 @@ interface Parts extends SiteParts {
 
 const HTTPS = formatPurpose({ kind: "https" });
 
+const CONNECTION_FAULT = "a connection failed through a fault of the server";
+
 /** How long a stop waits for handlers whose connections were cut, and for tasks. */
 const CLOSE_TIMEOUT_MS = 1000;
 
@@ -75,15 +76,17 @@ export async function openSiteRole(parts: SiteParts): Promise<Role> {
     { ...connectionParts({ ...parts, uploads }, sites, turn), phase: () => phase },
     settings.server,
   );
-  const tls = openTls(parts, connections);
-  const choice = await probeHandleTransport();
+  const choice = await probeHandles();
+  const tls = openTls(parts, choice, connections);
   if (choice.kind === "socket") events.warn(describeTransport(choice));
   let ended: Promise<void> = Promise.resolve();
   return {
     backlog: settings.server.backlog,
     reception: ({ kind }) => {
       if (kind === "http") return receivePlain(parts, choice, connections);
-      if (kind === "https" && tls !== undefined) return { kind: "sockets", onAccepted: (socket) => tls.accept(socket) };
+      if (kind === "https" && tls !== undefined) {
+        return { kind: "transports", choice, onAccepted: (transport) => tls.accept(transport) };
+      }
       return undefined;
     },
     report: () => ({ connections: connections.count, tls: tls?.counts, tunnels: new Map() }),
@@ -112,16 +115,22 @@ export async function openSiteRole(parts: SiteParts): Promise<Role> {
   };
 }
 
-function openTls({ settings, tls, refusals }: SiteParts, connections: Connections): TlsAcceptor | undefined {
+function openTls(
+  { settings, tls, events, refusals }: SiteParts,
+  choice: TransportChoice,
+  connections: Connections,
+): TlsAcceptor | undefined {
   const each = tls.get(HTTPS);
   if (each?.side !== "server") return undefined;
   return new TlsAcceptor({
     material: each.material,
     rules: httpsRules(settings.server),
+    choice,
     maxHandshakes: settings.server.tlsHandshakes,
     isTrustedProxy: settings.server.proxyProtocol ? isTrustedIn(settings.server.trustedProxies) : undefined,
-    onSecure: ({ socket, peer }) => connections.accept(new TlsTransport(socket, peer)),
+    onSecure: ({ transport }) => connections.accept(transport),
     onFailed: (why, peer) => refusals.add(`TLS handshake with ${peer.address} failed: ${why}`),
+    onFault: (fault) => events.error(CONNECTION_FAULT, fault),
   });
 }
 
@@ -134,14 +143,14 @@ function receivePlain(
   const { proxyProtocol, trustedProxies, headerTimeout } = settings.server;
   if (!proxyProtocol) return { kind: "transports", choice, onAccepted: (transport) => connections.accept(transport) };
   const isTrusted = isTrustedIn(trustedProxies);
-  const onAccepted = (transport: AcceptedTransport): void =>
-    openProxied(transport, {
-      isTrusted,
-      patience: headerTimeout,
-      onOpen: (proxied) => connections.accept(proxied),
-      onRefused: (why) => refusals.add(`connection of ${transport.peer.address} cut: ${why}`),
-      onFault: (fault) => events.error("a connection failed through a fault of the server", fault),
+  const onAccepted = (transport: PlainTransport): void => {
+    const { peer } = transport;
+    openProxied(transport, isTrusted, headerTimeout, {
+      onOpen: () => connections.accept(transport),
+      onRefused: (why) => refusals.add(`connection of ${peer.address} cut: ${why}`),
+      onFault: (fault) => events.error(CONNECTION_FAULT, fault),
     });
+  };
   return { kind: "transports", choice, onAccepted };
 }
 

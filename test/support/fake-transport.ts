@@ -10,7 +10,7 @@ import { type Bytes, bytes } from "../../src/base/units.ts";
 import type { Transport, TransportEvents } from "../../src/transport/transport.ts";
 
 export class FakeTransport implements Transport {
-  readonly peer: PeerAddress = { address: "192.0.2.7", port: 54321 };
+  peer: PeerAddress = { address: "192.0.2.7", port: 54321 };
   /** How many bytes the kernel still takes from us before writes have to wait. */
   room = Number.POSITIVE_INFINITY;
   /** `destroy` reports `onClosed` before it returns. */

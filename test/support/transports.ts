@@ -7,14 +7,11 @@ import { connect as connectTls } from "node:tls";
 import type { Endpoint, PeerAddress } from "../../src/base/endpoint.ts";
 import { milliseconds } from "../../src/base/units.ts";
 import { readIdentity } from "../../src/tls/certificate.ts";
+import { probeHandles } from "../../src/tls/probe-handles.ts";
 import { TlsAcceptor } from "../../src/tls/tls-acceptor.ts";
 import type { TlsMaterial } from "../../src/tls/tls-identity.ts";
-import { TlsTransport } from "../../src/tls/tls-transport.ts";
-import { bindSocket } from "../../src/transport/bound-socket.ts";
-import { Listener } from "../../src/transport/listener.ts";
-import { probeHandleTransport } from "../../src/transport/probe-handle-transport.ts";
-import { findStreamInternals } from "../../src/transport/stream-internals.ts";
-import type { AcceptedTransport, TransportEvents } from "../../src/transport/transport.ts";
+import { findNodeInternals } from "../../src/transport/node-internals.ts";
+import type { AcceptedTransport, PlainTransport, TransportEvents } from "../../src/transport/transport.ts";
 import type { TransportChoice } from "../../src/transport/transport-choice.ts";
 import { listenHere } from "./listen-here.ts";
 import { readKey } from "./tls-client.ts";
@@ -31,12 +28,12 @@ const socket: NamedTransport = {
 
 /** Where Node withholds its inside from us the handles are left out; that it does not is a test of its own. */
 export function eachTransport(): readonly NamedTransport[] {
-  if (findStreamInternals().kind === "missing") return [socket];
+  if (findNodeInternals().kind === "missing") return [socket];
   return [{ kind: "handle", choice: requireHandles() }, socket];
 }
 
 async function requireHandles(): Promise<TransportChoice> {
-  const choice = await probeHandleTransport();
+  const choice = await probeHandles();
   if (choice.kind === "socket") throw new Error(choice.why);
   return choice;
 }
@@ -44,12 +41,12 @@ async function requireHandles(): Promise<TransportChoice> {
 /** Two ends of one connection, both ready: what a client has of it, and what the server has. */
 export interface TransportPair {
   readonly client: Socket;
-  readonly transport: AcceptedTransport;
+  readonly transport: PlainTransport;
 }
 
 /** A transport and what carries its bytes. */
 export interface Carrier {
-  readonly kind: NamedTransport["kind"] | "TLS socket";
+  readonly kind: NamedTransport["kind"] | `TLS ${NamedTransport["kind"]}`;
   readonly families: readonly Endpoint["kind"][];
   /** What is known of a peer besides its address. */
   readonly peerFacts: Pick<PeerAddress, "tls">;
@@ -61,25 +58,27 @@ export interface Carrier {
   readonly openPair: (endpoint: Endpoint) => Promise<TransportPair>;
 }
 
-/** Those that serve plain connections, and the one over TLS, which is for TCP alone. */
+/** Those that serve plain connections, and those over TLS, which a server speaks on TCP alone. */
 export function eachCarrier(): readonly Carrier[] {
   const plain = eachTransport().map(({ kind, choice }): Carrier => {
     const openPair = async (endpoint: Endpoint): Promise<TransportPair> => openPlainPair(endpoint, await choice);
     return { kind, families: ["tcp", "unix"], peerFacts: {}, cannotCount: undefined, cannotReset: undefined, openPair };
   });
-  const tls: Carrier = {
-    kind: "TLS socket",
-    families: ["tcp"],
-    peerFacts: { tls: {} },
-    cannotCount: "a chunk is sealed whole, and counts until Node has told that the last of it is gone",
-    cannotReset: "Node resets no socket that is under TLS",
-    openPair: openTlsPair,
-  };
-  return [...plain, tls];
+  const tls = eachTransport().map(
+    ({ kind, choice }): Carrier => ({
+      kind: `TLS ${kind}`,
+      families: ["tcp"],
+      peerFacts: { tls: {} },
+      cannotCount: "a chunk is sealed whole, and counts until Node has told that the last of it is gone",
+      cannotReset: "Node resets no socket that is under TLS",
+      openPair: async (endpoint) => openTlsPair(endpoint, await choice),
+    }),
+  );
+  return [...plain, ...tls];
 }
 
 async function openPlainPair(endpoint: Endpoint, choice: TransportChoice): Promise<TransportPair> {
-  const { promise: accepted, resolve: accept } = promised<AcceptedTransport>();
+  const { promise: accepted, resolve: accept } = promised<PlainTransport>();
   const listener = await listenHere(endpoint, 16, accept, choice);
   const { endpoint: bound } = listener;
   const target = bound.kind === "tcp" ? { host: bound.host, port: bound.port } : { path: bound.path };
@@ -91,8 +90,8 @@ async function openPlainPair(endpoint: Endpoint, choice: TransportChoice): Promi
 }
 
 /** Both ends have done their part of the handshake. */
-async function openTlsPair(wanted: Endpoint): Promise<TransportPair> {
-  const { promise: accepted, resolve: accept, reject } = promised<AcceptedTransport>();
+export async function openTlsPair(wanted: Endpoint, choice: TransportChoice): Promise<TransportPair> {
+  const { promise: accepted, resolve: accept, reject } = promised<PlainTransport>();
   const acceptor = new TlsAcceptor({
     material: testMaterial(),
     rules: {
@@ -105,16 +104,14 @@ async function openTlsPair(wanted: Endpoint): Promise<TransportPair> {
       handshakeTimeout: milliseconds(10_000),
       alpn: ["http/1.1"],
     },
+    choice,
     maxHandshakes: 1,
     isTrustedProxy: undefined,
-    onSecure: ({ socket, peer }) => accept(new TlsTransport(socket, peer)),
+    onSecure: ({ transport }) => accept(transport),
     onFailed: (why) => reject(new Error(why)),
+    onFault: (fault) => reject(fault),
   });
-  const bound = await bindSocket(wanted, 0o600);
-  const listener = await Listener.open(bound, 16, {
-    kind: "sockets",
-    onAccepted: (incoming) => acceptor.accept(incoming),
-  });
+  const listener = await listenHere(wanted, 16, (incoming) => acceptor.accept(incoming), choice);
   const { endpoint } = listener;
   if (endpoint.kind === "unix") throw new Error("TLS is for TCP");
   const below = connect({ host: endpoint.host, port: endpoint.port, allowHalfOpen: true });
@@ -127,7 +124,7 @@ async function openTlsPair(wanted: Endpoint): Promise<TransportPair> {
   return { client, transport };
 }
 
-function testMaterial(): TlsMaterial {
+export function testMaterial(): TlsMaterial {
   const certificate = { name: "p256.pem", text: readKey("p256.pem") };
   const result = readIdentity({ certificate, key: undefined, ocsp: undefined }, Date.now());
   if (result.kind === "fault") throw new Error(result.fault);
@@ -137,7 +134,7 @@ function testMaterial(): TlsMaterial {
 
 function promised<Value>() {
   let resolve: (value: Value) => void = () => undefined;
-  let reject: (error: Error) => void = () => undefined;
+  let reject: (error: unknown) => void = () => undefined;
   const promise = new Promise<Value>((keep, fail) => {
     resolve = keep;
     reject = fail;

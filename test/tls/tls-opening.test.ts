@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { decideTlsOpening, refuseUnknownName } from "../../src/tls/tls-opening.ts";
-import type { OpeningDecision } from "../../src/transport/socket-opening.ts";
+import type { OpeningDecision } from "../../src/transport/opening.ts";
 
 const open = { kind: "open", consumed: 0, peer: undefined } as const;
 const TEXT = "This port speaks HTTPS: ask with https:// instead of http://.\n";

@@ -4,8 +4,8 @@ import { connect } from "node:net";
 import { type TestContext, test } from "node:test";
 import { milliseconds } from "../../src/base/units.ts";
 import { encodeV1, encodeV2 } from "../../src/proxy/encode.ts";
-import { openProxied, type ProxiedOptions } from "../../src/transport/proxied-transport.ts";
-import type { AcceptedTransport, TransportEvents } from "../../src/transport/transport.ts";
+import { openProxied } from "../../src/transport/proxy-opening.ts";
+import type { Carrier, PlainTransport, TransportEvents } from "../../src/transport/transport.ts";
 import { settle } from "../support/connection-rig.ts";
 import { FakeTransport } from "../support/fake-transport.ts";
 import { listenHere } from "../support/listen-here.ts";
@@ -16,10 +16,24 @@ const server = { address: "198.51.100.7", port: 443 };
 const unix = { address: "unix", port: 0 };
 const V1 = encodeV1(client, server);
 const REQUEST = Buffer.from("GET / HTTP/1.1\r\n\r\n");
-const GONE = "gone before the end of a PROXY header";
+const GONE = "the client has gone";
+const PATIENCE = 10_000;
 
 /** Nobody has started it yet; what its events throw cuts it, as the real ones do. */
-class FakeAccepted extends FakeTransport implements AcceptedTransport {
+class FakeAccepted extends FakeTransport implements PlainTransport {
+  #events: TransportEvents | undefined;
+  #isOver = false;
+
+  override finish(): void {
+    this.#isOver = true;
+    super.finish();
+  }
+
+  override destroy(): void {
+    this.#isOver = true;
+    super.destroy();
+  }
+
   start(events: TransportEvents, onFault: (fault: unknown) => void): void {
     const guarded = (handle: () => void): void => {
       try {
@@ -29,38 +43,56 @@ class FakeAccepted extends FakeTransport implements AcceptedTransport {
         onFault(fault);
       }
     };
-    this.listen({
+    this.#events = {
       onBytes: (chunk) => guarded(() => events.onBytes(chunk)),
       onEnd: () => guarded(() => events.onEnd()),
       onDrained: () => guarded(() => events.onDrained()),
       onClosed: () => guarded(() => events.onClosed()),
-    });
+    };
+    this.listen(this.#events);
   }
+
+  deliver(chunk: Buffer): void {
+    if (!this.#isOver && chunk.length > 0) this.#events?.onBytes(chunk);
+  }
+
+  detach(): Carrier {
+    throw new Error("there is nothing below");
+  }
+}
+
+interface Options {
+  readonly isTrusted: (address: string) => boolean;
+  readonly patience: number;
+  readonly onOpen: (transport: PlainTransport) => void;
 }
 
 /** Starts each transport, unless the test does something else, and notes what happens. */
 class Rig implements TransportEvents {
   readonly below = new FakeAccepted();
-  readonly opened: AcceptedTransport[] = [];
+  readonly opened: PlainTransport[] = [];
   readonly refused: string[] = [];
   readonly faults: unknown[] = [];
   readonly seen: string[] = [];
   received = "";
 
-  constructor(options: Partial<ProxiedOptions> = {}) {
-    openProxied(this.below, {
-      isTrusted: () => true,
-      onOpen: (transport) => {
-        this.opened.push(transport);
-        transport.start(this, (fault) => this.faults.push(fault));
+  constructor(options: Partial<Options> = {}) {
+    const { isTrusted = () => true, patience = PATIENCE, onOpen } = options;
+    openProxied(this.below, isTrusted, milliseconds(patience), {
+      onOpen: () => {
+        if (onOpen !== undefined) {
+          onOpen(this.below);
+          return;
+        }
+        this.opened.push(this.below);
+        this.below.start(this, (fault) => this.faults.push(fault));
       },
       onRefused: (why) => this.refused.push(why),
       onFault: (fault) => this.faults.push(fault),
-      ...options,
     });
   }
 
-  get transport(): AcceptedTransport {
+  get transport(): PlainTransport {
     return this.opened[0] ?? assert.fail("not open");
   }
 
@@ -150,21 +182,17 @@ test("openProxied: who is not trusted is cut before he says anything", async () 
   assert.deepEqual([rig.opened, rig.refused.length, rig.below.isClosed], [[], 1, true]);
 });
 
-const patiences: [name: string, options: Partial<ProxiedOptions>, patience: number][] = [
-  ["10 s, when nothing is said of it", {}, 10_000],
-  ["as long as is said", { patience: milliseconds(3000) }, 3000],
-];
-for (const [name, options, patience] of patiences) {
-  test(`openProxied: half a header and silence is waited for ${name}`, async (t) => {
+for (const patience of [PATIENCE, 3000]) {
+  test(`openProxied: half a header and silence is waited for ${patience} ms`, async (t) => {
     t.mock.timers.enable({ apis: ["setTimeout"] });
-    const rig = new Rig(options);
+    const rig = new Rig({ patience });
     t.mock.timers.tick(patience / 2);
     // Each byte in turn would else keep the place for ever.
     rig.below.send(V1.subarray(0, 20));
     t.mock.timers.tick(patience / 2 - 1);
     assert.deepEqual(rig.refused, []);
     t.mock.timers.tick(1);
-    assert.deepEqual(rig.refused, ["no PROXY header in time"]);
+    assert.deepEqual(rig.refused, ["the client says nothing"]);
     await settle();
     assert.deepEqual([rig.refused.length, rig.below.isClosed], [1, true]);
   });
@@ -241,7 +269,7 @@ test("openProxied: a transport that nobody takes is cut, as a fault of ours", as
   const rig = new Rig({ onOpen: () => undefined });
   rig.below.send(Buffer.concat([V1, REQUEST]));
   await settle();
-  assert.match(String(rig.faults), /neither started nor destroyed/);
+  assert.match(String(rig.faults), /neither started, detached nor destroyed/);
   assert.equal(rig.below.isClosed, true);
 });
 
@@ -317,7 +345,7 @@ for (const call of ["finish", "destroy"] as const) {
 const anyPort = { kind: "tcp", host: "127.0.0.1", port: 0 } as const;
 
 for (const { kind, choice } of eachTransport()) {
-  const open = async (t: TestContext, onAccepted: (transport: AcceptedTransport) => void) => {
+  const open = async (t: TestContext, onAccepted: (transport: PlainTransport) => void) => {
     const listener = await listenHere(anyPort, 16, onAccepted, await choice);
     t.after(() => listener.close());
     assert.ok(listener.endpoint.kind === "tcp");
@@ -329,15 +357,14 @@ for (const { kind, choice } of eachTransport()) {
 
   test(`openProxied over ${kind}: the client's address comes back with what it sent`, async (t) => {
     const socket = await open(t, (below) =>
-      openProxied(below, {
-        isTrusted: (address) => address === "127.0.0.1",
-        onOpen: (transport) => {
+      openProxied(below, (address) => address === "127.0.0.1", milliseconds(PATIENCE), {
+        onOpen: () => {
           const onBytes = (chunk: Buffer): void => {
-            transport.write(Buffer.from(`${transport.peer.address} ${transport.peer.port} ${chunk}`));
-            transport.finish();
+            below.write(Buffer.from(`${below.peer.address} ${below.peer.port} ${chunk}`));
+            below.finish();
           };
           const nothing = (): void => undefined;
-          transport.start({ onBytes, onEnd: nothing, onDrained: nothing, onClosed: nothing }, assert.ifError);
+          below.start({ onBytes, onEnd: nothing, onDrained: nothing, onClosed: nothing }, assert.ifError);
         },
         onRefused: assert.fail,
         onFault: assert.ifError,
@@ -352,8 +379,7 @@ for (const { kind, choice } of eachTransport()) {
   test(`openProxied over ${kind}: who sends no header is cut`, async (t) => {
     const refused: string[] = [];
     const socket = await open(t, (below) =>
-      openProxied(below, {
-        isTrusted: () => true,
+      openProxied(below, () => true, milliseconds(PATIENCE), {
         onOpen: () => assert.fail(),
         onRefused: (why) => refused.push(why),
         onFault: assert.ifError,

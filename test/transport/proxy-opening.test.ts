@@ -4,8 +4,8 @@ import fc from "fast-check";
 import type { PeerAddress } from "../../src/base/endpoint.ts";
 import { encodeV1, encodeV2 } from "../../src/proxy/encode.ts";
 import { decideProxiedTls, decideTlsOpening } from "../../src/tls/tls-opening.ts";
+import type { OpeningDecision } from "../../src/transport/opening.ts";
 import { claimedPeer, decideProxied } from "../../src/transport/proxy-opening.ts";
-import type { OpeningDecision } from "../../src/transport/socket-opening.ts";
 
 const client = { address: "192.0.2.1", port: 56324 };
 const client6 = { address: "2001:db8::1", port: 56324 };

@@ -9,8 +9,9 @@ import { milliseconds } from "../../src/base/units.ts";
 import type { ProxyTls, ProxyTlvs } from "../../src/proxy/encode.ts";
 import { readIdentity } from "../../src/tls/certificate.ts";
 import { type SecureClient, TlsAcceptor } from "../../src/tls/tls-acceptor.ts";
+import type { TlsRules } from "../../src/tls/tls-context.ts";
 import type { TlsIdentity, TlsMaterial } from "../../src/tls/tls-identity.ts";
-import type { TlsRules } from "../../src/tls/tls-server.ts";
+import { SocketTransport } from "../../src/transport/socket-transport.ts";
 import { commonNameOf, describeClient } from "../../src/tunnel/announced-client.ts";
 import { readKey, TlsClient, type TlsOptions } from "../support/tls-client.ts";
 import { until } from "../support/until.ts";
@@ -106,20 +107,25 @@ async function openService(t: TestContext): Promise<Service> {
   const acceptor = new TlsAcceptor({
     material: MATERIAL,
     rules: RULES,
+    choice: { kind: "socket", why: "the test wants it" },
     maxHandshakes: 10,
     isTrustedProxy: undefined,
     onSecure: (client) => secured.shift()?.(client),
     onFailed: (why) => assert.fail(why),
+    onFault: assert.ifError,
   });
   const port = await listen(
     t,
-    createServer({ allowHalfOpen: true }, (socket) => acceptor.accept(socket)),
+    createServer({ allowHalfOpen: true }, (socket) => acceptor.accept(new SocketTransport(socket))),
   );
   return {
     visit: async (options) => {
       const secure = new Promise<SecureClient>((resolve) => void secured.push(resolve));
       const client = await TlsClient.connect(port, options);
-      const { socket, serverName } = await secure;
+      const { transport, serverName } = await secure;
+      const carrier = transport.detach();
+      assert.ok(carrier.kind === "socket");
+      const { socket } = carrier;
       socket.on("error", () => undefined);
       // A ticket goes out with the first bytes.
       socket.write("hello");

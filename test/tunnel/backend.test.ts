@@ -14,8 +14,8 @@ import { absolutePath } from "../../src/base/absolute-path.ts";
 import type { Endpoint } from "../../src/base/endpoint.ts";
 import { milliseconds } from "../../src/base/units.ts";
 import { readIdentity } from "../../src/tls/certificate.ts";
+import type { TlsRules } from "../../src/tls/tls-context.ts";
 import type { ClientMaterial, TlsIdentity } from "../../src/tls/tls-identity.ts";
-import type { TlsRules } from "../../src/tls/tls-server.ts";
 import {
   type BackendTls,
   type BackendWay,

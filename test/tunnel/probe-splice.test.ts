@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import { findStreamInternals } from "../../src/transport/stream-internals.ts";
+import { findNodeInternals } from "../../src/transport/node-internals.ts";
 import { describeSplices, probeSplice } from "../../src/tunnel/probe-splice.ts";
 import { SpliceHandleEnd } from "../../src/tunnel/splice-handle-end.ts";
 import { countDescriptors, descriptorsUncounted } from "../support/served-site.ts";
 import { until } from "../support/until.ts";
 
-const found = findStreamInternals();
+const found = findNodeInternals();
 const withheld = found.kind === "missing" ? found.why : false;
 
 test("probeSplice: this Node passes", { skip: withheld }, async () => {

@@ -3,7 +3,7 @@ import { Socket } from "node:net";
 import { type TestContext, test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { bytes } from "../../src/base/units.ts";
-import type { StreamHandle, StreamInternals } from "../../src/transport/stream-internals.ts";
+import type { NodeInternals, StreamHandle } from "../../src/transport/node-internals.ts";
 import { SpliceHandleEnd } from "../../src/tunnel/splice-handle-end.ts";
 import { SpliceKit } from "../../src/tunnel/splice-kit.ts";
 
@@ -38,12 +38,15 @@ class FakeHandle implements StreamHandle {
 }
 
 /** Each read is told to be of one byte. */
-const INTERNALS: StreamInternals = {
+const INTERNALS: NodeInternals = {
   WriteWrap: class {},
   ShutdownWrap: class {},
   streamBaseState: Int32Array.of(1, 0),
   kReadBytesOrError: 0,
   kLastWriteWasAsync: 1,
+  wrapTls: () => {
+    throw new Error("no TLS");
+  },
 };
 
 function openEnd(t: TestContext) {

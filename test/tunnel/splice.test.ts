@@ -11,7 +11,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import { createServer as createTlsServer, connect as tlsConnect } from "node:tls";
 import fc from "fast-check";
 import { bytes, milliseconds } from "../../src/base/units.ts";
-import { findStreamInternals } from "../../src/transport/stream-internals.ts";
+import { findNodeInternals } from "../../src/transport/node-internals.ts";
 import { Splice, type SpliceContext, type SpliceEnding } from "../../src/tunnel/splice.ts";
 import { takeableHandle } from "../../src/tunnel/splice-handle-end.ts";
 import { SpliceKit } from "../../src/tunnel/splice-kit.ts";
@@ -24,7 +24,7 @@ interface Way {
   readonly skip: string | false;
 }
 
-const found = findStreamInternals();
+const found = findNodeInternals();
 const ways: readonly Way[] = [
   { name: "streams", skip: false },
   found.kind === "found"

@@ -5,7 +5,8 @@ import { type TestContext, test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import type { PeerAddress } from "../../src/base/endpoint.ts";
 import { milliseconds } from "../../src/base/units.ts";
-import { type OpeningDecision, openSocket } from "../../src/transport/socket-opening.ts";
+import { type OpeningDecision, openTransport } from "../../src/transport/opening.ts";
+import { SocketTransport } from "../../src/transport/socket-transport.ts";
 
 interface Pair {
   readonly client: Socket;
@@ -39,9 +40,15 @@ function begin(socket: Socket, decide: (bytes: Buffer) => OpeningDecision, patie
       all.push(outcome);
       resolve(outcome);
     };
-    openSocket(socket, decide, milliseconds(patience), {
-      onOpen: ({ peer }, header) => note({ kind: "open", peer, header: Buffer.from(header).toString("latin1") }),
+    const transport = new SocketTransport(socket);
+    openTransport(transport, decide, milliseconds(patience), {
+      onOpen: ({ peer }, header, rest) => {
+        note({ kind: "open", peer, header: Buffer.from(header).toString("latin1") });
+        transport.detach();
+        socket.unshift(Buffer.from(rest));
+      },
       onRefused: (why) => note({ kind: "refused", why }),
+      onFault: assert.ifError,
     });
   });
   return { all, first };
@@ -76,7 +83,7 @@ const pieces: [name: string, pieces: string[], left: string][] = [
   ["a rest that comes later", ["[ab]", "rest"], "rest"],
 ];
 for (const [name, sent, left] of pieces) {
-  test(`openSocket: what was not for us can still be read: ${name}`, async (t) => {
+  test(`openTransport: what was not for us can still be read: ${name}`, async (t) => {
     const { client, accepted } = await openPair(t);
     const { all, first } = begin(accepted, decideBrackets);
     client.setNoDelay();
@@ -91,7 +98,7 @@ for (const [name, sent, left] of pieces) {
   });
 }
 
-test("openSocket: the socket is paused, so that nothing is lost before somebody listens", async (t) => {
+test("openTransport: the socket is paused, so that nothing is lost before somebody listens", async (t) => {
   const { client, accepted } = await openPair(t);
   const { first } = begin(accepted, () => ({ kind: "open", consumed: 0, peer: undefined }));
   client.write("hello");
@@ -102,7 +109,7 @@ test("openSocket: the socket is paused, so that nothing is lost before somebody 
   assert.equal(await readToEnd(accepted), "hello world");
 });
 
-test("openSocket: decide is asked with all bytes so far", async (t) => {
+test("openTransport: decide is asked with all bytes so far", async (t) => {
   const { client, accepted } = await openPair(t);
   const seen: string[] = [];
   let wake: () => void = () => undefined;
@@ -122,7 +129,7 @@ test("openSocket: decide is asked with all bytes so far", async (t) => {
   assert.deepEqual(seen, ["a", "ab", "abc"]);
 });
 
-test("openSocket: refused with an answer, which the client gets whole, and then the end", async (t) => {
+test("openTransport: refused with an answer, which the client gets whole, and then the end", async (t) => {
   const { client, accepted } = await openPair(t);
   const { all, first } = begin(accepted, decideBrackets);
   const answer = readToEnd(client);
@@ -134,7 +141,7 @@ test("openSocket: refused with an answer, which the client gets whole, and then 
   assert.equal(all.length, 1);
 });
 
-test("openSocket: refused without an answer: the end", async (t) => {
+test("openTransport: refused without an answer: the end", async (t) => {
   const { client, accepted } = await openPair(t);
   const { all, first } = begin(accepted, () => ({ kind: "refused", why: "not this", answer: "" }));
   client.write("x");
@@ -151,7 +158,7 @@ const goodbyes: [name: string, leave: (client: Socket) => void][] = [
 ];
 for (const [name, leave] of goodbyes) {
   for (const said of ["", "[a"]) {
-    test(`openSocket: a client that ${name} having said ${said === "" ? "nothing" : said} has gone`, async (t) => {
+    test(`openTransport: a client that ${name} having said ${said === "" ? "nothing" : said} has gone`, async (t) => {
       const { client, accepted } = await openPair(t);
       let isHeard = said === "";
       let wake: () => void = () => undefined;
@@ -178,7 +185,7 @@ for (const [name, leave] of goodbyes) {
   }
 }
 
-test("openSocket: a client that says nothing is cut in time", async (t) => {
+test("openTransport: a client that says nothing is cut in time", async (t) => {
   const { client, accepted } = await openPair(t);
   const ended = once(client.resume(), "end");
   const { first } = begin(accepted, decideBrackets, 20);
@@ -186,7 +193,7 @@ test("openSocket: a client that says nothing is cut in time", async (t) => {
   await ended;
 });
 
-test("openSocket: one that never ends what it says is cut as well", async (t) => {
+test("openTransport: one that never ends what it says is cut as well", async (t) => {
   const { client, accepted } = await openPair(t);
   const ended = once(client.resume(), "end");
   const { first } = begin(accepted, () => needMore, 20);
@@ -195,7 +202,7 @@ test("openSocket: one that never ends what it says is cut as well", async (t) =>
   await ended;
 });
 
-test("openSocket: once open, it leaves nothing on the socket but a handler of errors", async (t) => {
+test("openTransport: once open, it leaves nothing on the socket but a handler of errors", async (t) => {
   const { client, accepted } = await openPair(t);
   const before = ["data", "close", "end"].map((name) => accepted.listenerCount(name));
   const { first } = begin(accepted, decideBrackets);

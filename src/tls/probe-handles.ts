@@ -1,19 +1,23 @@
 /**
- * The self-test of the handle transport: Node's inside may change with any version, so before clients are served that way
- * this process talks to itself, and everything clients will need must work.
+ * The self-test of transports on handles: Node's inside may change with any version, so before clients are served that way
+ * this process talks to itself, in plain and over TLS, and everything clients will need must work.
  *
- *     read; write at once, one piece and two; write more than the kernel takes, drain; half-close, our end, close
+ *     read; write one piece and two; write more than the kernel takes, drain; half-close, our end, close
  *
  * Any doubt means that ordinary sockets serve. The test takes some milliseconds and may be made in a sandbox: on Linux it
- * uses a Unix socket that has no file, since a confined worker must not bind a port.
+ * uses Unix sockets that have no file, since a confined worker must not bind a port, and TLS does without certificates.
  */
 import { once } from "node:events";
 import { connect, createServer, type Server, type Socket } from "node:net";
-import { takeHandles } from "./accepted-handles.ts";
-import { HandleKit, HandleTransport } from "./handle-transport.ts";
-import { findStreamInternals, isStreamHandle } from "./stream-internals.ts";
-import type { TransportEvents } from "./transport.ts";
-import type { TransportChoice } from "./transport-choice.ts";
+import { connect as connectTls, createSecureContext } from "node:tls";
+import { milliseconds } from "../base/units.ts";
+import { HandleTransport, WritePool } from "../transport/handle-transport.ts";
+import { findNodeInternals, isStreamHandle, takeHandles } from "../transport/node-internals.ts";
+import { openTransport } from "../transport/opening.ts";
+import type { AcceptedTransport, TransportEvents } from "../transport/transport.ts";
+import type { TransportChoice } from "../transport/transport-choice.ts";
+import { beginOnHandle, type HandshakeTerms } from "./handle-handshakes.ts";
+import { decideTlsOpening } from "./tls-opening.ts";
 
 /** Much more than it takes: a machine may be very busy when a server starts. */
 const PATIENCE_MS = 5000;
@@ -23,16 +27,19 @@ const PIECE_SIZE = 256 * 1024;
 /** More than any kernel holds for one socket. */
 const MAX_PIECES = 1024;
 
-export async function probeHandleTransport(): Promise<TransportChoice> {
-  const found = findStreamInternals();
+/** Needs no certificate. */
+const ANONYMOUS = { ciphers: "AECDH-AES128-SHA:@SECLEVEL=0", maxVersion: "TLSv1.2" } as const;
+
+export async function probeHandles(): Promise<TransportChoice> {
+  const found = findNodeInternals();
   if (found.kind === "missing") return { kind: "socket", why: found.why };
-  const kit = new HandleKit(found.internals);
-  const fault = await testOnce(kit);
-  return fault === undefined ? { kind: "handle", kit } : { kind: "socket", why: `the self-test failed: ${fault}` };
+  const pool = new WritePool(found.internals);
+  const fault = (await testOnce(pool, "plain")) ?? (await testOnce(pool, "tls"));
+  return fault === undefined ? { kind: "handle", pool } : { kind: "socket", why: `the self-test failed: ${fault}` };
 }
 
 /** @returns what is wrong; undefined when nothing is */
-async function testOnce(kit: HandleKit): Promise<string | undefined> {
+async function testOnce(pool: WritePool, layer: "plain" | "tls"): Promise<string | undefined> {
   const server = createServer();
   const watch = new Watch();
   let timer: NodeJS.Timeout | undefined;
@@ -40,7 +47,7 @@ async function testOnce(kit: HandleKit): Promise<string | undefined> {
     timer = setTimeout(resolve, PATIENCE_MS, `not finished after ${PATIENCE_MS / 1000} s`);
   });
   try {
-    return await Promise.race([converse(server, kit, watch), watch.broken, late]);
+    return await Promise.race([converse(server, pool, watch, layer), watch.broken, late]);
   } catch (error) {
     return String(error);
   } finally {
@@ -50,12 +57,20 @@ async function testOnce(kit: HandleKit): Promise<string | undefined> {
   }
 }
 
-async function converse(server: Server, kit: HandleKit, watch: Watch): Promise<string | undefined> {
-  const client = await connectTo(server, watch);
+async function converse(
+  server: Server,
+  pool: WritePool,
+  watch: Watch,
+  layer: "plain" | "tls",
+): Promise<string | undefined> {
+  const socket = await connectTo(server, watch);
   const handle = await watch.accepted;
   if (!isStreamHandle(handle)) return "accepted handles have other functions";
-  const transport = new HandleTransport(handle, kit);
-  watch.ends.push(transport);
+  const plain = new HandleTransport(handle, pool);
+  watch.ends.push(plain);
+  const isTls = layer === "tls";
+  const client = watch.receiveOn(isTls ? connectTls({ ...ANONYMOUS, socket, rejectUnauthorized: false }) : socket);
+  const transport = isTls ? await shakeHands(plain, pool, watch) : plain;
   transport.start(watch, (fault) => watch.break(String(fault)));
 
   client.write(QUESTION);
@@ -63,7 +78,10 @@ async function converse(server: Server, kit: HandleKit, watch: Watch): Promise<s
   if (watch.received !== QUESTION) return "other bytes are read than were sent";
 
   const [one, two, three] = ANSWERS as [Buffer, Buffer, Buffer];
-  if (!transport.write(one) || !transport.write(two, three)) return "a small write is not taken at once";
+  if (!transport.write(one)) return "a small write is not taken at once";
+  const isTaken = transport.write(two, three);
+  if (!isTaken && !isTls) return "a small write is not taken at once";
+  if (!isTaken) await watch.untilDrained();
   const piece = Buffer.alloc(PIECE_SIZE, "0123456789abcdef");
   let pieces = 1;
   while (transport.write(piece)) {
@@ -71,7 +89,7 @@ async function converse(server: Server, kit: HandleKit, watch: Watch): Promise<s
     if (pieces > MAX_PIECES) return "no write has to wait";
   }
   if (transport.unsent === 0) return "what waits to be written is not told";
-  await watch.until(() => watch.isDrained);
+  await watch.untilDrained();
   const expected = Buffer.concat([...ANSWERS, ...Array<Buffer>(pieces).fill(piece)]);
   while (watch.length < expected.length) await once(client, "data");
   if (!Buffer.concat(watch.chunks).equals(expected)) return "other bytes are written than were given";
@@ -94,12 +112,36 @@ async function connectTo(server: Server, watch: Watch): Promise<Socket> {
   const target = typeof address === "string" ? { path: address } : { host: address.address, port: address.port };
   const client = connect({ ...target, allowHalfOpen: true });
   watch.ends.push(client);
-  client.on("error", (error) => watch.break(String(error)));
-  client.on("data", (chunk) => {
-    watch.chunks.push(chunk);
-    watch.length += chunk.length;
+  return client.on("error", (error) => watch.break(String(error)));
+}
+
+function shakeHands(plain: HandleTransport, pool: WritePool, watch: Watch): Promise<AcceptedTransport> {
+  const terms: HandshakeTerms = {
+    context: createSecureContext(ANONYMOUS).context,
+    staple: undefined,
+    verification: "none",
+    protocols: new Uint8Array(0),
+    timeout: milliseconds(PATIENCE_MS),
+  };
+  return new Promise((resolve, reject) => {
+    const onFailed = (why: string): void => reject(new Error(`TLS: ${why}`));
+    openTransport(plain, decideTlsOpening, terms.timeout, {
+      onOpen: (_opening, _header, hello) => {
+        const carrier = plain.detach();
+        if (carrier.kind !== "handle") return;
+        beginOnHandle(carrier.handle, terms, pool, hello, {
+          onSecure: (_session, makeTransport) => {
+            const secure = makeTransport(plain.peer);
+            watch.ends.push(secure);
+            resolve(secure);
+          },
+          onFailed,
+        });
+      },
+      onRefused: onFailed,
+      onFault: reject,
+    });
   });
-  return client;
 }
 
 /** What has happened at both ends. */
@@ -140,6 +182,22 @@ class Watch implements TransportEvents {
   onClosed(): void {
     this.isClosed = true;
     this.#wake();
+  }
+
+  /** What this client gets is noted. */
+  receiveOn<Client extends Socket>(client: Client): Client {
+    this.ends.push(client);
+    client.on("error", (error) => this.break(String(error)));
+    client.on("data", (chunk: Buffer) => {
+      this.chunks.push(chunk);
+      this.length += chunk.length;
+    });
+    return client;
+  }
+
+  async untilDrained(): Promise<void> {
+    await this.until(() => this.isDrained);
+    this.isDrained = false;
   }
 
   async until(isSo: () => boolean): Promise<void> {

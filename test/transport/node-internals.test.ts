@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { findStreamInternals, isStreamHandle } from "../../src/transport/stream-internals.ts";
+import { findNodeInternals, isStreamHandle } from "../../src/transport/node-internals.ts";
 
-const MODULE = fileURLToPath(new URL("../../src/transport/stream-internals.js", import.meta.url));
-const SCRIPT = `import(process.argv[1]).then(({ findStreamInternals }) => {
-  const found = findStreamInternals();
+const MODULE = fileURLToPath(new URL("../../src/transport/node-internals.js", import.meta.url));
+const SCRIPT = `import(process.argv[1]).then(({ findNodeInternals }) => {
+  const found = findNodeInternals();
   console.log(found.kind === "found" ? "found" : found.why);
 })`;
 
@@ -32,7 +32,7 @@ const cases: [name: string, flags: readonly string[], environment: NodeJS.Proces
   ["the permission model", permission, {}, PERMISSION],
 ];
 for (const [name, flags, environment, want] of cases) {
-  test(`findStreamInternals: ${name}`, () => {
+  test(`findNodeInternals: ${name}`, () => {
     const { answer, stderr } = find(flags, environment);
     assert.equal(answer, want);
     assert.doesNotMatch(stderr, /DEP0111|DeprecationWarning/, "no user is warned of what we do");
@@ -48,13 +48,13 @@ const changed: [name: string, change: (binding: Record<string, unknown>) => obje
   ["a place outside the state", (binding) => ({ ...binding, kLastWriteWasAsync: 99 })],
 ];
 for (const [name, change] of changed) {
-  test(`findStreamInternals: another Node: ${name}`, (t) => {
+  test(`findNodeInternals: another Node: ${name}`, (t) => {
     const binding: unknown = Reflect.get(process, "binding");
     assert.ok(typeof binding === "function");
     t.mock.method(process as unknown as { binding(name: string): object }, "binding", (module: string) =>
       change(binding.call(process, module)),
     );
-    assert.equal(findStreamInternals().kind, "missing");
+    assert.equal(findNodeInternals().kind, "missing");
   });
 }
 

@@ -1,25 +1,25 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import { HandleKit, HandleTransport } from "../../src/transport/handle-transport.ts";
-import { probeHandleTransport } from "../../src/transport/probe-handle-transport.ts";
-import { findStreamInternals, type StreamInternals } from "../../src/transport/stream-internals.ts";
+import { probeHandles } from "../../src/tls/probe-handles.ts";
+import { HandleTransport, WritePool } from "../../src/transport/handle-transport.ts";
+import { findNodeInternals, type NodeInternals } from "../../src/transport/node-internals.ts";
 import { countDescriptors, descriptorsUncounted } from "../support/served-site.ts";
 
-const found = findStreamInternals();
+const found = findNodeInternals();
 const withheld = found.kind === "missing" ? found.why : false;
 
-test("probeHandleTransport: this Node passes", { skip: withheld }, async () => {
-  assert.equal((await probeHandleTransport()).kind, "handle");
+test("probeHandles: this Node passes", { skip: withheld }, async () => {
+  assert.equal((await probeHandles()).kind, "handle");
 });
 
-test("probeHandleTransport: what is withheld is not used, and the reason is told", { skip: !withheld }, async () => {
-  assert.deepEqual(await probeHandleTransport(), { kind: "socket", why: withheld });
+test("probeHandles: what is withheld is not used, and the reason is told", { skip: !withheld }, async () => {
+  assert.deepEqual(await probeHandles(), { kind: "socket", why: withheld });
 });
 
-test("probeHandleTransport: nothing stays open", { skip: withheld || descriptorsUncounted }, async () => {
-  await probeHandleTransport();
+test("probeHandles: nothing stays open", { skip: withheld || descriptorsUncounted }, async () => {
+  await probeHandles();
   const before = countDescriptors();
-  await Promise.all([probeHandleTransport(), probeHandleTransport()]);
+  await Promise.all([probeHandles(), probeHandles()]);
   // Closed sockets are let go at the end of a turn.
   await new Promise(setImmediate);
   await new Promise(setImmediate);
@@ -27,7 +27,7 @@ test("probeHandleTransport: nothing stays open", { skip: withheld || descriptors
 });
 
 /** Ways in which another version of Node may differ without looking different. */
-const faults: [name: string, spoil: (t: TestContext, internals: StreamInternals) => void, why: RegExp][] = [
+const faults: [name: string, spoil: (t: TestContext, internals: NodeInternals) => void, why: RegExp][] = [
   [
     "reads lose their last byte",
     (t) => {
@@ -71,24 +71,24 @@ const faults: [name: string, spoil: (t: TestContext, internals: StreamInternals)
   ],
 ];
 for (const [name, spoil, why] of faults) {
-  test(`probeHandleTransport: ${name}: sockets serve`, { skip: withheld }, async (t) => {
+  test(`probeHandles: ${name}: sockets serve`, { skip: withheld }, async (t) => {
     assert.ok(found.kind === "found");
     spoil(t, found.internals);
-    const choice = await probeHandleTransport();
+    const choice = await probeHandles();
     assert.ok(choice.kind === "socket");
     assert.match(choice.why, /^the self-test failed: /);
     assert.match(choice.why, why);
   });
 }
 
-test("probeHandleTransport: a test that does not end fails in time", { skip: withheld }, async (t) => {
+test("probeHandles: a test that does not end fails in time", { skip: withheld }, async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   t.mock.method(HandleTransport.prototype, "start", () => t.mock.timers.tick(5000));
-  const choice = await probeHandleTransport();
+  const choice = await probeHandles();
   assert.deepEqual(choice, { kind: "socket", why: "the self-test failed: not finished after 5 s" });
 });
 
-test("HandleKit: a write that waits uses a request up, others do not", { skip: withheld }, () => {
+test("WritePool: a write that waits uses a request up, others do not", { skip: withheld }, () => {
   assert.ok(found.kind === "found");
-  assert.ok(new HandleKit(found.internals).spareWrite instanceof found.internals.WriteWrap);
+  assert.ok(new WritePool(found.internals).spareWrite instanceof found.internals.WriteWrap);
 });

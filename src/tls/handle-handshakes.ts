@@ -1,0 +1,163 @@
+/**
+ * Handshakes on accepted handles: OpenSSL works on what libuv reads, and no socket of Node's is made.
+ */
+import { createSecureContext } from "node:tls";
+import type { PeerAddress } from "../base/endpoint.ts";
+import type { Milliseconds } from "../base/units.ts";
+import { closeTls, HandleTransport, readWith, type WritePool } from "../transport/handle-transport.ts";
+import {
+  END_OF_FILE,
+  type HandleReader,
+  type NodeInternals,
+  type StreamHandle,
+  type TlsHandle,
+} from "../transport/node-internals.ts";
+import { contextOptions, stapleFor, type TlsRules } from "./tls-context.ts";
+import { describeHandshakeFailure, REJECTED_CERTIFICATE, TOOK_TOO_LONG } from "./tls-failure.ts";
+import type { TlsMaterial } from "./tls-identity.ts";
+import { type HandshakeHooks, TlsSession } from "./tls-session.ts";
+
+/** What one identity shows its clients, and what it wants of them. */
+export interface HandshakeTerms {
+  /** Inside Node. */
+  readonly context: object;
+  readonly staple: Buffer | undefined;
+  /** Whether the client is asked for a certificate, and sent away without one that is valid. */
+  readonly verification: "none" | TlsRules["clientVerify"];
+  /** Each with its length in one byte before it. */
+  readonly protocols: Uint8Array;
+  readonly timeout: Milliseconds;
+}
+
+export class HandleHandshakes {
+  readonly #pool: WritePool;
+  readonly #terms: readonly HandshakeTerms[];
+
+  /** @throws what OpenSSL says of an identity or a rule */
+  constructor(material: TlsMaterial, rules: TlsRules, pool: WritePool) {
+    this.#pool = pool;
+    this.#terms = material.identities.map((identity) => ({
+      context: createSecureContext(contextOptions(identity, material, rules)).context,
+      staple: stapleFor(identity, material),
+      verification: material.clientAuthorities === undefined ? "none" : rules.clientVerify,
+      protocols: Buffer.concat(rules.alpn.map((name) => Buffer.from([name.length, ...Buffer.from(name, "latin1")]))),
+      timeout: rules.handshakeTimeout,
+    }));
+  }
+
+  /** @param hello  what was read of the handshake already */
+  begin(carrier: StreamHandle, place: number, hello: Uint8Array, hooks: HandshakeHooks): void {
+    const terms = this.#terms[place];
+    if (terms === undefined) throw new Error("there is no such identity");
+    beginOnHandle(carrier, terms, this.#pool, hello, hooks);
+  }
+}
+
+export function beginOnHandle(
+  carrier: StreamHandle,
+  terms: HandshakeTerms,
+  pool: WritePool,
+  hello: Uint8Array,
+  hooks: HandshakeHooks,
+): void {
+  const { context, staple, verification, protocols, timeout } = terms;
+  const tls = pool.internals.wrapTls(carrier, context);
+  if (verification !== "none") tls.setVerifyMode(true, verification === "require");
+  if (protocols.length > 0) tls.setALPNProtocols(protocols);
+  if (staple !== undefined) stapleTo(tls, staple);
+  new HandleHandshake(carrier, tls, pool, verification, hooks).begin(hello, timeout);
+}
+
+class HandleHandshake implements HandleReader {
+  readonly #carrier: StreamHandle;
+  readonly #tls: TlsHandle;
+  readonly #pool: WritePool;
+  readonly #verification: HandshakeTerms["verification"];
+  readonly #hooks: HandshakeHooks;
+  #timer: NodeJS.Timeout | undefined;
+  #isOver = false;
+
+  constructor(
+    carrier: StreamHandle,
+    tls: TlsHandle,
+    pool: WritePool,
+    verification: HandshakeTerms["verification"],
+    hooks: HandshakeHooks,
+  ) {
+    this.#carrier = carrier;
+    this.#tls = tls;
+    this.#pool = pool;
+    this.#verification = verification;
+    this.#hooks = hooks;
+  }
+
+  begin(hello: Uint8Array, timeout: Milliseconds): void {
+    const tls = this.#tls;
+    // libuv holds the carrier alone, and that all the rest.
+    this.#carrier.reader = this;
+    tls.onhandshakedone = tellDone;
+    tls.onerror = tellBroken;
+    readWith(tls, this);
+    this.#timer = setTimeout(() => this.#fail(TOOK_TOO_LONG), timeout);
+    tls.receive(hello);
+    // Its status tells nothing: where the hello was read from the handle, that reads already.
+    if (!this.#isOver) tls.readStart();
+  }
+
+  onRead(): void {
+    if (this.#isOver) return;
+    const { streamBaseState, kReadBytesOrError }: NodeInternals = this.#pool.internals;
+    const count = streamBaseState[kReadBytesOrError] as number;
+    // No byte of the client counts before the handshake is done; half a handshake is of no use.
+    if (count === END_OF_FILE || count < 0) this.#fail("the client has gone");
+  }
+
+  onBroken(error: Error): void {
+    this.#fail(describeHandshakeFailure(error));
+  }
+
+  onHandshakeDone(): void {
+    if (this.#isOver) return;
+    // OpenSSL was told to go on with any certificate: whether it is accepted is decided here and nowhere else.
+    const isVerified = this.#verification !== "none" && !this.#tls.verifyError();
+    if (this.#verification === "require" && !isVerified) {
+      this.#fail(REJECTED_CERTIFICATE);
+      return;
+    }
+    this.#leave();
+    const makeTransport = (peer: PeerAddress): HandleTransport =>
+      new HandleTransport(this.#carrier, this.#pool, this.#tls, peer);
+    this.#hooks.onSecure(new TlsSession(this.#tls, isVerified), makeTransport);
+  }
+
+  #fail(why: string): void {
+    if (this.#isOver) return;
+    this.#leave();
+    this.#tls.readStop();
+    closeTls(this.#carrier, this.#tls);
+    this.#hooks.onFailed(why);
+  }
+
+  #leave(): void {
+    this.#isOver = true;
+    clearTimeout(this.#timer);
+  }
+}
+
+function stapleTo(tls: TlsHandle, staple: Buffer): void {
+  tls.oncertcb = ({ OCSPRequest }) => {
+    if (OCSPRequest) tls.setOCSPResponse(staple);
+    tls.certCbDone();
+  };
+  tls.enableCertCb();
+}
+
+// One function for all handles.
+
+function tellDone(this: TlsHandle): void {
+  this.reader?.onHandshakeDone?.();
+}
+
+function tellBroken(this: TlsHandle, error: Error): void {
+  this.reader?.onBroken?.(error);
+}

@@ -1,0 +1,194 @@
+/**
+ * Who gets in by a handshake, on handles and on sockets alike.
+ */
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect as connectTcp } from "node:net";
+import { Duplex } from "node:stream";
+import { type TestContext, test } from "node:test";
+import { connect, type SecureVersion, type TLSSocket } from "node:tls";
+import { milliseconds } from "../../src/base/units.ts";
+import { type SecureClient, TlsAcceptor, type TlsAcceptorOptions } from "../../src/tls/tls-acceptor.ts";
+import type { TlsRules } from "../../src/tls/tls-context.ts";
+import type { TransportChoice } from "../../src/transport/transport-choice.ts";
+import { listenHere } from "../support/listen-here.ts";
+import { readKey } from "../support/tls-client.ts";
+import { eachTransport, testMaterial } from "../support/transports.ts";
+import { until } from "../support/until.ts";
+
+const RULES: TlsRules = {
+  minVersion: "TLSv1.2",
+  ciphers: undefined,
+  suites: undefined,
+  curves: undefined,
+  sniStrict: false,
+  clientVerify: "require",
+  handshakeTimeout: milliseconds(20_000),
+  alpn: ["http/1.1"],
+};
+const VERSIONS: readonly SecureVersion[] = ["TLSv1.2", "TLSv1.3"];
+const OURS = "client-ca.pem";
+const OTHERS = "ca.pem";
+
+/** Says what it has got, and notes who came and who did not. */
+class Door {
+  readonly secure: SecureClient[] = [];
+  readonly failures: string[] = [];
+  received = "";
+  readonly acceptor: TlsAcceptor;
+  port = 0;
+
+  constructor(choice: TransportChoice, authority: string, options: Partial<TlsAcceptorOptions> = {}) {
+    this.acceptor = new TlsAcceptor({
+      material: { ...testMaterial(), clientAuthorities: readKey(authority) },
+      rules: RULES,
+      choice,
+      maxHandshakes: 10,
+      isTrustedProxy: undefined,
+      onSecure: (client) => {
+        this.secure.push(client);
+        client.transport.start(
+          {
+            onBytes: (chunk) => {
+              this.received += chunk.toString("latin1");
+              client.transport.write(Buffer.from("welcome"));
+            },
+            onEnd: () => client.transport.end(),
+            onDrained: () => undefined,
+            onClosed: () => undefined,
+          },
+          assert.ifError,
+        );
+      },
+      onFailed: (why) => this.failures.push(why),
+      onFault: assert.ifError,
+      ...options,
+    });
+  }
+
+  static async open(
+    t: TestContext,
+    choice: TransportChoice,
+    authority: string,
+    options: Partial<TlsAcceptorOptions> = {},
+  ): Promise<Door> {
+    const door = new Door(choice, authority, options);
+    const endpoint = { kind: "tcp", host: "127.0.0.1", port: 0 } as const;
+    const listener = await listenHere(endpoint, 16, (transport) => door.acceptor.accept(transport), choice);
+    t.after(() => listener.close());
+    assert.ok(listener.endpoint.kind === "tcp");
+    door.port = listener.endpoint.port;
+    return door;
+  }
+
+  /** A client that sends its request right behind its part of the handshake. */
+  visit(t: TestContext, version: SecureVersion, certificate?: string, session?: Buffer): TLSSocket {
+    const socket = connect({
+      port: this.port,
+      host: "127.0.0.1",
+      rejectUnauthorized: false,
+      minVersion: version,
+      maxVersion: version,
+      ...(certificate === undefined ? {} : { cert: readKey(certificate), key: readKey(certificate) }),
+      ...(session === undefined ? {} : { session }),
+    });
+    socket.on("error", () => undefined);
+    t.after(() => socket.destroy());
+    socket.write("let me in");
+    return socket;
+  }
+}
+
+/** Resolves also when it broke. */
+function closed(socket: TLSSocket): Promise<void> {
+  return new Promise((resolve) => socket.resume().on("close", () => resolve()));
+}
+
+for (const { kind, choice } of eachTransport()) {
+  for (const version of VERSIONS) {
+    const name = `TlsAcceptor on a ${kind}, ${version}`;
+
+    test(`${name}: who shows a certificate of another authority never gets in, and no byte of his counts`, async (t) => {
+      const door = await Door.open(t, await choice, OTHERS);
+      for (let round = 0; round < 20; round += 1) {
+        const socket = door.visit(t, version, "client.pem");
+        await closed(socket);
+      }
+      await until("all are told", () => door.failures.length === 20);
+      assert.deepEqual(new Set(door.failures), new Set(["the client's certificate is not accepted"]));
+      assert.deepEqual([door.secure.length, door.received], [0, ""]);
+      assert.equal(door.acceptor.counts.underWay, 0);
+    });
+
+    test(`${name}: who shows none never gets in`, async (t) => {
+      const door = await Door.open(t, await choice, OURS);
+      const socket = door.visit(t, version);
+      await closed(socket);
+      assert.deepEqual([door.failures, door.secure.length], [["the client showed no certificate"], 0]);
+    });
+
+    test(`${name}: a session of one that was refused does not help him`, async (t) => {
+      const door = await Door.open(t, await choice, OTHERS);
+      let session: Buffer | undefined;
+      const first = door.visit(t, version, "client.pem").on("session", (ticket) => {
+        session = ticket;
+      });
+      await closed(first);
+      const again = door.visit(t, version, "client.pem", session);
+      await closed(again);
+      assert.deepEqual([door.secure.length, door.received, door.failures.length], [0, "", 2]);
+    });
+
+    test(`${name}: who shows one of ours gets in, by a session too, and is known`, async (t) => {
+      const door = await Door.open(t, await choice, OURS);
+      let session: Buffer | undefined;
+      for (const isResumed of [false, true]) {
+        const socket = door.visit(t, version, "client.pem", session).on("session", (ticket) => {
+          session = ticket;
+        });
+        assert.equal(String((await once(socket, "data"))[0]), "welcome");
+        await until("there is a ticket", () => session !== undefined);
+        const client = door.secure.at(-1);
+        assert.deepEqual(client?.transport.peer.tls, { subject: "CN=client one" });
+        assert.deepEqual([client?.session.isResumed, client?.session.isVerified], [isResumed, true]);
+        assert.equal(client?.session.certificate?.subject, "CN=client one");
+        assert.equal(client?.session.version, version);
+        socket.destroy();
+      }
+      assert.deepEqual(door.acceptor.counts.resumed, 1);
+    });
+
+    test(`${name}: where it is optional, a foreign certificate is as good as none`, async (t) => {
+      const rules: TlsRules = { ...RULES, clientVerify: "optional" };
+      const door = await Door.open(t, await choice, OTHERS, { rules });
+      for (const certificate of ["client.pem", undefined]) {
+        const socket = door.visit(t, version, certificate);
+        await once(socket, "data");
+        assert.deepEqual(door.secure.at(-1)?.transport.peer.tls, {});
+        assert.equal(door.secure.at(-1)?.session.isVerified, false);
+        socket.destroy();
+      }
+    });
+
+    test(`${name}: one that is destroyed as soon as it is known leaves nothing behind`, async (t) => {
+      const door = await Door.open(t, await choice, OURS, { onSecure: ({ transport }) => transport.destroy() });
+      const socket = door.visit(t, version, "client.pem");
+      await closed(socket);
+      assert.equal(door.acceptor.counts.underWay, 0);
+    });
+  }
+
+  test(`TlsAcceptor on a ${kind}: half a handshake and silence is cut in time`, async (t) => {
+    const rules: TlsRules = { ...RULES, handshakeTimeout: milliseconds(50) };
+    const door = await Door.open(t, await choice, OURS, { rules });
+    const relay = connectTcp(door.port, "127.0.0.1");
+    t.after(() => relay.destroy());
+    // Its ClientHello is sent, and nothing that the server answers ever reaches the client.
+    const deaf = new Duplex({ read: () => undefined, write: (chunk, _encoding, done) => relay.write(chunk, done) });
+    connect({ socket: deaf, rejectUnauthorized: false }).on("error", () => undefined);
+    await until("somebody is told", () => door.failures.length === 1);
+    assert.deepEqual(door.failures, ["it took too long"]);
+    assert.equal(door.acceptor.counts.underWay, 0);
+    await door.acceptor.settled();
+  });
+}
