@@ -4,7 +4,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { PeerAddress } from "../base/endpoint.ts";
 import type { Milliseconds, UnixMilliseconds } from "../base/units.ts";
-import type { IncomingRequest, ResponseWriter, SendOutcome } from "../http/exchange.ts";
+import type { IncomingRequest, RequestFinding, ResponseWriter, SendOutcome } from "../http/exchange.ts";
 import type { Reason } from "../http/reason.ts";
 import type { RequestHead } from "../http/request-head.ts";
 import type { ResponsePlan } from "../http/response-plan.ts";
@@ -26,7 +26,9 @@ export class Exchange implements IncomingRequest, ResponseWriter {
   /** The client waits for `100 Continue` before it sends the body. */
   readonly isExpecting: boolean;
   plan: ResponsePlan | undefined = undefined;
-  isComplete = false;
+  /** Undefined as long as the response is not sent, and when a fault of our own ended it. */
+  outcome: SendOutcome | undefined = undefined;
+  user: string | undefined = undefined;
   /** Why the connection closes after the answer; undefined when it is kept. */
   closeCause: CloseCause | undefined = undefined;
   cutReason: Reason | undefined = undefined;
@@ -53,6 +55,10 @@ export class Exchange implements IncomingRequest, ResponseWriter {
   get gone(): AbortSignal {
     this.#lost ??= new AbortController();
     return this.#lost.signal;
+  }
+
+  note({ user }: RequestFinding): void {
+    this.user = user;
   }
 
   /** The connection is lost. */

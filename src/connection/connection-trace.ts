@@ -4,6 +4,7 @@
  * Nothing here needs an escape: the parser lets only printable ASCII into a path.
  */
 import { formatPeer, type PeerAddress } from "../base/endpoint.ts";
+import type { SendOutcome } from "../http/exchange.ts";
 import { bodyLength, type ResponsePlan } from "../http/response-plan.ts";
 
 /** Why a connection is not kept after an answer, or not any longer. */
@@ -43,9 +44,9 @@ export class ConnectionTrace {
   }
 
   /** @param sent  how many bytes of the body have left */
-  transferEnded(path: string, plan: ResponsePlan, sent: number, isComplete: boolean): void {
+  transferEnded(path: string, plan: ResponsePlan, sent: number, outcome: SendOutcome): void {
     if (!isTransfer(plan)) return;
-    this.#tell(`transfer ${isComplete ? "completed" : "broken off"}: ${path}, ${sent} bytes to ${this.#peer}`);
+    this.#tell(`transfer ${outcome === "sent" ? "completed" : "broken off"}: ${path}, ${sent} bytes to ${this.#peer}`);
   }
 }
 

@@ -305,7 +305,7 @@ export class Connection implements TransportEvents {
   send(exchange: Exchange, plan: ResponsePlan): SendOutcome | Promise<SendOutcome> {
     if (exchange.plan !== undefined) throw new Error("a second response to one request");
     exchange.plan = plan;
-    if (this.#state.kind !== "answering" || this.#state.exchange !== exchange) return "aborted";
+    if (this.#state.kind !== "answering" || this.#state.exchange !== exchange) return "cut";
     exchange.closeCause = this.#closeCauseAfter(exchange);
     const connection = connectionField(exchange.head, exchange.closeCause === undefined ? "keep" : "close");
     this.#trace?.transferStarted(exchange.head.path, plan);
@@ -314,15 +314,12 @@ export class Connection implements TransportEvents {
     return outcome.then((settled) => this.#sent(exchange, plan, settled));
   }
 
-  #sent(exchange: Exchange, plan: ResponsePlan, outcome: "sent" | "client-gone" | "changed"): SendOutcome {
-    this.#trace?.transferEnded(exchange.head.path, plan, this.#sender.bodyBytesSent, outcome === "sent");
-    if (outcome === "sent") {
-      exchange.isComplete = true;
-      return "sent";
-    }
+  #sent(exchange: Exchange, plan: ResponsePlan, outcome: SendOutcome): SendOutcome {
+    this.#trace?.transferEnded(exchange.head.path, plan, this.#sender.bodyBytesSent, outcome);
+    exchange.outcome = outcome;
     if (outcome === "changed") exchange.cutReason = "changed-while-sending";
-    this.#transport.destroy();
-    return "aborted";
+    if (outcome !== "sent") this.#transport.destroy();
+    return outcome;
   }
 
   /** Why the connection must close after this answer; undefined when it is kept. */
@@ -352,7 +349,7 @@ export class Connection implements TransportEvents {
     if (this.#state.kind !== "answering") return;
     const { body } = exchange;
     if (this.#isLastOfClient(exchange)) this.#close(exchange.closeCause, "finish");
-    else if (exchange.closeCause !== undefined || !exchange.isComplete) this.#close(exchange.closeCause);
+    else if (exchange.closeCause !== undefined || exchange.outcome !== "sent") this.#close(exchange.closeCause);
     else if (body === undefined || body.isComplete) this.#becomeIdle();
     else {
       const deadline = this.#in(this.#context.limits.bodyTimeout);
@@ -364,8 +361,8 @@ export class Connection implements TransportEvents {
    * Whether the client has said that it sends nothing more (RFC 9112 §9.6), so that nobody has to wait for its end. After a
    * body some old clients send an empty line all the same (RFC 9112 §2.2).
    */
-  #isLastOfClient({ closeCause, body, isComplete }: Exchange): boolean {
-    const isAsked = closeCause === "as the client asked" && body === undefined && isComplete;
+  #isLastOfClient({ closeCause, body, outcome }: Exchange): boolean {
+    const isAsked = closeCause === "as the client asked" && body === undefined && outcome === "sent";
     return isAsked && this.#waiting.length === 0 && this.#unreadBytes === 0;
   }
 
@@ -400,7 +397,7 @@ export class Connection implements TransportEvents {
   }
 
   #record(exchange: Exchange): void {
-    const { plan, head } = exchange;
+    const { plan, head, outcome = "cut" } = exchange;
     if (plan === undefined) return;
     this.#context.service.record({
       peer: exchange.peer,
@@ -408,8 +405,9 @@ export class Connection implements TransportEvents {
       head,
       status: plan.status,
       reason: exchange.cutReason ?? plan.reason,
-      bodyBytes: exchange.isComplete ? bodyLength(plan.body) : this.#sender.bodyBytesSent,
-      complete: exchange.isComplete,
+      bodyBytes: outcome === "sent" ? bodyLength(plan.body) : this.#sender.bodyBytesSent,
+      outcome,
+      user: exchange.user,
       receivedAt: exchange.receivedAt,
       duration: milliseconds(this.#context.clock.monotonic() - exchange.startedAt),
     });
@@ -429,7 +427,8 @@ export class Connection implements TransportEvents {
       status: plan.status,
       reason: plan.reason,
       bodyBytes: bodyLength(plan.body),
-      complete: true,
+      outcome: "sent",
+      user: undefined,
       receivedAt,
       duration: milliseconds(0),
     });

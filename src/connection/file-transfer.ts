@@ -5,15 +5,13 @@ import { fstatSync, read } from "node:fs";
 import { bytes } from "../base/units.ts";
 import { contentFitting, writeChunks } from "../http/chunked-encoder.ts";
 import type { FileIdentity } from "../http/entity-tag.ts";
+import type { SendOutcome } from "../http/exchange.ts";
 import type { BodyPlan, OpenSource } from "../http/response-plan.ts";
 import type { BufferPool } from "./buffer-pool.ts";
 
 export type FileBody = Extract<BodyPlan, { kind: "file" | "parts" | "chunked" }>;
 type SlicesBody = Exclude<FileBody, { kind: "chunked" }>;
 type ChunkedBody = Extract<FileBody, { kind: "chunked" }>;
-
-/** `changed`: the file is no longer what the head announced; only cutting the connection is honest. */
-export type TransferOutcome = "sent" | "client-gone" | "changed";
 
 /** The stream the transfer writes to. Resolves when the chunks may be re-used: false when the client has gone. */
 export type SendChunks = (chunk: Uint8Array, second?: Uint8Array) => boolean | Promise<boolean>;
@@ -23,6 +21,8 @@ type Piece =
   | { readonly kind: "slice"; readonly start: number; readonly end: number };
 
 /**
+ * A file that is no longer what the head announced ends the transfer as `changed`: only cutting the connection is honest.
+ *
  * @param head  the response head; leaves together with the first slice
  * @param send  called for one write at a time, never after it said false
  */
@@ -31,7 +31,7 @@ export async function transferFile(
   body: FileBody,
   buffers: BufferPool,
   send: SendChunks,
-): Promise<TransferOutcome> {
+): Promise<SendOutcome> {
   const buffer = buffers.take();
   try {
     return body.kind === "chunked"
@@ -48,7 +48,7 @@ async function transferPieces(
   source: OpenSource,
   buffer: Buffer,
   send: SendChunks,
-): Promise<TransferOutcome> {
+): Promise<SendOutcome> {
   // Text waits for the slice after it, so that a head never makes a packet of its own.
   let text = head;
   const last = pieces.findLast((piece) => piece.kind === "slice");
@@ -64,11 +64,11 @@ async function transferPieces(
       // Looked at before the last bytes leave: the client must not get a complete body made of two versions.
       if (piece === last && position === piece.end && !isUnchanged(source)) return "changed";
       const slice = buffer.subarray(0, wanted);
-      if (!(await (text.length === 0 ? send(slice) : send(text, slice)))) return "client-gone";
+      if (!(await (text.length === 0 ? send(slice) : send(text, slice)))) return "cut";
       text = NOTHING;
     }
   }
-  if (text.length > 0 && !(await send(text))) return "client-gone";
+  if (text.length > 0 && !(await send(text))) return "cut";
   return "sent";
 }
 
@@ -79,7 +79,7 @@ async function transferChunks(
   { source, size }: ChunkedBody,
   buffer: Buffer,
   send: SendChunks,
-): Promise<TransferOutcome> {
+): Promise<SendOutcome> {
   const most = contentFitting(bytes(buffer.length));
   let text = head;
   let isEnd = false;
@@ -92,7 +92,7 @@ async function transferChunks(
     isEnd = position === size;
     if (isEnd && !isUnchanged(source)) return "changed";
     const chunks = buffer.subarray(0, writeChunks(content, buffer, isEnd));
-    if (!(await (text.length === 0 ? send(chunks) : send(text, chunks)))) return "client-gone";
+    if (!(await (text.length === 0 ? send(chunks) : send(text, chunks)))) return "cut";
     text = NOTHING;
   }
   return "sent";

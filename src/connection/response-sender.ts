@@ -4,11 +4,12 @@
 import type { Clock } from "../base/clock.ts";
 import { type Bytes, bytes, type Milliseconds, milliseconds, type UnixSeconds } from "../base/units.ts";
 import { unreachable } from "../base/unreachable.ts";
+import type { SendOutcome } from "../http/exchange.ts";
 import { formatResponseHead } from "../http/response-head.ts";
 import type { ResponseMemo, ResponsePlan } from "../http/response-plan.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { BufferPool } from "./buffer-pool.ts";
-import { type FileBody, type TransferOutcome, transferFile } from "./file-transfer.ts";
+import { type FileBody, transferFile } from "./file-transfer.ts";
 
 /** Up to here head and body are copied into one buffer; above it copying costs more than a second buffer in the write. */
 const MAX_JOINED = 64 * 1024;
@@ -46,13 +47,9 @@ export class ResponseSender {
    * @param connection  the value of the Connection field, or undefined for none
    * @returns without a promise when everything is with the kernel at once
    */
-  send(
-    plan: ResponsePlan,
-    connection: string | undefined,
-    now: UnixSeconds,
-  ): TransferOutcome | Promise<TransferOutcome> {
+  send(plan: ResponsePlan, connection: string | undefined, now: UnixSeconds): SendOutcome | Promise<SendOutcome> {
     this.#bodyBytesSent = 0;
-    if (this.#isClosed) return "client-gone";
+    if (this.#isClosed) return "cut";
     const { body } = plan;
     switch (body.kind) {
       case "none":
@@ -129,7 +126,7 @@ export class ResponseSender {
     return this.#isInterimWaiting || this.#transport.unsent > 0;
   }
 
-  async #sendFile(head: Uint8Array, body: FileBody): Promise<TransferOutcome> {
+  async #sendFile(head: Uint8Array, body: FileBody): Promise<SendOutcome> {
     let handedOver = -head.length;
     return transferFile(head, body, this.#buffers, (chunk, second) => {
       handedOver += chunk.length + (second?.length ?? 0);
@@ -153,9 +150,9 @@ export class ResponseSender {
     });
   }
 
-  #settle(written: boolean | Promise<boolean>): TransferOutcome | Promise<TransferOutcome> {
-    if (typeof written === "boolean") return written ? "sent" : "client-gone";
-    return written.then((isOpen) => (isOpen ? "sent" : "client-gone"));
+  #settle(written: boolean | Promise<boolean>): SendOutcome | Promise<SendOutcome> {
+    if (typeof written === "boolean") return written ? "sent" : "cut";
+    return written.then((isOpen) => (isOpen ? "sent" : "cut"));
   }
 
   #release(isOpen: boolean): void {

@@ -17,6 +17,13 @@ export interface IncomingRequest {
   readonly receivedAt: UnixMilliseconds;
   /** Aborted when the connection is lost. A client that has only ended its own side still waits for the answer. */
   readonly gone: AbortSignal;
+  /** Tells the log what the handler has found out about the request. */
+  note(finding: RequestFinding): void;
+}
+
+export interface RequestFinding {
+  /** The name that the user has proven to have: for the log's field of the user, which escapes it. */
+  readonly user: string;
 }
 
 export type BodyEvent =
@@ -42,8 +49,11 @@ export interface ResponseWriter {
   send(plan: ResponsePlan): SendOutcome | Promise<SendOutcome>;
 }
 
-/** `aborted`: the client has gone, or the file changed under our hands; the connection is closed already. */
-export type SendOutcome = "sent" | "aborted";
+/**
+ * How the sending of a response ended. `sent`: the kernel has all of it. `cut`: the connection ended before. `changed`: the
+ * file became another meanwhile, so the connection was cut.
+ */
+export type SendOutcome = "sent" | "cut" | "changed";
 
 /** What the protocol itself refuses, before any site is asked. */
 export interface Refusal {
@@ -72,8 +82,9 @@ export interface ExchangeRecord {
   readonly reason: Reason | undefined;
   /** Body bytes that reached the kernel. */
   readonly bodyBytes: Bytes;
-  /** False when the response was cut off. */
-  readonly complete: boolean;
+  readonly outcome: SendOutcome;
+  /** Who the user is, as far as the handler has found out. */
+  readonly user: string | undefined;
   readonly receivedAt: UnixMilliseconds;
   readonly duration: Milliseconds;
 }

@@ -80,3 +80,11 @@ export function bodyLength(body: BodyPlan): Bytes {
       return body.length;
   }
 }
+
+/** The fields that describe a body, whatever status it is sent with. */
+export function contentFields(mediaType: string, length: Bytes): readonly Field[] {
+  return [
+    { name: "Content-Type", value: mediaType },
+    { name: "Content-Length", value: String(length) },
+  ];
+}

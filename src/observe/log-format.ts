@@ -41,9 +41,9 @@ export function chooseLineFormat(
 }
 
 /** A field without blanks, so that a line still has as many. */
-function userOf({ peer }: ExchangeRecord): string {
-  const subject = peer.tls?.subject;
-  return subject === undefined ? "-" : escapeText(subject).replaceAll(" ", "\\x20");
+function userOf({ user, peer }: ExchangeRecord): string {
+  const name = user ?? peer.tls?.subject;
+  return name === undefined ? "-" : escapeText(name).replaceAll(" ", "\\x20");
 }
 
 function quotedField(head: RequestHead | undefined, name: string): string {
@@ -56,6 +56,7 @@ function formatJson(record: ExchangeRecord): string {
     `{"time":"${new Date(record.receivedAt).toISOString()}"` +
     `,"client":${orNull(record.peer.address)}` +
     (record.peer.tls?.subject === undefined ? "" : `,"certificate":${orNull(record.peer.tls.subject)}`) +
+    (record.user === undefined ? "" : `,"user":${orNull(record.user)}`) +
     requestMembers(record) +
     `,"host":${orNull(head?.host?.name)}` +
     `,"status":${record.status}` +
@@ -64,7 +65,7 @@ function formatJson(record: ExchangeRecord): string {
     `,"referer":${orNull(head?.fields.get("referer"))}` +
     `,"user_agent":${orNull(head?.fields.get("user-agent"))}` +
     `,"reason":${orNull(record.reason)}` +
-    `,"complete":${record.complete}}`
+    `,"complete":${record.outcome === "sent"}}`
   );
 }
 

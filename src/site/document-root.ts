@@ -15,8 +15,10 @@ import {
   type SymlinkRule,
 } from "../base/absolute-path.ts";
 import type { LoopTurn } from "../base/loop-turn.ts";
-import type { DescriptorPaths } from "./descriptor-path.ts";
 import { nodeStat, type StampedRoot, type StatFn } from "./file-stamp.ts";
+
+/** How the real path of an open descriptor is found: asked of the kernel, or, without /proc, of the name it was opened by. */
+export type DescriptorPaths = "proc" | "realpath";
 
 export interface DocumentRootOptions {
   /** As configured; symbolic links in it are followed, wherever they lead. */

@@ -14,11 +14,19 @@ import type { ResponsePlan } from "../http/response-plan.ts";
 import { type FileStamp, isStillCurrent } from "./file-stamp.ts";
 import type { Site } from "./site.ts";
 
-export interface CachedFile {
+/** The content codings in which a file is kept (RFC 9110 §8.4.1): so far as it is. */
+type KeptCoding = "identity";
+
+/** A file in each of these, all made from the bytes that its one stamp stands for. */
+export type CachedFile = Readonly<Record<KeptCoding, CachedVariant>>;
+
+/** What is sent of a file in one coding. */
+export interface CachedVariant {
+  /** Of this variant: each coding has a length and an entity tag of its own (RFC 9110 §8.8.3.3). */
   readonly facts: FileFacts;
   /** Once there is a finished message for it, its end: the content is there only once. */
   bytes: Uint8Array;
-  /** What every unconditional GET for this file gets; planned with the first of them. */
+  /** What every unconditional GET that takes this coding gets; planned with the first of them. */
   plan?: ResponsePlan;
   /** What everybody gets who asks whether this version is still the present one. */
   notModified?: ResponsePlan;
@@ -98,7 +106,7 @@ export class FileCache {
     };
     this.#pathsOf(site).set(path, entry);
     this.#queue.add(entry);
-    this.#bytes += costOf(file.bytes.length);
+    this.#bytes += costOf(file.identity.bytes.length);
     this.#shrink();
   }
 
@@ -140,7 +148,7 @@ export class FileCache {
 
   #remove(entry: Entry): void {
     this.#queue.delete(entry);
-    this.#bytes -= costOf(entry.file.bytes.length);
+    this.#bytes -= costOf(entry.file.identity.bytes.length);
     const paths = this.#sites.get(entry.site);
     paths?.delete(entry.path);
     if (paths?.size === 0) this.#sites.delete(entry.site);

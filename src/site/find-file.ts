@@ -12,7 +12,7 @@ import { extensionOf, mediaTypeOf } from "../http/media-type.ts";
 import { formatSitePath, isDotfilePath, parseSitePath } from "../http/site-path.ts";
 import type { FileCache } from "./file-cache.ts";
 import { type FoundDirectory, type OpenedFile, openBelow, readWhole } from "./open-file.ts";
-import { type RenderedPage, type Resource, release } from "./resource.ts";
+import type { RenderedPage, Resource } from "./resource.ts";
 import type { Site } from "./site.ts";
 
 export interface FileContext {
@@ -36,7 +36,8 @@ export function findFile(
   const path = formatSitePath({ segments, directory: false });
   const cached = context.files.lookup(site, path);
   if (cached !== undefined) {
-    return { kind: "file", facts: cached.facts, content: { kind: "memory", bytes: cached.bytes } };
+    const { facts, bytes } = cached.identity;
+    return { kind: "file", facts, content: { kind: "memory", bytes } };
   }
   for (let reads = 1; ; reads += 1) {
     const opened = openBelow(site.root, segments, site.rules.symlinks);
@@ -54,10 +55,16 @@ export function findFile(
     if (content === undefined) continue;
     // A file with a weak tag may yet change without its times changing: it is read anew next time.
     if (!facts.tag.weak && isServedByName(site, segments)) {
-      context.files.store(site, path, { facts, bytes: content }, opened.stamp);
+      context.files.store(site, path, { identity: { facts, bytes: content } }, opened.stamp);
     }
     return { kind: "file", facts, content: { kind: "memory", bytes: content } };
   }
+}
+
+/** Closes what the resource holds open, and gives back what it holds in memory. */
+export function release(resource: Resource): void {
+  if (resource.kind === "file" && resource.content.kind === "open") closeSync(resource.content.source.descriptor);
+  if (resource.kind === "page") resource.release?.();
 }
 
 /** The site's own page for a status, if it has one that can be read; otherwise the built-in page is sent. */
@@ -95,8 +102,8 @@ function readAndClose(opened: OpenedFile): Uint8Array | undefined {
 
 /** Whether a request may name the file. An index file or error page may be hidden: such a one is not kept in memory. */
 export function isServedByName({ rules }: Site, segments: readonly string[]): boolean {
-  if (segments.some(isTemporaryName)) return false;
-  return rules.dotfiles || !isDotfilePath({ segments, directory: false });
+  // A temporary name begins with a dot too.
+  return rules.dotfiles ? !segments.some(isTemporaryName) : !isDotfilePath({ segments, directory: false });
 }
 
 function isTypeAllowed({ rules }: Site, name: string): boolean {

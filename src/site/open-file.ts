@@ -16,14 +16,24 @@
  * to a thread and back costs more than all of them together.
  */
 
-import { type BigIntStats, closeSync, constants, fstatSync, openSync, readSync, realpathSync, statSync } from "node:fs";
+import {
+  type BigIntStats,
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readlinkSync,
+  readSync,
+  realpathSync,
+  statSync,
+} from "node:fs";
 import { type AbsolutePath, absolutePath, isAllowedPlace, pathBelow, type SymlinkRule } from "../base/absolute-path.ts";
 import { fileFailureOf } from "../base/file-failure.ts";
 import { bytes, type Seconds, seconds, type UnixSeconds, unixSeconds } from "../base/units.ts";
 import type { Reason } from "../http/reason.ts";
 import type { OpenSource } from "../http/response-plan.ts";
-import { pathOfDescriptor, pathOfName } from "./descriptor-path.ts";
-import type { DocumentRoot, ExactOpener } from "./document-root.ts";
+import type { DescriptorPaths, DocumentRoot, ExactOpener } from "./document-root.ts";
 import { type FileStamp, stampOf, wholeSeconds } from "./file-stamp.ts";
 
 export type OpenResult = OpenedFile | FoundDirectory | Unopened;
@@ -68,6 +78,8 @@ const NAME_TOO_LONG: Unopened = { kind: "refused", status: 404, reason: "name-to
 const SYMLINK_ESCAPE: Unopened = { kind: "refused", status: 404, reason: "symlink-escape" };
 const NO_PERMISSION: Unopened = { kind: "refused", status: 403, reason: "no-permission" };
 const OUT_OF_DESCRIPTORS: Unopened = { kind: "busy", reason: "out-of-descriptors", retryAfter: seconds(1) };
+
+const DELETED_MARK = " (deleted)";
 
 // How often a name is looked up again that was replaced between two looks at it. One replacement is a deployment.
 const MAX_ATTEMPTS = 3;
@@ -123,6 +135,21 @@ export function explainFileError(error: unknown, symlinks: SymlinkRule): Unopene
       return OUT_OF_DESCRIPTORS;
     case undefined:
       throw error;
+  }
+}
+
+/** To be asked once, after any chroot: /proc is often not there inside. */
+export function probeDescriptorPaths(): DescriptorPaths {
+  let descriptor: number | undefined;
+  try {
+    // A directory that even a sandbox leaves open: a process may look at itself.
+    descriptor = openSync("/proc/self", constants.O_RDONLY | constants.O_DIRECTORY);
+    const path = readlinkSync(`/proc/self/fd/${descriptor}`);
+    return path === realpathSync.native("/proc/self") ? "proc" : "realpath";
+  } catch {
+    return "realpath";
+  } finally {
+    if (descriptor !== undefined) closeSync(descriptor);
   }
 }
 
@@ -244,6 +271,28 @@ function provenPath(lookup: Lookup, descriptor: number, stats: BigIntStats): Abs
   const place = root.descriptorPaths === "proc" ? pathOfDescriptor(descriptor, stats) : pathOfName(path, stats);
   if (place === undefined) return REPLACED;
   return isAllowedPlace(symlinks, realRoot, path, place) ? absolutePath(place) : SYMLINK_ESCAPE;
+}
+
+/** Of a file whose name is gone, the kernel gives the last name with a mark at its end; but that may also be a name. */
+function pathOfDescriptor(descriptor: number, stats: BigIntStats): string {
+  const place = readlinkSync(`/proc/self/fd/${descriptor}`);
+  if (!place.endsWith(DELETED_MARK) || isSameFile(place, stats)) return place;
+  return place.slice(0, -DELETED_MARK.length);
+}
+
+/** @returns undefined when the name leads to another file by now */
+function pathOfName(path: AbsolutePath, stats: BigIntStats): string | undefined {
+  const place = realpathSync.native(path);
+  return isSameFile(place, stats) ? place : undefined;
+}
+
+function isSameFile(path: string, stats: BigIntStats): boolean {
+  try {
+    const found = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+    return found !== undefined && found.ino === stats.ino && found.dev === stats.dev;
+  } catch {
+    return false;
+  }
 }
 
 function isReplaced(result: unknown): result is Replaced {

@@ -18,8 +18,8 @@ import { formatHttpDate } from "../http/http-date.ts";
 import { formatBoundary, formatMultipartType, joinMultipart, planMultipartRanges } from "../http/multipart-ranges.ts";
 import { checkPreconditions, isIfRangeSatisfied } from "../http/preconditions.ts";
 import type { RequestHead } from "../http/request-head.ts";
-import type { BodyPlan, Field, ResponsePlan } from "../http/response-plan.ts";
-import { contentFields, planError } from "./plan-page.ts";
+import { type BodyPlan, contentFields, type Field, type ResponsePlan } from "../http/response-plan.ts";
+import { planError } from "./plan-page.ts";
 import type { FileContent } from "./resource.ts";
 
 /** What a plan depends on beside the request and the resource. */

@@ -4,11 +4,11 @@
  */
 
 import type { ErrorStatus } from "../base/status.ts";
-import { type Bytes, bytes, type Seconds, type UnixSeconds } from "../base/units.ts";
+import { bytes, type Seconds, type UnixSeconds } from "../base/units.ts";
 import { checkPreconditions } from "../http/preconditions.ts";
 import type { Reason } from "../http/reason.ts";
 import type { RequestHead } from "../http/request-head.ts";
-import type { Field, ResponsePlan } from "../http/response-plan.ts";
+import { contentFields, type Field, type ResponsePlan } from "../http/response-plan.ts";
 import { renderErrorPage } from "./error-page.ts";
 import type { Receipt, RenderedPage } from "./resource.ts";
 
@@ -72,14 +72,6 @@ export function withErrorPage(plan: ResponsePlan, page: RenderedPage): ResponseP
   const others = plan.fields.filter(({ name }) => !PAGE_FIELDS.has(name));
   const body = plan.body.kind === "none" ? plan.body : { kind: "bytes" as const, bytes: page.bytes };
   return { ...plan, fields: [...pageFields(page), ...others], body };
-}
-
-/** The fields that describe a body, whatever status it is sent with. */
-export function contentFields(mediaType: string, length: Bytes): readonly Field[] {
-  return [
-    { name: "Content-Type", value: mediaType },
-    { name: "Content-Length", value: String(length) },
-  ];
 }
 
 function pageFields(page: RenderedPage): readonly Field[] {

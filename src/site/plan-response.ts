@@ -5,6 +5,7 @@
  * Left to others: Date and Connection, which belong to the moment of sending and to the connection.
  */
 
+import type { Seconds } from "../base/units.ts";
 import { unreachable } from "../base/unreachable.ts";
 import type { Refusal } from "../http/exchange.ts";
 import type { RequestHead } from "../http/request-head.ts";
@@ -27,6 +28,11 @@ export function planRefusal(refusal: Refusal, head: RequestHead | undefined): Re
 export function withServerField(plan: ResponsePlan, server: string): ResponsePlan {
   if (server === "") return plan;
   return { ...plan, fields: [{ name: "Server", value: server }, ...plan.fields] };
+}
+
+/** For responses over TLS alone (RFC 6797 §7.2). */
+export function hstsField(maxAge: Seconds): Field {
+  return { name: "Strict-Transport-Security", value: `max-age=${maxAge}` };
 }
 
 export function withField(plan: ResponsePlan, field: Field): ResponsePlan {

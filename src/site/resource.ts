@@ -2,7 +2,6 @@
  * What a request's path turned out to be: the one thing between looking (`locate`) and planning (`planResponse`).
  */
 
-import { closeSync } from "node:fs";
 import type { ErrorStatus } from "../base/status.ts";
 import type { Bytes, Seconds } from "../base/units.ts";
 import type { FileFacts } from "../http/file-facts.ts";
@@ -54,10 +53,4 @@ export interface RenderedPage {
   readonly vary?: string;
   /** The Content-Security-Policy it works under; none for a page that is the site's own. */
   readonly securityPolicy?: string;
-}
-
-/** Closes what the resource holds open, and gives back what it holds in memory. */
-export function release(resource: Resource): void {
-  if (resource.kind === "file" && resource.content.kind === "open") closeSync(resource.content.source.descriptor);
-  if (resource.kind === "page") resource.release?.();
 }

@@ -1,5 +1,5 @@
 /**
- * What happens to a request, from top to bottom: its site, its resource, its plan, its answer.
+ * What happens to a request, from top to bottom: the gates, its resource, its plan, its answer.
  */
 
 import type { Clock } from "../base/clock.ts";
@@ -11,19 +11,18 @@ import { isGetOrHead } from "../http/method.ts";
 import type { RequestHead } from "../http/request-head.ts";
 import type { BodyPlan, ResponsePlan } from "../http/response-plan.ts";
 import type { RefusalReport } from "../observe/refusal-report.ts";
-import { chooseSite, formatHostCheck, type SiteChoice, type Sites } from "./choose-site.ts";
-import type { CachedFile } from "./file-cache.ts";
-import { loadErrorPage } from "./find-file.ts";
+import { chooseSite } from "./choose-site.ts";
+import type { CachedVariant } from "./file-cache.ts";
+import { loadErrorPage, release } from "./find-file.ts";
+import { allowedMethods, type GateOptions, makeGates, passGates } from "./gates.ts";
 import { type LocateContext, locate } from "./locate.ts";
 import { withErrorPage } from "./plan-page.ts";
-import { planRefusal, planResponse, withField, withServerField } from "./plan-response.ts";
-import { type Refused, type Resource, release } from "./resource.ts";
+import { hstsField, planRefusal, planResponse, withField, withServerField } from "./plan-response.ts";
+import type { Resource } from "./resource.ts";
 import type { Site } from "./site.ts";
-import { hstsField, redirectToTls, type TlsPresence } from "./tls-presence.ts";
 import { ACCEPT_POST, acceptUpload, takesUploads } from "./upload.ts";
 
-export interface ServeOptions {
-  readonly sites: Sites;
+export interface ServeOptions extends GateOptions {
   readonly locating: LocateContext;
   readonly clock: Clock;
   /** The Server field; empty leaves it out. */
@@ -32,54 +31,46 @@ export interface ServeOptions {
   readonly boundaryNonce: string;
   readonly refusals: RefusalReport;
   record(exchange: ExchangeRecord): void;
-  /** Undefined where TLS is not spoken. */
-  readonly tls?: TlsPresence | undefined;
-  /** Told of each host check; undefined while nobody wants to know. */
-  readonly trace?: ((text: string) => void) | undefined;
 }
 
-const ALLOW = "GET, HEAD, OPTIONS";
-const ALLOW_WITH_UPLOADS = "GET, HEAD, POST, OPTIONS";
 /** Any of these makes the answer to a GET more than the whole file. */
 const CONDITIONS = ["range", "if-none-match", "if-modified-since", "if-match", "if-unmodified-since"] as const;
 
 export function createService(options: ServeOptions): Service {
   const { sites, locating, clock, tls } = options;
+  const gates = makeGates(options);
 
   function answer(request: IncomingRequest, writer: ResponseWriter): void | Promise<void> {
-    const { head } = request;
-    if (tls?.redirects === true && isPlain(request)) {
-      return settled(writer.send(plan(head, redirectToTls(head, tls), undefined)));
+    const passage = passGates(gates, request);
+    if (passage.kind === "stopped") {
+      if (passage.report !== undefined) options.refusals.add(passage.report);
+      return answerWith(passage.resource, passage.site, request, writer);
     }
-    const choice = chooseSite(sites, head.host);
-    options.trace?.(formatHostCheck(choice, head.host));
-    if (choice.kind === "refused") return answerUnknownHost(choice, request, writer);
-    const { site } = choice;
+    const { site } = passage;
+    const { head } = request;
     if (isGetOrHead(head.method)) {
       const cached = locating.files.lookup(site, head.path);
-      if (cached !== undefined) return settled(writer.send(planCached(cached, site, head)));
+      if (cached !== undefined) return settled(writer.send(planCached(cached.identity, site, head)));
     }
     const resource = find(site, request);
     if (resource instanceof Promise) return resource.then((found) => answerWith(found, site, request, writer));
     return answerWith(resource, site, request, writer);
   }
 
+  /** By the methods that pass the gates: POST does only where it uploads. */
   function find(site: Site, request: IncomingRequest): Resource | Promise<Resource> {
     const { head } = request;
     if (isGetOrHead(head.method)) return locate(locating, site, head, request);
-    const isForUploads = takesUploads(site.rules, head.path);
-    if (head.method === "OPTIONS") return describeOptions(isForUploads);
-    if (head.method === "POST" && isForUploads) return acceptUpload(locating, site, request);
-    return methodNotAllowed(isForUploads);
+    return head.method === "OPTIONS" ? describeOptions(site, head) : acceptUpload(locating, site, request);
   }
 
   function answerWith(
     resource: Resource,
-    site: Site,
+    site: Site | undefined,
     request: IncomingRequest,
     writer: ResponseWriter,
   ): void | Promise<void> {
-    report(resource, site, request);
+    if (site !== undefined) report(resource, site, request);
     let sending: ReturnType<ResponseWriter["send"]>;
     try {
       sending = writer.send(plan(request.head, resource, site));
@@ -94,7 +85,7 @@ export function createService(options: ServeOptions): Service {
     return sending.then(() => undefined).finally(() => release(resource));
   }
 
-  function planCached(file: CachedFile, site: Site, head: RequestHead): ResponsePlan {
+  function planCached(file: CachedVariant, site: Site, head: RequestHead): ResponsePlan {
     if (!isCommonGet(head, site)) return planUncommon(file, site, head);
     if (file.plan !== undefined) return file.plan;
 
@@ -103,7 +94,7 @@ export function createService(options: ServeOptions): Service {
     return file.facts.modified <= now() ? keepPlan(file, planned) : planned;
   }
 
-  function planUncommon(file: CachedFile, site: Site, head: RequestHead): ResponsePlan {
+  function planUncommon(file: CachedVariant, site: Site, head: RequestHead): ResponsePlan {
     if (!isRevalidation(head, file)) return plan(head, fileInMemory(file), site);
     if (file.notModified === undefined) {
       const planned = plan(head, fileInMemory(file), site);
@@ -116,7 +107,9 @@ export function createService(options: ServeOptions): Service {
   function plan(head: RequestHead, resource: Resource, site: Site | undefined): ResponsePlan {
     const context = { now: now(), boundaryNonce: options.boundaryNonce, chunked: site?.rules.chunked ?? false };
     const planned = complete(planResponse(head, resource, context), site);
-    return tls === undefined || tls.hsts === 0 || site === undefined ? planned : withField(planned, hstsField(tls));
+    return tls === undefined || tls.hsts === 0 || site === undefined
+      ? planned
+      : withField(planned, hstsField(tls.hsts));
   }
 
   function planRefusedRequest(refusal: Refusal, head: RequestHead | undefined): ResponsePlan {
@@ -127,7 +120,8 @@ export function createService(options: ServeOptions): Service {
   /** What the protocol itself refuses; two statuses bring a field of their own (RFC 9110 §15.5.6, §15.6.4). */
   function planEarlyRefusal(refusal: Refusal, head: RequestHead | undefined): ResponsePlan {
     const plan = planRefusal(refusal, head);
-    if (refusal.status === 405) return { ...plan, fields: [...plan.fields, { name: "Allow", value: ALLOW }] };
+    if (refusal.status === 405)
+      return { ...plan, fields: [...plan.fields, { name: "Allow", value: allowedMethods(false) }] };
     if (refusal.status !== 503) return plan;
     return { ...plan, fields: [...plan.fields, { name: "Retry-After", value: String(locating.retryAfter) }] };
   }
@@ -139,18 +133,6 @@ export function createService(options: ServeOptions): Service {
 
   function now(): UnixSeconds {
     return toUnixSeconds(clock.wall());
-  }
-
-  function answerUnknownHost(
-    choice: Extract<SiteChoice, { kind: "refused" }>,
-    request: IncomingRequest,
-    writer: ResponseWriter,
-  ): void | Promise<void> {
-    const host = request.head.host?.name ?? "(none)";
-    const why = choice.status === 403 ? `not one of hosts: ${host}` : `no site for host ${host}`;
-    const hint = choice.nearest === undefined ? "" : `; did the client mean ${choice.nearest}?`;
-    options.refusals.add(`${why} from ${request.peer.address}${hint}`);
-    return settled(writer.send(plan(request.head, choice, undefined)));
   }
 
   function report(resource: Resource, site: Site, { head, peer }: IncomingRequest): void {
@@ -171,7 +153,7 @@ export function createService(options: ServeOptions): Service {
 }
 
 /** With the plan its finished message is kept; whatever else holds the content is let go then, and the message taken instead. */
-function keepPlan(file: CachedFile, planned: ResponsePlan): ResponsePlan {
+function keepPlan(file: CachedVariant, planned: ResponsePlan): ResponsePlan {
   const length = file.bytes.length;
   const isPlain = planned.body.kind === "bytes" && planned.body.bytes.length === length;
   const memo = new MessageMemo((message) => {
@@ -188,17 +170,13 @@ function withMemo({ status, fields }: ResponsePlan, body: BodyPlan, memo: Messag
   return { status, fields, body, memo };
 }
 
-function describeOptions(isForUploads: boolean): Resource {
-  if (!isForUploads) return { kind: "options", allow: ALLOW };
-  return { kind: "options", allow: ALLOW_WITH_UPLOADS, acceptPost: ACCEPT_POST };
+function describeOptions({ rules }: Site, { path }: RequestHead): Resource {
+  const isForUploads = takesUploads(rules, path);
+  const allow = allowedMethods(isForUploads);
+  return isForUploads ? { kind: "options", allow, acceptPost: ACCEPT_POST } : { kind: "options", allow };
 }
 
-function methodNotAllowed(isForUploads: boolean): Refused {
-  const fields = [{ name: "Allow", value: isForUploads ? ALLOW_WITH_UPLOADS : ALLOW }];
-  return { kind: "refused", status: 405, reason: "method-not-allowed", fields };
-}
-
-function fileInMemory({ facts, bytes }: CachedFile): Resource {
+function fileInMemory({ facts, bytes }: CachedVariant): Resource {
   return { kind: "file", facts, content: { kind: "memory", bytes } };
 }
 
@@ -209,14 +187,9 @@ function isCommonGet({ method, fields, version }: RequestHead, { rules }: Site):
 }
 
 /** Whether the client has this very version and asks for nothing else: what it gets for that is the same for all. */
-function isRevalidation({ method, fields }: RequestHead, { facts }: CachedFile): boolean {
+function isRevalidation({ method, fields }: RequestHead, { facts }: CachedVariant): boolean {
   if (method !== "GET" || fields.get("if-none-match") !== formatEntityTag(facts.tag)) return false;
   return !fields.has("if-match") && !fields.has("if-unmodified-since");
-}
-
-/** Without TLS, over a network: whoever comes on a Unix socket is a program of this machine that has its reasons. */
-function isPlain({ peer }: IncomingRequest): boolean {
-  return peer.tls === undefined && peer.address !== "unix";
 }
 
 function settled(sending: ReturnType<ResponseWriter["send"]>): void | Promise<void> {

@@ -69,7 +69,7 @@ for (const [name, request] of framings) {
     await settle();
     assert.ok(rig.transport.take().endsWith("\r\n\r\nall of it"));
     assert.equal(rig.transport.isClosed, true);
-    assert.equal(rig.records[0]?.complete, true);
+    assert.equal(rig.records[0]?.outcome, "sent");
   });
 
   test(`Connection: a ${name} body broken off by a half-close fails, and its handler can still answer`, async () => {

@@ -166,7 +166,7 @@ test("deadlines: a client that takes nothing for send-timeout is cut", async () 
   await rig.pass(1);
   assert.equal(rig.transport.isClosed, true);
   assert.deepEqual(
-    rig.records.map(({ complete, reason }) => [complete, reason]),
+    rig.records.map(({ outcome, reason }) => [outcome === "sent", reason]),
     [[false, "send-timeout"]],
   );
   assert.equal(rig.gone, 1);
@@ -188,7 +188,7 @@ test("deadlines: a client that takes a little at a time is not cut", async () =>
   rig.transport.read();
   await settle();
   assert.deepEqual(
-    rig.records.map(({ complete }) => complete),
+    rig.records.map(({ outcome }) => outcome === "sent"),
     [true],
   );
 });

@@ -114,7 +114,7 @@ test("Connection: a client that vanishes while its request is handled", async ()
   assert.equal(rig.gone, 1);
   assert.equal(rig.transport.writes, 0);
   assert.deepEqual(
-    rig.records.map(({ complete, bodyBytes, status }) => [complete, bodyBytes, status]),
+    rig.records.map(({ outcome, bodyBytes, status }) => [outcome === "sent", bodyBytes, status]),
     [[false, 0, 200]],
   );
   assert.deepEqual(rig.faults, []);
@@ -140,7 +140,7 @@ test("Connection: a client that vanishes while it takes an answer: the log gets 
   rig.transport.vanish();
   await settle();
   assert.deepEqual(
-    rig.records.map(({ complete, bodyBytes }) => [complete, bodyBytes]),
+    rig.records.map(({ outcome, bodyBytes }) => [outcome === "sent", bodyBytes]),
     [[false, 4]],
   );
   assert.equal(rig.gone, 1);
@@ -153,7 +153,7 @@ test("Connection: a client that vanishes in the middle of a body: its reader is 
   rig.transport.vanish();
   await settle();
   assert.deepEqual(
-    rig.records.map(({ complete, status }) => [complete, status]),
+    rig.records.map(({ outcome, status }) => [outcome === "sent", status]),
     [[false, 400]],
   );
   assert.equal(rig.gone, 1);
@@ -196,7 +196,7 @@ test("Connection: destroyed while a request is handled", async () => {
     assert.equal(settled.count, 1);
     assert.equal(rig.gone, 1);
     assert.deepEqual(
-      rig.records.map(({ complete }) => complete),
+      rig.records.map(({ outcome }) => outcome === "sent"),
       [false],
     );
   }
@@ -206,12 +206,12 @@ test("Connection: a handler that vanishes its own client by answering", async ()
   const changed: ResponsePlan = textPlan("x");
   const rig = new ConnectionRig(async (_, writer) => {
     rig.transport.vanish();
-    assert.equal(await writer.send(changed), "aborted");
+    assert.equal(await writer.send(changed), "cut");
   });
   rig.transport.send(get("/1") + get("/2"));
   await settle();
   assert.deepEqual(
-    rig.records.map(({ complete }) => complete),
+    rig.records.map(({ outcome }) => outcome === "sent"),
     [false],
   );
   assert.equal(rig.gone, 1);

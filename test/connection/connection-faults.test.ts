@@ -120,7 +120,7 @@ for (const [name, handler] of faultyAfterwards) {
     assert.equal(rig.transport.take(), response("answer"));
     assert.equal(rig.transport.isClosed, true);
     assert.deepEqual(
-      rig.records.map(({ status, complete }) => [status, complete]),
+      rig.records.map(({ status, outcome }) => [status, outcome === "sent"]),
       [[200, true]],
     );
     assert.deepEqual(rig.faults, [fault]);
@@ -159,7 +159,7 @@ test("Connection: an answer that comes after its handler has returned is not wri
   gate.open();
   await settle();
   assert.equal(rig.transport.take(), "");
-  assert.deepEqual(outcomes, ["aborted"]);
+  assert.deepEqual(outcomes, ["cut"]);
 });
 
 test("Connection: a fault in record() ends that connection, logged, and rejects nothing", async () => {

@@ -221,7 +221,7 @@ for (const [name, request, status, reason, requestLine] of refusals) {
     assert.equal(await rig.exchange(get("/more")), "");
     assert.equal(rig.transport.isClosed, false, "the client can still read the answer");
     assert.deepEqual(
-      rig.records.map((record) => [record.status, record.reason, record.requestLine, record.complete]),
+      rig.records.map((record) => [record.status, record.reason, record.requestLine, record.outcome === "sent"]),
       [[Number(status.slice(0, 3)), reason, requestLine, true]],
     );
     rig.transport.halfClose();
@@ -259,7 +259,8 @@ test("Connection: a record tells who, what, how much and how long", async () => 
     status: 404,
     reason: "not-found",
     bodyBytes: 9,
-    complete: true,
+    outcome: "sent",
+    user: undefined,
     receivedAt,
     duration: 250,
   });
@@ -368,5 +369,17 @@ test("Connection: turned away before it has said anything", async () => {
   assert.deepEqual(
     rig.records.map((record) => [record.status, record.requestLine]),
     [[503, ""]],
+  );
+});
+
+test("Connection: what a handler notes of the user goes to the record of that request alone", async () => {
+  const rig = new ConnectionRig((request, writer) => {
+    if (request.head.path === "/own") request.note({ user: "ann" });
+    void writer.send(textPlan("x"));
+  });
+  await rig.exchange(get("/own") + get("/other"));
+  assert.deepEqual(
+    rig.records.map(({ user }) => user),
+    ["ann", undefined],
   );
 });

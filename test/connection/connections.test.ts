@@ -353,7 +353,7 @@ onEach("Connections: when all are cut, drain resolves after the last record", as
   server.connections.destroyAll();
   await drained;
   assert.deepEqual(
-    server.records.map(({ complete }) => complete),
+    server.records.map(({ outcome }) => outcome === "sent"),
     [false, false, false],
   );
   for (const client of clients) client.destroy();
@@ -393,7 +393,7 @@ onEach(
     server.clock.advance(LIMITS.sendTimeout);
     await until("all are cut", () => server.connections.count === 0);
     assert.deepEqual(
-      new Set(server.records.map(({ complete, reason }) => `${complete} ${reason}`)),
+      new Set(server.records.map(({ outcome, reason }) => `${outcome === "sent"} ${reason}`)),
       new Set(["false send-timeout"]),
     );
     assert.equal(server.records.length, 8);
@@ -413,7 +413,7 @@ onEach("Connections: a client that resets in the middle of an answer", async (t,
   client.resetAndDestroy();
   await until("nobody is left", () => server.connections.count === 0);
   assert.deepEqual(
-    server.records.map(({ complete }) => complete),
+    server.records.map(({ outcome }) => outcome === "sent"),
     [false],
   );
   assert.deepEqual(server.faults, []);
@@ -452,7 +452,7 @@ onEach(
     await until("nobody is left", () => server.connections.count === 0);
     assert.equal(opened, 0);
     assert.deepEqual(
-      server.records.map(({ complete }) => complete),
+      server.records.map(({ outcome }) => outcome === "sent"),
       Array(50).fill(false),
     );
     assert.deepEqual(server.faults, []);

@@ -5,14 +5,10 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { bytes } from "../../src/base/units.ts";
 import { BufferPool } from "../../src/connection/buffer-pool.ts";
-import {
-  type FileBody,
-  type SendChunks,
-  type TransferOutcome,
-  transferFile,
-} from "../../src/connection/file-transfer.ts";
+import { type FileBody, type SendChunks, transferFile } from "../../src/connection/file-transfer.ts";
 import { encodeChunked } from "../../src/http/chunked-encoder.ts";
 import type { FileIdentity } from "../../src/http/entity-tag.ts";
+import type { SendOutcome } from "../../src/http/exchange.ts";
 import type { OpenSource, Part } from "../../src/http/response-plan.ts";
 
 const HEAD = Buffer.from("HEAD|");
@@ -76,7 +72,7 @@ function partsBody(source: OpenSource, slices: readonly (readonly [start: number
 }
 
 interface Transfer {
-  readonly outcome: TransferOutcome;
+  readonly outcome: SendOutcome;
   /** One string for each write. */
   readonly writes: readonly string[];
 }
@@ -275,14 +271,14 @@ for (const [name, gone] of departures) {
     for (let last = 1; last <= 3; last += 1) {
       const body = fileBody(source, 0, 20);
       const { outcome, writes } = await transfer(body, 8, (written) => (written === last ? gone() : true));
-      assert.equal(outcome, "client-gone");
+      assert.equal(outcome, "cut");
       assert.equal(writes.length, last);
     }
     const inChunks = await transfer(chunkedBody(source), 16_384, gone);
-    assert.equal(inChunks.outcome, "client-gone");
+    assert.equal(inChunks.outcome, "cut");
     const parts = partsBody(source, [[0, 3]]);
     const atTheEnd = await transfer(parts, 8, (written) => (written === 2 ? gone() : true));
-    assert.equal(atTheEnd.outcome, "client-gone");
+    assert.equal(atTheEnd.outcome, "cut");
   });
 }
 

@@ -116,7 +116,7 @@ for (const [name, makePlan] of AGAIN) {
 test("ResponseSender: nothing is written once the transport is closed", () => {
   const { transport, sender } = open();
   transport.vanish();
-  assert.equal(sender.send(textPlan("x"), undefined, NOW), "client-gone");
+  assert.equal(sender.send(textPlan("x"), undefined, NOW), "cut");
   assert.equal(transport.writes, 0);
   assert.equal(sender.bodyBytesSent, 0);
 });
@@ -172,7 +172,7 @@ test("ResponseSender: a client that vanishes before its 100 has got nothing of t
   sender.sendInterim(Buffer.from(CONTINUE));
   const sending = sender.send(textPlan("text"), undefined, NOW);
   transport.vanish();
-  assert.equal(await sending, "client-gone");
+  assert.equal(await sending, "cut");
   assert.equal(sender.bodyBytesSent, 0);
   sender.sendInterim(Buffer.from(CONTINUE));
   assert.equal(transport.writes, 1);
@@ -234,7 +234,7 @@ test("a file is sent, and the connection goes on", async (t) => {
   await recorded(rig);
   assert.ok(rig.transport.take() === response("0123456789".repeat(300_000)));
   assert.deepEqual(
-    rig.records.map(({ complete, bodyBytes }) => [complete, bodyBytes]),
+    rig.records.map(({ outcome, bodyBytes }) => [outcome === "sent", bodyBytes]),
     [[true, 3_000_000]],
   );
   assert.equal(released.count, 1);
@@ -265,7 +265,7 @@ test("a file truncated while it is sent: the connection is cut, and the log says
   rig.transport.read();
   await recorded(rig);
   assert.deepEqual(
-    rig.records.map(({ complete, reason, bodyBytes }) => [complete, reason, bodyBytes]),
+    rig.records.map(({ outcome, reason, bodyBytes }) => [outcome === "sent", reason, bodyBytes]),
     [[false, "changed-while-sending", KIB * KIB]],
   );
   assert.equal(rig.transport.isClosed, true);
@@ -285,7 +285,7 @@ test("a client that vanishes in the middle of a file: released, and the log tell
   rig.transport.vanish();
   await recorded(rig);
   assert.deepEqual(
-    rig.records.map(({ complete, bodyBytes }) => [complete, bodyBytes]),
+    rig.records.map(({ outcome, bodyBytes }) => [outcome === "sent", bodyBytes]),
     [[false, 1_000_000]],
   );
   assert.equal(released.count, 1);
@@ -307,7 +307,7 @@ test("a file that cannot be read: logged, released, cut, and no promise is left 
   assert.equal(rig.transport.take(), "");
   assert.match(String(rig.faults), /EISDIR/);
   assert.deepEqual(
-    rig.records.map(({ complete, bodyBytes }) => [complete, bodyBytes]),
+    rig.records.map(({ outcome, bodyBytes }) => [outcome === "sent", bodyBytes]),
     [[false, 0]],
   );
   assert.equal(rig.transport.isClosed, true);

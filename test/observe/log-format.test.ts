@@ -39,7 +39,8 @@ const plain: ExchangeRecord = {
   status: 200,
   reason: undefined,
   bodyBytes: bytes(2326),
-  complete: true,
+  outcome: "sent",
+  user: undefined,
   receivedAt: unixMilliseconds(Date.parse("2000-10-10T20:55:36.789Z")),
   duration: milliseconds(1.23456),
 };
@@ -57,7 +58,7 @@ const hostile: ExchangeRecord = {
   head: undefined,
   status: 400,
   reason: "bad-target",
-  complete: false,
+  outcome: "cut",
 };
 const forged: ExchangeRecord = {
   ...plain,
@@ -87,6 +88,13 @@ const lines: [name: string, format: LogFormat, record: ExchangeRecord, want: str
     { ...plain, peer: { address: "unix", port: 0 } },
     COMMON.replace("127.0.0.1", "unix"),
   ],
+  ["a user", "common", { ...plain, user: "ann" }, COMMON.replace("- -", "- ann")],
+  [
+    "a user's name cannot forge a line",
+    "common",
+    { ...plain, user: 'a b" 1\n' },
+    COMMON.replace("- -", '- a\\x20b\\"\\x201\\n'),
+  ],
   ["referer and user agent follow", "combined", plain, `${COMMON} "http://www.example/start.html" "Mozilla/4.08"`],
   ["absent fields are dashes", "combined", { ...plain, head: headOf(LINE) }, `${COMMON} "-" "-"`],
   ["an empty field is empty", "combined", { ...plain, head: headOf(LINE, { referer: "" }) }, `${COMMON} "" "-"`],
@@ -98,6 +106,14 @@ const lines: [name: string, format: LogFormat, record: ExchangeRecord, want: str
     "json",
     plain,
     '{"time":"2000-10-10T20:55:36.789Z","client":"127.0.0.1","method":"GET","target":"/apache_pb.gif",' +
+      '"protocol":"HTTP/1.0","host":"www.example","status":200,"bytes":2326,"duration_ms":1.235,' +
+      '"referer":"http://www.example/start.html","user_agent":"Mozilla/4.08","reason":null,"complete":true}',
+  ],
+  [
+    "a user",
+    "json",
+    { ...plain, user: 'a"b' },
+    '{"time":"2000-10-10T20:55:36.789Z","client":"127.0.0.1","user":"a\\"b","method":"GET","target":"/apache_pb.gif",' +
       '"protocol":"HTTP/1.0","host":"www.example","status":200,"bytes":2326,"duration_ms":1.235,' +
       '"referer":"http://www.example/start.html","user_agent":"Mozilla/4.08","reason":null,"complete":true}',
   ],

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { mkdirSync, renameSync, rmSync, symlinkSync } from "node:fs";
 import { test } from "node:test";
 import { absolutePath } from "../../src/base/absolute-path.ts";
-import { probeDescriptorPaths } from "../../src/site/descriptor-path.ts";
 import { DocumentRoot } from "../../src/site/document-root.ts";
+import { probeDescriptorPaths } from "../../src/site/open-file.ts";
 import { DIRECTORY, linkTo, makeTree } from "../support/file-tree.ts";
 
 test("probeDescriptorPaths: Linux with /proc has them", { skip: process.platform !== "linux" && "not Linux" }, () => {

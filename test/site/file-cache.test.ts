@@ -54,12 +54,12 @@ function keep(cache: FileCache, site: Site, path: string): void {
   assert.ok(content);
   const { size } = opened.identity;
   const facts = { size, modified: opened.modified, tag: { weak: false, opaque: "t" }, mediaType: "text/plain" };
-  cache.store(site, path, { facts, bytes: content }, opened.stamp);
+  cache.store(site, path, { identity: { facts, bytes: content } }, opened.stamp);
 }
 
 function contentAt({ cache, site }: Fixture, path: string): string | undefined {
   const found = cache.lookup(site, path);
-  return found && Buffer.from(found.bytes).toString();
+  return found && Buffer.from(found.identity.bytes).toString();
 }
 
 /** Makes files of FILE_SIZE bytes in the root and keeps them, in this order. */
@@ -80,7 +80,7 @@ test("a file that was kept is found, the same object each time and in every turn
   const fixture = makeFixture(t);
   keepFull(fixture, "f");
   const first = fixture.cache.lookup(fixture.site, "/f");
-  assert.equal(first?.bytes.length, FILE_SIZE);
+  assert.equal(first?.identity.bytes.length, FILE_SIZE);
   assert.equal(fixture.cache.lookup(fixture.site, "/f"), first);
   fixture.turn.next();
   assert.equal(fixture.cache.lookup(fixture.site, "/f"), first);

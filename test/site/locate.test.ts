@@ -6,10 +6,10 @@ import type { Clock } from "../../src/base/clock.ts";
 import type { Status } from "../../src/base/status.ts";
 import { bytes, seconds } from "../../src/base/units.ts";
 import { fileEntityTag } from "../../src/http/entity-tag.ts";
-import { loadErrorPage } from "../../src/site/find-file.ts";
+import { loadErrorPage, release } from "../../src/site/find-file.ts";
 import { ListingMemory } from "../../src/site/listing-memory.ts";
 import { type LocateContext, locate } from "../../src/site/locate.ts";
-import { type Resource, release } from "../../src/site/resource.ts";
+import type { Resource } from "../../src/site/resource.ts";
 import type { Site, SiteRules } from "../../src/site/site.ts";
 import type { ListDirectoryOutput } from "../../src/tasks/list-directory.ts";
 import type { TaskOutcome, TaskPool } from "../../src/tasks/task-types.ts";
@@ -372,7 +372,7 @@ test("locate: a small file is read once, and its name finds it in memory", async
   const fixture = makeFixture(t);
   writeOld(`${fixture.top}/root/old.txt`, "old");
   await describe(fixture, "//old.txt");
-  assert.equal(fixture.context.files.lookup(fixture.site, "/old.txt")?.facts.size, 3);
+  assert.equal(fixture.context.files.lookup(fixture.site, "/old.txt")?.identity.facts.size, 3);
 });
 
 test("locate: a file that may change unseen is not kept", async (t) => {

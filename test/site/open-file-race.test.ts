@@ -10,9 +10,8 @@ import { once } from "node:events";
 import { closeSync, readSync } from "node:fs";
 import { test } from "node:test";
 import { absolutePath, type SymlinkRule } from "../../src/base/absolute-path.ts";
-import { probeDescriptorPaths } from "../../src/site/descriptor-path.ts";
 import { DocumentRoot } from "../../src/site/document-root.ts";
-import { openBelow } from "../../src/site/open-file.ts";
+import { openBelow, probeDescriptorPaths } from "../../src/site/open-file.ts";
 import { exactOpenerMissing, type ProvingWay, provenBy } from "../support/exact-opener.ts";
 import { linkTo, makeTree } from "../support/file-tree.ts";
 

@@ -21,13 +21,13 @@ import { type TestContext, test } from "node:test";
 import fc from "fast-check";
 import { type AbsolutePath, absolutePath, type SymlinkRule } from "../../src/base/absolute-path.ts";
 import { bytes } from "../../src/base/units.ts";
-import { probeDescriptorPaths } from "../../src/site/descriptor-path.ts";
 import { DocumentRoot } from "../../src/site/document-root.ts";
 import {
   explainFileError,
   type OpenedFile,
   openBelow,
   openDirectoryBelow,
+  probeDescriptorPaths,
   readWhole,
   type Unopened,
 } from "../../src/site/open-file.ts";

@@ -10,7 +10,7 @@ import { formatBoundary, joinMultipart, planMultipartRanges } from "../../src/ht
 import { bodyLength, type OpenSource, type ResponsePlan } from "../../src/http/response-plan.ts";
 import { renderErrorPage } from "../../src/site/error-page.ts";
 import type { PlanContext } from "../../src/site/plan-file.ts";
-import { planRefusal, planResponse } from "../../src/site/plan-response.ts";
+import { hstsField, planRefusal, planResponse } from "../../src/site/plan-response.ts";
 import type { RenderedPage, Resource } from "../../src/site/resource.ts";
 import { type FakeRequest, type FieldLine, fakeRequestHead } from "../support/request-head.ts";
 
@@ -422,4 +422,15 @@ function bodyOf(made: ResponsePlan | undefined): Buffer {
     default:
       return Buffer.alloc(0);
   }
+}
+
+const ages: [age: number, want: string][] = [
+  [1, "max-age=1"],
+  [31_536_000, "max-age=31536000"],
+  [0, "max-age=0"],
+];
+for (const [age, value] of ages) {
+  test(`hstsField: ${age} seconds`, () => {
+    assert.deepEqual(hstsField(seconds(age)), { name: "Strict-Transport-Security", value });
+  });
 }

@@ -143,7 +143,8 @@ function readSlice(descriptor: number, start: number, end: number): Buffer {
 function requestOf(request: FakeRequest): IncomingRequest {
   const receivedAt = new HandClock().wall();
   const gone = new AbortController().signal;
-  return { head: fakeRequestHead(request), peer: { address: "192.0.2.1", port: 1 }, body: undefined, receivedAt, gone };
+  const head = fakeRequestHead(request);
+  return { head, peer: { address: "192.0.2.1", port: 1 }, body: undefined, receivedAt, gone, note: () => undefined };
 }
 
 async function ask({ service }: Fixture, request: FakeRequest): Promise<Answer> {
@@ -688,7 +689,7 @@ class SlowWriter implements ResponseWriter {
 
 const endings: [name: string, end: (writer: SlowWriter) => void, want: "ends" | "fails"][] = [
   ["sent", (writer) => writer.end("sent"), "ends"],
-  ["the client went away", (writer) => writer.end("aborted"), "ends"],
+  ["the client went away", (writer) => writer.end("cut"), "ends"],
   ["a fault while sending", (writer) => writer.fail(new Error("ours")), "fails"],
 ];
 for (const [name, end, want] of endings) {

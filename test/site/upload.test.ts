@@ -280,7 +280,8 @@ for (const [name, run, status, reason, faults] of outcomes) {
 function requestWith(read: BodyReader["read"], gone = new AbortController().signal): IncomingRequest {
   const head = fakeRequestHead({ method: "POST", path: "/upload", fields: [["Content-Type", "application/json"]] });
   const peer = { address: "192.0.2.1", port: 1 };
-  return { head, peer, body: { length: undefined, read }, receivedAt: new HandClock().wall(), gone };
+  const receivedAt = new HandClock().wall();
+  return { head, peer, body: { length: undefined, read }, receivedAt, gone, note: () => undefined };
 }
 
 test("a task whose client has gone is taken out of the queue", async (t) => {

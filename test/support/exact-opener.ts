@@ -2,8 +2,7 @@
  * The opener that a worker in a chroot has; undefined where the C library cannot be called.
  */
 
-import type { DescriptorPaths } from "../../src/site/descriptor-path.ts";
-import type { ExactOpener } from "../../src/site/document-root.ts";
+import type { DescriptorPaths, ExactOpener } from "../../src/site/document-root.ts";
 import { openExactPath } from "../../src/system/exact-directory.ts";
 import { loadNative } from "../../src/system/native.ts";
 
