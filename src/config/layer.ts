@@ -50,26 +50,19 @@ export function entryFault(entry: Entry, problem: string): Fault {
   );
 }
 
-export interface Conflict {
-  /** The options that disagree. The fault is laid at the first of them that somebody has set. */
-  readonly keys: readonly string[];
-  readonly problem: string;
-}
+/** Whether something is wrong, which options disagree then, and what is wrong. */
+export type Check = readonly [isWrong: boolean, keys: readonly string[], problem: string];
 
 /**
- * Where the faults of conflicts lie. What nobody has set contradicts nothing.
+ * The faults of options that disagree, each at the first of them that is set. What is not set contradicts nothing.
  *
  * @param unreadable  keys whose values are faults already
  */
-export function faultsAt(
-  found: readonly (Conflict | undefined)[],
-  layer: Layer,
-  unreadable: ReadonlySet<string>,
-): readonly Fault[] {
-  return found.flatMap((contradiction) => {
-    if (contradiction === undefined || contradiction.keys.some((key) => unreadable.has(key))) return [];
-    const entry = contradiction.keys.map((key) => layer.get(key)).find((each): each is Entry => each !== undefined);
-    return entry === undefined ? [] : [entryFault(entry, contradiction.problem)];
+export function faultsAt(checks: readonly Check[], layer: Layer, unreadable: ReadonlySet<string>): readonly Fault[] {
+  return checks.flatMap(([isWrong, keys, problem]) => {
+    if (!isWrong || keys.some((key) => unreadable.has(key))) return [];
+    const entry = keys.map((key) => layer.get(key)).find((each) => each !== undefined);
+    return entry === undefined ? [] : [entryFault(entry, problem)];
   });
 }
 

@@ -83,25 +83,8 @@ const DAY = 24 * 3600 * SECOND;
 
 /** In the order of their numbers (RFC 5424 §6.2.1), which have a gap before local0. `kern` is the kernel's alone. */
 export const SYSLOG_FACILITIES = [
-  "user",
-  "mail",
-  "daemon",
-  "auth",
-  "syslog",
-  "lpr",
-  "news",
-  "uucp",
-  "cron",
-  "authpriv",
-  "ftp",
-  "local0",
-  "local1",
-  "local2",
-  "local3",
-  "local4",
-  "local5",
-  "local6",
-  "local7",
+  ...(["user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp"] as const),
+  ...(["local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7"] as const),
 ] as const;
 export type SyslogFacility = (typeof SYSLOG_FACILITIES)[number];
 
@@ -125,7 +108,8 @@ const listening = {
   socketMode: option(fileMode, 0o666, "permissions of a Unix socket; clients need write permission to connect"),
 };
 
-const tls = {
+/** Without `tlsPort` none of the others has an effect. */
+export const httpsOptions = {
   tlsPort: option(
     optional(tcpPort),
     undefined,
@@ -425,7 +409,7 @@ function errorPageOption(status: ErrorStatus): Option<string | undefined> {
 /** Options of the whole server. */
 export const serverOptions = {
   ...listening,
-  ...tls,
+  ...httpsOptions,
   ...proxies,
   ...life,
   ...privileges,
@@ -454,8 +438,6 @@ export type SettingsOf<Each extends Rows> = {
 export interface NamedOption {
   /** In the file; the flag is `--` and this. */
   readonly key: string;
-  /** In the settings. */
-  readonly property: string;
   readonly scope: "server" | "site";
   readonly heading: string;
   readonly option: Option<unknown>;
@@ -468,7 +450,7 @@ const errorPages: Rows = Object.fromEntries(
 /** Every option, in the order of the manual. */
 export const allOptions: readonly NamedOption[] = [
   ...nameRows("Listening", "server", listening),
-  ...nameRows("HTTPS", "server", tls),
+  ...nameRows("HTTPS", "server", httpsOptions),
   ...nameRows("Behind a proxy", "server", proxies),
   ...nameRows("Start and stop", "server", life),
   ...nameRows("Rights", "server", privileges),
@@ -494,7 +476,6 @@ export function keyOf(property: string): string {
 function nameRows(heading: string, scope: NamedOption["scope"], rows: Rows): readonly NamedOption[] {
   return Object.entries(rows).map(([property, row]) => ({
     key: keyOf(property),
-    property,
     scope,
     heading,
     option: row,

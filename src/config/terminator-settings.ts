@@ -4,7 +4,7 @@
  */
 import { type AbsolutePath, absolutePath } from "../base/absolute-path.ts";
 import { type Fault, fileFault, flagFault, type Position, quote } from "./fault.ts";
-import { type Conflict, faultsAt, type Layer, LayerReader } from "./layer.ts";
+import { type Check, faultsAt, type Layer, LayerReader } from "./layer.ts";
 import { flag } from "./option-kinds.ts";
 import type { SettingsOf, Situation } from "./options.ts";
 import { ANNOUNCEMENTS, type Announcement, PEM_KEY, pemOption, terminatorOptions } from "./terminator-options.ts";
@@ -60,15 +60,11 @@ export function readTerminator(
     announcement: announced[0]?.announces ?? "nothing",
     pemFiles,
   };
-  const found = [checkAnnouncements(announced.map(({ key }) => key)), ...crossCheckTerminator(terminator)];
-  faults.push(...faultsAt(found, layer, reader.unreadable));
+  const keys = announced.map(({ key }) => key);
+  const several = `${keys.join(" and ")} each tell the backend in their own way who the client is: expected one of them`;
+  const checks = [[keys.length > 1, keys, several] as const, ...crossCheckTerminator(terminator)];
+  faults.push(...faultsAt(checks, layer, reader.unreadable));
   return terminator;
-}
-
-function checkAnnouncements(keys: readonly string[]): Conflict | undefined {
-  if (keys.length < 2) return undefined;
-  const several = keys.join(" and ");
-  return { keys, problem: `${several} each tell the backend in their own way who the client is: expected one of them` };
 }
 
 /** Whether it lacks the certificate without which it cannot be. */
@@ -92,25 +88,35 @@ const SERVER_KEYS = [
   ["tls-handshakes", ({ tlsHandshakes }) => tlsHandshakes !== DEFAULT_HANDSHAKES],
 ] as const satisfies readonly (readonly [key: string, isSet: (terminator: TerminatorSettings) => boolean])[];
 
-function crossCheckTerminator(terminator: TerminatorSettings): readonly (Conflict | undefined)[] {
+function crossCheckTerminator(terminator: TerminatorSettings): readonly Check[] {
   const { client, backendCa, tlsClientCa, tlsClientVerify, trustedProxies, announcement, pemFiles } = terminator;
   return [
-    backendCa !== undefined && !client
-      ? { keys: ["backend-ca"], problem: "has no effect without client: the backend is spoken to in plain" }
-      : undefined,
-    tlsClientCa === undefined && tlsClientVerify !== "require"
-      ? { keys: ["tls-client-verify"], problem: "has no effect without tls-client-ca" }
-      : undefined,
-    trustedProxies.length > 0 && announcement !== "passed-on"
-      ? { keys: ["trusted-proxies"], problem: "has no effect without proxy-proxy" }
-      : undefined,
-    client && pemFiles.length > 1
-      ? { keys: [PEM_KEY, "client"], problem: "with client expected one PEM file at most, to show to the backend" }
-      : undefined,
-    ...SERVER_KEYS.map(([key, isSet]) =>
-      client && isSet(terminator)
-        ? { keys: [key], problem: "has no effect with client: clients come without TLS" }
-        : undefined,
+    [
+      backendCa !== undefined && !client,
+      ["backend-ca"],
+      "has no effect without client: the backend is spoken to in plain",
+    ],
+    [
+      tlsClientCa === undefined && tlsClientVerify !== "require",
+      ["tls-client-verify"],
+      "has no effect without tls-client-ca",
+    ],
+    [
+      trustedProxies.length > 0 && announcement !== "passed-on",
+      ["trusted-proxies"],
+      "has no effect without proxy-proxy",
+    ],
+    [
+      client && pemFiles.length > 1,
+      [PEM_KEY, "client"],
+      "with client expected one PEM file at most, to show to the backend",
+    ],
+    ...SERVER_KEYS.map(
+      ([key, isSet]): Check => [
+        client && isSet(terminator),
+        [key],
+        "has no effect with client: clients come without TLS",
+      ],
     ),
   ];
 }

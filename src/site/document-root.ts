@@ -14,7 +14,7 @@ import {
   pathBelow,
   type SymlinkRule,
 } from "../base/absolute-path.ts";
-import type { LoopTurn } from "../base/loop-turn.ts";
+import type { LoopTurn } from "../base/clock.ts";
 import { nodeStat, type StampedRoot, type StatFn } from "./file-stamp.ts";
 
 /** How the real path of an open descriptor is found: asked of the kernel, or, without /proc, of the name it was opened by. */

@@ -6,8 +6,7 @@
  * Many requests that arrive together share that look, and a changed file is never served in a later turn. Who sets
  * `cache-valid` has an entry trusted for that time instead.
  */
-import type { Clock } from "../base/clock.ts";
-import type { LoopTurn } from "../base/loop-turn.ts";
+import type { Clock, LoopTurn } from "../base/clock.ts";
 import { type Bytes, type Milliseconds, milliseconds } from "../base/units.ts";
 import type { FileFacts } from "../http/file-facts.ts";
 import type { ResponsePlan } from "../http/response-plan.ts";

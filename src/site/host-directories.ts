@@ -4,7 +4,7 @@
  * Sites that were found are remembered, so that their document roots are; that they still exist is asked again in each turn.
  */
 import { opendirSync } from "node:fs";
-import type { LoopTurn } from "../base/loop-turn.ts";
+import type { LoopTurn } from "../base/clock.ts";
 import { isHostDirectoryName } from "../http/host.ts";
 import type { SiteDirectories } from "./choose-site.ts";
 import type { DocumentRoot } from "./document-root.ts";

@@ -4,8 +4,8 @@
 
 import { statSync } from "node:fs";
 import type { AbsolutePath } from "../base/absolute-path.ts";
+import type { LoopTurn } from "../base/clock.ts";
 import { errorCode, StartupError } from "../base/errors.ts";
-import type { LoopTurn } from "../base/loop-turn.ts";
 import type { Settings, SiteSettings } from "../config/settings.ts";
 import { describeSystemError } from "../observe/thrown.ts";
 import type { Sites } from "../site/choose-site.ts";

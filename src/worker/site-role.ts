@@ -3,9 +3,8 @@
  */
 import { randomBytes } from "node:crypto";
 import { setTimeout } from "node:timers/promises";
-import { systemClock } from "../base/clock.ts";
+import { EventLoopTurn, type LoopTurn, systemClock } from "../base/clock.ts";
 import { isTrustedIn } from "../base/ip-range.ts";
-import { EventLoopTurn, type LoopTurn } from "../base/loop-turn.ts";
 import { seconds } from "../base/units.ts";
 import type { Settings } from "../config/settings.ts";
 import { BufferPool } from "../connection/buffer-pool.ts";

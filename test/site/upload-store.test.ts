@@ -12,7 +12,7 @@ import {
 } from "node:fs";
 import { type TestContext, test } from "node:test";
 import { absolutePath } from "../../src/base/absolute-path.ts";
-import { EventLoopTurn } from "../../src/base/loop-turn.ts";
+import { EventLoopTurn } from "../../src/base/clock.ts";
 import { bytes, milliseconds } from "../../src/base/units.ts";
 import { formatTemporaryName } from "../../src/base/upload-name.ts";
 import { HostDirectories } from "../../src/site/host-directories.ts";

@@ -5,8 +5,7 @@
 
 import { chmodSync, readdirSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import type { AbsolutePath } from "../../src/base/absolute-path.ts";
-import type { Clock } from "../../src/base/clock.ts";
-import type { LoopTurn } from "../../src/base/loop-turn.ts";
+import type { Clock, LoopTurn } from "../../src/base/clock.ts";
 import { bytes, milliseconds, seconds, unixMilliseconds } from "../../src/base/units.ts";
 import { DocumentRoot } from "../../src/site/document-root.ts";
 import { FileCache } from "../../src/site/file-cache.ts";

@@ -3,8 +3,7 @@
  */
 import { readdirSync } from "node:fs";
 import { type AbsolutePath, absolutePath } from "../../src/base/absolute-path.ts";
-import { type Clock, systemClock } from "../../src/base/clock.ts";
-import { EventLoopTurn } from "../../src/base/loop-turn.ts";
+import { type Clock, EventLoopTurn, systemClock } from "../../src/base/clock.ts";
 import { type Bytes, seconds } from "../../src/base/units.ts";
 import { BufferPool } from "../../src/connection/buffer-pool.ts";
 import { Connections } from "../../src/connection/connections.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { EventLoopTurn } from "../../src/base/loop-turn.ts";
+import { EventLoopTurn } from "../../src/base/clock.ts";
 
 test("EventLoopTurn: one number within a turn, microtasks included", async () => {
   const turn = new EventLoopTurn();
