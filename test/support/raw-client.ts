@@ -15,7 +15,8 @@ const PATIENCE_MS = 60_000;
 
 export class RawClient {
   readonly #socket: Socket;
-  #arrived: Buffer = Buffer.alloc(0);
+  #arrived: Buffer[] = [];
+  #length = 0;
   #ending: Ending = "none";
   #wake: () => void = () => {};
   #sending: Promise<void> = Promise.resolve();
@@ -23,7 +24,8 @@ export class RawClient {
   private constructor(socket: Socket) {
     this.#socket = socket;
     socket.on("data", (chunk) => {
-      this.#arrived = Buffer.concat([this.#arrived, chunk]);
+      this.#arrived.push(chunk);
+      this.#length += chunk.length;
       this.#wake();
     });
     socket.on("end", () => this.#end("end"));
@@ -74,19 +76,19 @@ export class RawClient {
   /** A response head, with the empty line at its end. */
   readHead(): Promise<Buffer> {
     return this.#take("a response head", () => {
-      const end = this.#arrived.indexOf("\r\n\r\n");
+      const end = this.#joined().indexOf("\r\n\r\n");
       return end < 0 ? undefined : end + 4;
     });
   }
 
   readBytes(length: number): Promise<Buffer> {
-    return this.#take(`${length} bytes of a body`, () => (this.#arrived.length >= length ? length : undefined));
+    return this.#take(`${length} bytes of a body`, () => (this.#length >= length ? length : undefined));
   }
 
   /** What arrives until the server closes in good order; a reset fails. */
   async readToEnd(): Promise<Buffer> {
     const rest = await this.#take("the end of the connection", () =>
-      this.#ending === "none" ? undefined : this.#arrived.length,
+      this.#ending === "none" ? undefined : this.#length,
     );
     if (this.#ending === "reset" || (await this.#isDead())) {
       throw new Error(`the server reset the connection after ${JSON.stringify(latin1(rest))}`);
@@ -99,6 +101,15 @@ export class RawClient {
     await this.#sending;
     if (this.#socket.writableEnded) return false;
     return new Promise((resolve) => this.#socket.write("\r\n", (error) => resolve(error instanceof Error)));
+  }
+
+  /** Joins what arrived only when it is read: a large body arrives in many pieces. */
+  #joined(): Buffer {
+    const bytes = this.#arrived.length === 1 ? this.#arrived[0] : undefined;
+    if (bytes !== undefined) return bytes;
+    const joined = Buffer.concat(this.#arrived, this.#length);
+    this.#arrived = [joined];
+    return joined;
   }
 
   #end(ending: Ending): void {
@@ -122,7 +133,7 @@ export class RawClient {
       };
       const fail = (why: string): void => {
         settle();
-        reject(new Error(`waiting for ${what}: ${why}; arrived: ${JSON.stringify(latin1(this.#arrived))}`));
+        reject(new Error(`waiting for ${what}: ${why}; arrived: ${JSON.stringify(latin1(this.#joined()))}`));
       };
       const look = (): void => {
         const found = length();
@@ -131,9 +142,10 @@ export class RawClient {
           return;
         }
         settle();
-        const taken = this.#arrived.subarray(0, found);
-        this.#arrived = this.#arrived.subarray(found);
-        resolve(taken);
+        const bytes = this.#joined();
+        this.#arrived = [bytes.subarray(found)];
+        this.#length -= found;
+        resolve(bytes.subarray(0, found));
       };
       const timer = setTimeout(() => fail(`nothing more for ${PATIENCE_MS} ms`), PATIENCE_MS);
       this.#wake = look;

@@ -21,7 +21,9 @@ export type Entry =
 
 export interface ServerOptions {
   /** Paths below the temporary directory; the docbase is `htdocs` in it. */
-  readonly files: Readonly<Record<string, Entry>>;
+  readonly files?: Readonly<Record<string, Entry>>;
+  /** The docbase of several servers, in place of `files`. It is left behind. */
+  readonly docbase?: string;
   /** Seconds since 1970, given to every file. */
   readonly modified?: number;
   /** Text of the configuration file; the empty file when absent. */
@@ -59,11 +61,12 @@ export class ServerProcess {
   /** @throws with everything the server printed, when it ends before it prints its URL */
   static async start(options: ServerOptions): Promise<ServerProcess> {
     const directory = mkdtempSync(join(tmpdir(), "comanche-test-"));
-    mkdirSync(join(directory, "htdocs"));
-    writeTree(directory, options.files, options.modified);
+    const docbase = options.docbase ?? join(directory, "htdocs");
+    mkdirSync(docbase, { recursive: true });
+    writeTree(directory, options.files ?? {}, options.modified);
     const configuration = join(directory, "comanche.conf");
     writeFileSync(configuration, options.configuration ?? "");
-    const place = ["-c", configuration, "-a", "127.0.0.1", "-p", "0", "-b", join(directory, "htdocs"), "-l", "-"];
+    const place = ["-c", configuration, "-a", "127.0.0.1", "-p", "0", "-b", docbase, "-l", "-"];
     const child = spawn(process.execPath, [MAIN, "-d", ...place, ...(options.flags ?? [])], {
       cwd: directory,
       stdio: ["ignore", "pipe", "pipe"],
@@ -122,7 +125,7 @@ export class ServerProcess {
 }
 
 /** Makes files, links and directories below `directory`, with the folders they need. */
-function writeTree(directory: string, files: ServerOptions["files"], modified?: number): void {
+export function writeTree(directory: string, files: Readonly<Record<string, Entry>>, modified?: number): void {
   for (const [name, entry] of Object.entries(files)) {
     const path = join(directory, name);
     mkdirSync(dirname(path), { recursive: true });
