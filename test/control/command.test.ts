@@ -95,7 +95,7 @@ for (const [name, outcome, faults, want] of doubts) {
   test(`doubtStatus: ${name}`, () => assert.deepEqual(doubtStatus(outcome, faults), want));
 }
 
-test("a real server: status and reload, by the command itself, from start to end", { timeout: 30_000 }, async (t) => {
+test("a real server: status and reload, by the command itself, from start to end", { timeout: 180_000 }, async (t) => {
   const server = await LiveServer.start(t);
   const { pid } = server;
   const running = await server.run(t, "status");
@@ -129,7 +129,7 @@ test("a real server: status and reload, by the command itself, from start to end
   assert.equal((await server.run(t, "reload")).status, 1);
 });
 
-test("a real server that has stopped: status 3, and nothing is left of its state", { timeout: 30_000 }, async (t) => {
+test("a real server that has stopped: status 3, and nothing is left of its state", { timeout: 180_000 }, async (t) => {
   const server = await LiveServer.start(t);
   assert.equal((await server.stop()).status, 0);
   const { status, standardOutput } = await server.run(t, "status");

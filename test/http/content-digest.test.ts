@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { test } from "node:test";
 import fc from "fast-check";
 import { type DigestAlgorithm, type DigestField, parseDigestField } from "../../src/http/content-digest.ts";
+import { processorTimeOf } from "../support/processor-time.ts";
 
 const SHA256 = "RBNvo1WzZ4oRRq0W9+hknpT7T8If536DEMBg9hyq/4o=";
 const SHA512 = "YMAam51Jz/jOATT6/zvHrLVgOYTGFy1d6GJiOHTohq4yP+pgk4vf2aCsyRZOtw8MjkM7iw7yZ/WkppmM44T3qg==";
@@ -142,10 +143,11 @@ test("parseDigestField never throws, and every digest has its length", () => {
 
 test("parseDigestField takes linear time for what looks like parameters without end", () => {
   for (const unit of [";a=1.5", ';a="x"', ";a=b:c", ";a=:AAAA:", "; ", " ", "\t,", '\\"', "1"]) {
-    const started = performance.now();
     const filling = unit.repeat(Math.floor(100_000 / unit.length));
-    assert.deepEqual(parseDigestField(`sha-256=:${SHA256}:;a="${filling}!\n`), malformed);
-    assert.deepEqual(parseDigestField(`sha-256=:${SHA256}:${filling}!\n`), malformed);
-    assert.ok(performance.now() - started < 1000, `${unit} took too long`);
+    const took = processorTimeOf(() => {
+      assert.deepEqual(parseDigestField(`sha-256=:${SHA256}:;a="${filling}!\n`), malformed);
+      assert.deepEqual(parseDigestField(`sha-256=:${SHA256}:${filling}!\n`), malformed);
+    });
+    assert.ok(took < 1000, `${unit} took too long`);
   }
 });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isJsonMediaType } from "../../src/http/json-media-type.ts";
+import { processorTimeOf } from "../support/processor-time.ts";
 
 const JSON_TYPES: [name: string, value: string][] = [
   ["the type itself", "application/json"],
@@ -50,8 +51,7 @@ for (const [name, value] of OTHERS) {
 
 test("isJsonMediaType: a long value takes no longer than its length", () => {
   for (const part of [" ", ";", "; ", '; a="', "; a=b", "a"]) {
-    const start = performance.now();
-    isJsonMediaType(`application/json;${part.repeat(20_000)}\x01`);
-    assert.ok(performance.now() - start < 200, JSON.stringify(part));
+    const took = processorTimeOf(() => void isJsonMediaType(`application/json;${part.repeat(20_000)}\x01`));
+    assert.ok(took < 500, JSON.stringify(part));
   }
 });

@@ -87,7 +87,7 @@ for (const [name, files, text, want] of bad) {
   });
 }
 
-test("trySettings refuses: a backend's name that is not known", { timeout: 60_000 }, async (t) => {
+test("trySettings refuses: a backend's name that is not known", { timeout: 180_000 }, async (t) => {
   // Never anybody's (RFC 6761 §6.4).
   const text = "[TLS terminator x]\npem = p256.pem\nfrontend = 127.0.0.1,0\nbackend = backend.invalid,80";
   await assert.rejects(tryText(makeKeys(t, ["p256.pem"]), text), {

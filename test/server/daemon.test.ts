@@ -19,7 +19,7 @@ import { ask } from "../support/visitors.ts";
 
 const PROCESSES = 2;
 const SMALL = Buffer.from("small");
-const BOUNDED = { timeout: 60_000 };
+const BOUNDED = { timeout: 180_000 };
 
 function makeHome(t: TestContext, options: Readonly<Record<string, string>> = {}): AbsolutePath {
   const configuration = formatConfiguration({ processes: String(PROCESSES), ...options });

@@ -57,7 +57,7 @@ async function open(port: number): Promise<Socket> {
 for (const sandbox of ["auto", "no"]) {
   test(`${CONNECTIONS} connections to a worker with ${FREE} descriptors to spare, sandbox = ${sandbox}`, {
     skip: NO_PRLIMIT || TOO_FEW_FILES || ordinaryUserCannotRun,
-    timeout: 60_000,
+    timeout: 180_000,
   }, async (t) => {
     const { server, worker } = await startNarrow(t, sandbox);
     const sockets: Socket[] = [];

@@ -12,12 +12,14 @@ import { fetching } from "../support/errands.ts";
 import { LiveServer } from "../support/live-server.ts";
 import { isRunning } from "../support/process-facts.ts";
 import { RawClient } from "../support/raw-client.ts";
+import { randomFor } from "../support/seed.ts";
 import { until } from "../support/until.ts";
 import { readAnswer } from "../support/upload-client.ts";
 import { ask, type Manner, Visitors } from "../support/visitors.ts";
 
 const PROCESSES = 2;
-const BOUNDED = { timeout: 60_000 };
+const BOUNDED = { timeout: 180_000 };
+const random = randomFor("generations");
 const SMALL = Buffer.from("small");
 const MANNERS: readonly Manner[] = [
   { kind: "keeping" },
@@ -64,7 +66,7 @@ test(
     const server = await start(t);
     const visitors = visit(t, server.port);
     for (let round = 0; round < 6; round += 1) {
-      await setTimeout(Math.random() * 200);
+      await setTimeout(random() * 200);
       const before = server.workers;
       const leaving = before[round % before.length] ?? 0;
       process.kill(leaving, "SIGTERM");
@@ -110,7 +112,8 @@ test(
   "a reload to another port: the new one is served, the old one refused, and who is connected is answered once more",
   BOUNDED,
   async (t) => {
-    const server = await start(t);
+    const patient = { timeout: "60s" };
+    const server = await start(t, patient);
     const kept = await RawClient.connect(server.port);
     t.after(() => kept.destroy());
     const request = Buffer.from("GET /small.txt HTTP/1.1\r\nHost: localhost\r\n\r\n");
@@ -118,7 +121,7 @@ test(
     assert.equal((await readAnswer(kept)).field("Connection"), undefined);
 
     const other = await freePort();
-    server.configure({ processes: String(PROCESSES), port: String(other) });
+    server.configure({ processes: String(PROCESSES), port: String(other), ...patient });
     await reload(t, server);
     assert.equal((await ask(other, fetching("/small.txt", SMALL))).status, 200);
     await until(

@@ -130,7 +130,7 @@ for (const each of CASES) {
   const name = `symlinks = ${symlinks}, sandbox = ${sandbox}${isChroot ? ", in a chroot without /proc" : ""}`;
   test(`links that change under ${FETCHES} fetches: nothing from outside is sent: ${name}`, {
     skip: isChroot && onlyRoot,
-    ...timeFor(60_000, 300_000),
+    ...timeFor(180_000, 400_000),
   }, async (t) => {
     let swaps: readonly Swap[] = [];
     const site = isChroot ? { chroot: "jail", docbase: "/site", user: "daemon" } : { docbase: "jail/site" };
@@ -160,7 +160,7 @@ for (const each of CASES) {
     });
     t.after(() => visitors.stop());
     await until(`${FETCHES} answers`, () => visitors.answered + visitors.faults.length >= FETCHES, {
-      patience: timeFor(50_000, 280_000).timeout,
+      patience: timeFor(170_000, 280_000).timeout,
     });
     await visitors.stop();
     swapper.endInput();

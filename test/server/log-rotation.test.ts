@@ -9,6 +9,7 @@ import { setTimeout } from "node:timers/promises";
 import { fetching } from "../support/errands.ts";
 import { LiveServer } from "../support/live-server.ts";
 import { rounds, timeFor } from "../support/rounds.ts";
+import { randomFor } from "../support/seed.ts";
 import { until } from "../support/until.ts";
 import { ask, type Manner, Visitors } from "../support/visitors.ts";
 
@@ -16,6 +17,7 @@ const ROTATIONS = rounds(12, 300);
 const PROCESSES = 2;
 const LONGEST_PAUSE_MS = 150;
 const SMALL = Buffer.from("small");
+const random = randomFor("log-rotation");
 
 const MANNERS: readonly Manner[] = [
   { kind: "keeping" },
@@ -41,7 +43,7 @@ function linesOf(top: string, name: string): readonly string[] {
 }
 
 test(`${ROTATIONS} rotations of the logs under load: a line for each request, whole and once`, {
-  ...timeFor(60_000, 600_000),
+  ...timeFor(180_000, 600_000),
 }, async (t) => {
   const server = await LiveServer.start(t, { configuration: { processes: String(PROCESSES) } });
   const { top } = server;
@@ -56,7 +58,7 @@ test(`${ROTATIONS} rotations of the logs under load: a line for each request, wh
   });
   t.after(() => visitors.stop());
   for (let round = 1; round <= ROTATIONS; round += 1) {
-    await setTimeout(Math.random() * LONGEST_PAUSE_MS);
+    await setTimeout(random() * LONGEST_PAUSE_MS);
     for (const name of ["access", "errors"]) {
       renameSync(`${top}/${name}`, `${top}/${name}.${round}`);
       // logrotate's `create`.
@@ -90,7 +92,7 @@ function tail(top: string): string {
   return existsSync(`${top}/errors`) ? readFileSync(`${top}/errors`, "utf8") : "";
 }
 
-test("a log that cannot be opened anew is written on, and the events say so", { timeout: 30_000 }, async (t) => {
+test("a log that cannot be opened anew is written on, and the events say so", { timeout: 180_000 }, async (t) => {
   const server = await LiveServer.start(t, {
     files: { "htdocs/small.txt": "small", "logs/": "" },
     configuration: { logfile: "logs/access", processes: String(PROCESSES) },

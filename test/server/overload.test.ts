@@ -14,7 +14,7 @@ const WORKERS = 2;
 const QUEUE = 5;
 const AT_ONCE = 200;
 const ENTRIES = 1500;
-const BOUNDED = { timeout: 30_000 };
+const BOUNDED = { timeout: 180_000 };
 
 test(
   "overload: of 200 uploads and listings at once each is done or answered 503, and the server serves on",

@@ -11,6 +11,7 @@ import { type Errand, fetching, listing, uploading } from "../support/errands.ts
 import { LiveServer } from "../support/live-server.ts";
 import { descriptorsOf, isRunning, residentBytes } from "../support/process-facts.ts";
 import { rounds, timeFor } from "../support/rounds.ts";
+import { randomFor } from "../support/seed.ts";
 import { until } from "../support/until.ts";
 import { ask, type Manner, Visitors } from "../support/visitors.ts";
 
@@ -21,6 +22,7 @@ const PROCESSES = 2;
 /** Between two hangups, at most. */
 const LONGEST_PAUSE_MS = 700;
 
+const random = randomFor("reload");
 const SMALL = Buffer.from("small");
 const MIDDLE = pattern(40_000);
 /** More than the kernel takes at once. */
@@ -185,7 +187,7 @@ async function takePort(t: TestContext): Promise<number> {
 }
 
 test(`${HANGUPS} hangups at random moments under load: no request fails, and nothing is left behind`, {
-  ...timeFor(60_000, 900_000),
+  ...timeFor(180_000, 900_000),
 }, async (t) => {
   const server = await startServer(t);
   const before = quietCounts(server, await reloadQuietly(server));
@@ -196,7 +198,7 @@ test(`${HANGUPS} hangups at random moments under load: no request fails, and not
   let highest = 0;
 
   for (let round = 1; round <= HANGUPS; round += 1) {
-    await setTimeout(Math.random() * LONGEST_PAUSE_MS);
+    await setTimeout(random() * LONGEST_PAUSE_MS);
     const broken = round % BROKEN_EVERY === 0 ? BROKEN[(round / BROKEN_EVERY - 1) % BROKEN.length] : undefined;
     await broken?.spoil(server, t);
     const asked = server.state.hangups;

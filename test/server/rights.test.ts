@@ -145,7 +145,7 @@ function assertNoWayOut(pid: number, { top }: LiveServer, { isChroot }: Case): v
 for (const each of CASES) {
   test(`rights: ${each.name}: no thread of a worker has more than it needs, and the work is done`, {
     skip: each.skip,
-    timeout: 60_000,
+    timeout: 180_000,
   }, async (t) => {
     const server = await LiveServer.start(t, optionsOf(each));
     await assertServes(server);
@@ -259,7 +259,7 @@ async function readReport(server: LiveServer, pid: number): Promise<ProbeReport>
 for (const each of CASES) {
   test(`rights: ${each.name}: code inside a worker reaches nothing outside, in whatever thread`, {
     skip: each.skip,
-    timeout: 60_000,
+    timeout: 180_000,
   }, async (t) => {
     const { files, configuration, prepare, userId } = optionsOf(each);
     const top = makeTree(t, { ...files, "comanche.conf": formatConfiguration(configuration ?? {}) });

@@ -28,7 +28,7 @@ import { makeTree } from "../support/file-tree.ts";
 import { latin1, RawClient } from "../support/raw-client.ts";
 
 const LARGE = 20 * 2 ** 20;
-const BOUNDED = { timeout: 30_000 };
+const BOUNDED = { timeout: 180_000 };
 
 /** A directory with a document root, a configuration file that says nothing, and a name for each file a server may make. */
 function makeHome(t: TestContext, configuration = ""): AbsolutePath {

@@ -14,7 +14,7 @@ import { until } from "../support/until.ts";
 import { ask } from "../support/visitors.ts";
 
 const SIZE = 64 * 2 ** 20;
-const BOUNDED = { timeout: 60_000 };
+const BOUNDED = { timeout: 180_000 };
 /** Different at every place. */
 const CONTENT = Buffer.from(Uint32Array.from({ length: SIZE / 4 }, (_, index) => index).buffer);
 /** How long the client reads nothing. */
@@ -84,7 +84,8 @@ test("TERM with grace = 1s while a download is under way: it is cut, and exit 3"
   const end = await server.command.end;
   const took = performance.now() - began;
   assert.deepEqual([end.status, end.signal], [3, null]);
-  assert.ok(took >= 1000 && took < 4000, `it took ${took} ms`);
+  // The default would be 30 s.
+  assert.ok(took >= 1000 && took < 25_000, `it took ${took} ms`);
   assert.ok((await download.finish()).length < SIZE);
   assert.deepEqual(workers.filter(isRunning), []);
   assert.match(server.events, /warning: stopped; connections cut while busy: 1\n$/);

@@ -13,15 +13,10 @@ import { Backend } from "../support/terminator-backend.ts";
 import { assertJoined, call, tunnel } from "../support/terminator-caller.ts";
 import { printed, startComanche } from "../support/terminator-comanche.ts";
 
-async function milliseconds(work: Promise<unknown>): Promise<number> {
-  const began = performance.now();
-  await work;
-  return performance.now() - began;
-}
-
-/** A limit of one second, however it is looked after. */
-function assertOneSecond(took: number): void {
-  assert.ok(took > 900 && took < 5000, `${took} ms`);
+/** Since a moment before the limit of one second began; the defaults of all limits are 10 s or more. */
+function assertOneSecond(began: number): void {
+  const took = performance.now() - began;
+  assert.ok(took > 900 && took < 9500, `${took} ms`);
 }
 
 /** @returns its port */
@@ -41,8 +36,10 @@ async function startDeafBackend(t: TestContext): Promise<number> {
 test("connect-timeout: the client is cut when the backend does not answer", async (t) => {
   const place = { kind: "tcp", host: "127.0.0.1", port: await startDeafBackend(t) } as const;
   const { port, command } = await startComanche(t, { backend: place }, ["--connect-timeout", "1s"]);
+  const began = performance.now();
   const { end } = await call(t, port);
-  assertOneSecond(await milliseconds(end.ending()));
+  await end.ending();
+  assertOneSecond(began);
   await printed(command, /127\.0\.0\.1.*the backend was not reached: it does not answer in time/);
 });
 
@@ -50,10 +47,12 @@ test("idle-timeout: a tunnel in which nothing moves is cut, both ends of it, and
   const backend = await Backend.start(t, "waits");
   const { port } = await startComanche(t, { backend: backend.place }, ["--idle-timeout", "1s"]);
   const busy = await tunnel(t, port, backend);
-  const idle = await tunnel(t, port, backend);
   const drip = setInterval(() => busy.server.send("."), 100);
   t.after(() => clearInterval(drip));
-  assertOneSecond(await milliseconds(Promise.all([idle.client.end.ending(), idle.server.ending()])));
+  const began = performance.now();
+  const idle = await tunnel(t, port, backend);
+  await Promise.all([idle.client.end.ending(), idle.server.ending()]);
+  assertOneSecond(began);
   const so = busy.client.end.arrived.length;
   await busy.client.end.take(so + 5);
 });
@@ -91,17 +90,23 @@ test("TERM: nobody else gets in, what moves is let end, what is silent is ended;
 test("TERM: a silent tunnel does not hold it up, even if its ends do not answer an end", async (t) => {
   const backend = await Backend.start(t, "waits");
   // If it were held up, it would be for so long.
-  const { port, command } = await startComanche(t, { backend: backend.place }, ["--grace", "8s"]);
+  const { port, command } = await startComanche(t, { backend: backend.place }, ["--grace", "100s"]);
   await assertJoined(await tunnel(t, port, backend));
   command.signal("SIGTERM");
-  const took = await milliseconds(command.end);
-  assert.ok(took < 5000, `${took} ms`);
+  const began = performance.now();
   assert.equal((await command.end).status, 0);
+  const took = performance.now() - began;
+  assert.ok(took < 90_000, `${took} ms`);
 });
 
 test("TERM: a silent tunnel does not wait for somebody else who is slow to shake hands", async (t) => {
   const backend = await Backend.start(t, "waits");
-  const { port, command } = await startComanche(t, { backend: backend.place }, ["--tls-handshake-timeout", "1m"]);
+  const { port, command } = await startComanche(t, { backend: backend.place }, [
+    "--tls-handshake-timeout",
+    "10m",
+    "--grace",
+    "10m",
+  ]);
   const idle = await tunnel(t, port, backend);
   await assertJoined(idle);
   const slow = connect(port, "127.0.0.1");
@@ -110,8 +115,8 @@ test("TERM: a silent tunnel does not wait for somebody else who is slow to shake
   // Whoever has connected after it is accepted after it.
   const other = await tunnel(t, port, backend);
   command.signal("SIGTERM");
-  const took = await milliseconds(Promise.all([idle, other].map(({ client }) => client.end.takeRest())));
-  assert.ok(took < 10_000, `${took} ms`);
+  // Each wait is bounded by a minute.
+  await Promise.all([idle, other].map(({ client }) => client.end.takeRest()));
   slow.destroy();
   assert.equal((await command.end).status, 0);
 });
@@ -141,8 +146,10 @@ test("TERM: what moves longer than grace is cut; the status tells", async (t) =>
   const drip = setInterval(() => busy.server.send("."), 50);
   t.after(() => clearInterval(drip));
   await busy.client.end.take(1);
+  const began = performance.now();
   command.signal("SIGTERM");
-  assertOneSecond(await milliseconds(busy.client.end.ending()));
+  await busy.client.end.ending();
+  assertOneSecond(began);
   clearInterval(drip);
   assert.equal((await command.end).status, 3);
 });

@@ -18,7 +18,8 @@ const VERSIONS = ["TLSv1.2", "TLSv1.3"] as const;
 /** Application data of 100 bytes that nobody has sealed. */
 const BROKEN = Buffer.concat([Buffer.from([23, 3, 3, 0, 100]), Buffer.alloc(100, 7)]);
 /** Long before anything is idle for too long. */
-const SOON = { patience: 3000 };
+/** Before tls-handshake-timeout, which is 10 s. */
+const SOON = { patience: 9000 };
 
 interface Visitor {
   readonly below: Socket;

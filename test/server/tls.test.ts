@@ -199,7 +199,7 @@ async function askOn(tlsPort: number, isKeeping: boolean, load: Load, isOver: ()
   client?.leave();
 }
 
-test("reloads under load lose no request, on kept connections and on new ones", { timeout: 60_000 }, async (t) => {
+test("reloads under load lose no request, on kept connections and on new ones", { timeout: 180_000 }, async (t) => {
   const { server, tlsPort } = await startTls(t, { configuration: { processes: "2" } });
   const load: Load = { answered: 0, closedAfterWord: 0, faults: [] };
   let isOver = false;

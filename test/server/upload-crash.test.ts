@@ -14,7 +14,7 @@ const ROUNDS = 5;
 const CLIENTS = 6;
 /** A round's server dies on this acknowledgement: other uploads are then at every stage. */
 const ACKNOWLEDGED_BEFORE_DEATH = 12;
-const BOUNDED = { timeout: 30_000 };
+const BOUNDED = { timeout: 180_000 };
 
 test(
   `kill -9 during uploads: after each of ${ROUNDS} restarts all acknowledged uploads are there, whole, and nothing else`,

@@ -12,7 +12,7 @@ export interface Downloaded {
   readonly sha256: string;
 }
 
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 60_000;
 
 export class Download {
   readonly head: string;

@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Datagram, type NotifySocket, openNotifySocket } from "./notify-socket.ts";
 
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 60_000;
 
 export interface ServiceOptions {
   /** The program and its arguments. */

@@ -37,7 +37,7 @@ const SOCK_CLOEXEC = 0o2000000;
 const SOL_SOCKET = 1;
 const SO_PASSCRED = 16;
 const MAX_DATAGRAM_BYTES = 65_536;
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 60_000;
 
 let bound: Promise<Calls | string> | undefined;
 

@@ -34,7 +34,7 @@ export interface Caller {
   reset(): void;
 }
 
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 60_000;
 
 /** With TLS 1.3 a client may be refused after that. @throws what keeps it from connecting, or ends the handshake */
 export async function call(t: TestContext, port: number, options: CallOptions = {}): Promise<Caller> {

@@ -18,7 +18,7 @@ import {
 } from "./terminator.ts";
 import { keyPath } from "./tls-client.ts";
 
-const PATIENCE_MS = 15_000;
+const PATIENCE_MS = 60_000;
 
 export interface ComancheTerminator extends Terminator {
   readonly command: ComancheCommand;

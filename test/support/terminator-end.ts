@@ -9,7 +9,7 @@ import { errorCode } from "../../src/base/errors.ts";
 /** How the other side has ended: in good order, or with an error or a close without an end, whose words these are. */
 export type Ending = { readonly kind: "ended" } | { readonly kind: "lost"; readonly why: string };
 
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 60_000;
 /** What a failure tells of what has arrived. */
 const TOLD_BYTES = 500;
 const ENDED: Ending = { kind: "ended" };

@@ -22,7 +22,7 @@ import { keyPath } from "./tls-client.ts";
 export const hitchIsMissing: string | false =
   spawnSync("hitch", ["--version"]).error === undefined ? false : "hitch is not installed";
 
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 60_000;
 /** Far more than it takes to hear a signal. */
 const HEARD_MS = 2000;
 

@@ -40,7 +40,7 @@ export interface Visit extends Agreed, Reply {
   readonly session: Buffer | undefined;
 }
 
-const PATIENCE_MS = 15_000;
+const PATIENCE_MS = 60_000;
 
 export function keyPath(name: string): string {
   return fileURLToPath(new URL(`../../../test/keys/${name}`, import.meta.url));

@@ -8,6 +8,7 @@
 import { connect, type Socket } from "node:net";
 import { setTimeout } from "node:timers/promises";
 import type { Errand, Reply } from "./errands.ts";
+import { randomFor } from "./seed.ts";
 
 export type Manner =
   /** One request after the other on one connection. */
@@ -75,6 +76,7 @@ export class Visitors {
   }
 
   async #visit(manner: Manner, visitor: number): Promise<void> {
+    const random = randomFor(`visitor ${visitor}`);
     let connection: Conversation | undefined;
     for (let turn = 0; !this.#isStopping; turn += 1) {
       const errand = this.#options.errand(visitor, turn);
@@ -100,7 +102,7 @@ export class Visitors {
         // A server that refuses would be asked a million times.
         await setTimeout(1);
       }
-      if (manner.kind === "pausing" && !this.#isStopping) await setTimeout(Math.random() * manner.longest);
+      if (manner.kind === "pausing" && !this.#isStopping) await setTimeout(random() * manner.longest);
     }
     connection?.leave();
   }

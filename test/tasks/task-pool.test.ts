@@ -16,7 +16,7 @@ import type { TestTask } from "../support/thread-tasks.ts";
 
 const TEST_TASKS = fileURLToPath(new URL("../support/thread-tasks.js", import.meta.url));
 const THREAD_MAIN = fileURLToPath(new URL("../../src/thread-main.js", import.meta.url));
-const BOUNDED = { timeout: 30_000 };
+const BOUNDED = { timeout: 180_000 };
 
 class Fixture {
   readonly events = new MemoryEvents();

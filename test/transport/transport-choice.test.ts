@@ -56,15 +56,22 @@ for (const { kind, choice } of eachTransport()) {
     client.on("data", (chunk) => {
       got += chunk.toString();
     });
-    const start = performance.now();
-    for (let round = 1; round <= 50; round += 1) {
-      client.write("?");
-      while (got.length < 2 * round) await once(client, "data");
+    const ROUNDS = 50;
+    let took = Number.POSITIVE_INFINITY;
+    // With Nagle's delay most rounds take the 40 ms after which the client's kernel acknowledges without being asked: never are
+    // all of them together faster than this. On a busy machine the first attempts may be slow.
+    for (let attempt = 1; attempt <= 20 && took >= 1000; attempt += 1) {
+      got = "";
+      const start = performance.now();
+      for (let round = 1; round <= ROUNDS; round += 1) {
+        client.write("?");
+        while (got.length < 2 * round) await once(client, "data");
+      }
+      took = performance.now() - start;
+      assert.equal(got, "xy".repeat(ROUNDS));
     }
     client.destroy();
-    assert.equal(got, "xy".repeat(50));
-    // With Nagle's delay most rounds take the 40 ms after which the client's kernel acknowledges without being asked.
-    assert.ok(performance.now() - start < 1000);
+    assert.ok(took < 1000, `${took} ms`);
   });
 }
 
