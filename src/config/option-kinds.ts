@@ -322,25 +322,16 @@ export function listOf<Value>(kind: OptionKind<Value>): OptionKind<readonly Valu
   };
 }
 
-/** Like `listOf`, with at least one value in it. */
-export function fullListOf<Value>(kind: OptionKind<Value>): OptionKind<readonly Value[]> {
-  const list = listOf(kind);
-  return {
-    ...list,
-    parse: (text, folder) => list.parse(text.trim() === "" ? "," : text, folder),
-  };
-}
-
-/** A list that `no` empties. */
-export function orNone<Value>(list: OptionKind<readonly Value[]>): OptionKind<readonly Value[]> {
-  const either = orNo(list);
+/** Like `listOf`, with at least one value in it; `no` is the empty list. */
+export function listOrNo<Value>(kind: OptionKind<Value>): OptionKind<readonly Value[]> {
+  const list = orNo(listOf(kind));
   return {
     ...list,
     parse(text, folder) {
-      const parsed = either.parse(text, folder);
+      const parsed = list.parse(text.trim() === "" ? "," : text, folder);
       return parsed.kind === "value" ? found(parsed.value ?? []) : parsed;
     },
-    format: (values) => either.format(values.length === 0 ? undefined : values),
+    format: (values) => list.format(values.length === 0 ? undefined : values),
   };
 }
 

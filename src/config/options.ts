@@ -19,12 +19,12 @@ import {
   fileName,
   filePath,
   flag,
-  fullListOf,
   hostName,
   ipRange,
   type LogTarget,
   listenAddress,
   listOf,
+  listOrNo,
   logTarget,
   numberChoice,
   type OptionKind,
@@ -33,7 +33,6 @@ import {
   orAuto,
   orEmpty,
   orNo,
-  orNone,
   rootFolder,
   size,
   tcpPort,
@@ -90,7 +89,7 @@ export type SyslogFacility = (typeof SYSLOG_FACILITIES)[number];
 
 const listening = {
   address: option(
-    orNone(fullListOf(listenAddress)),
+    listOrNo(listenAddress),
     [{ kind: "ip", family: 4, address: "127.0.0.1" }],
     "IPv4 or IPv6 address or host name to listen on; * listens on every address of both families, unix:/path on a Unix socket, no serves no site",
     { short: "a" },

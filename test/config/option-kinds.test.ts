@@ -17,10 +17,10 @@ import {
   flag,
   formatDuration,
   formatSize,
-  fullListOf,
   hostName,
   listenAddress,
   listOf,
+  listOrNo,
   logTarget,
   numberChoice,
   type OptionKind,
@@ -273,9 +273,10 @@ table("listOf", listOf(tcpPort), [
   ["a comma at the end", "80,", portList],
   ["one bad value", "80,eighty", portList],
 ]);
-table("fullListOf", fullListOf(tcpPort), [
+table("listOrNo", listOrNo(tcpPort), [
   ["one", "80", [80]],
-  ["nothing", "", portList],
+  ["no", "no", []],
+  ["nothing", "", new Expected("a list of values separated by commas, each a whole number from 0 to 65535, or no")],
 ]);
 
 const roundTrips: [name: string, kind: OptionKind<unknown>, text: string][] = [
