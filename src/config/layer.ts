@@ -4,7 +4,7 @@
 import type { AbsolutePath } from "../base/absolute-path.ts";
 import type { ErrorStatus } from "../base/status.ts";
 import { type Fault, fileFault, flagFault, formatPosition, type Position, quote } from "./fault.ts";
-import { errorPageOptions, keyOf, type Option, type SettingsOf, type Situation } from "./options.ts";
+import { errorPageOptions, keyOf, type Option, type Rows, type SettingsOf, type Situation } from "./options.ts";
 
 type Origin =
   | { readonly kind: "flag" }
@@ -71,8 +71,6 @@ function hint(text: string, origin: Extract<Origin, { kind: "file" }>): string {
   if (origin.continuedAt !== undefined) return ` (line ${origin.continuedAt} is indented, so it continues this value)`;
   return /\s[#;]/.test(text) ? " (a comment needs a line of its own)" : "";
 }
-
-type Rows = Readonly<Record<string, Option<unknown>>>;
 
 /** Reads a layer as values, by the rows of the option table. A value that cannot be read is a fault, and the default stands in for it meanwhile. */
 export class LayerReader {

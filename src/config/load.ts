@@ -11,12 +11,8 @@ import { fileFault, flagFault, quote } from "./fault.ts";
 import { type FileContent, NO_FILE, readSections } from "./file-sections.ts";
 import { parseIniFile } from "./ini-file.ts";
 import type { Entry, Layer } from "./layer.ts";
+import type { Situation } from "./options.ts";
 import type { SettingsResult } from "./settings.ts";
-
-/** Who starts the server, as far as a default depends on it. */
-interface Starter {
-  readonly isRoot: boolean;
-}
 
 type ReadResult =
   | { readonly kind: "bytes"; readonly bytes: Uint8Array }
@@ -53,7 +49,7 @@ export interface LoadInput {
   /** As given with `--config`; without it the usual places are tried. */
   readonly configFile?: string | undefined;
   readonly cwd: AbsolutePath;
-  readonly starter: Starter;
+  readonly starter: Pick<Situation, "isRoot">;
   readonly disk?: ConfigDisk;
 }
 

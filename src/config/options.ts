@@ -428,7 +428,7 @@ export const errorPageOptions: ReadonlyMap<ErrorStatus, Option<string | undefine
   ERROR_STATUSES.map((status) => [status, errorPageOption(status)]),
 );
 
-type Rows = Readonly<Record<string, Option<unknown>>>;
+export type Rows = Readonly<Record<string, Option<unknown>>>;
 export type SettingsOf<Each extends Rows> = {
   readonly [Property in keyof Each]: Each[Property] extends Option<infer Value> ? Value : never;
 };

@@ -2,12 +2,16 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { absolutePath } from "../../src/base/absolute-path.ts";
 import { type Account, currentAccount } from "../../src/system/account.ts";
+import { loadNative } from "../../src/system/native.ts";
 import type { PrivilegeRequest } from "../../src/system/privilege-plan.ts";
 import { dropPrivileges, findAccountFault, preparePrivileges } from "../../src/system/privileges.ts";
 import type { ThreadStatus } from "../../src/system/thread-status.ts";
 import { makeTree } from "../support/file-tree.ts";
 import { NO_CHANGE } from "../support/no-privileges.ts";
 import { onlyOthers, onlyRoot } from "../support/root.ts";
+
+const native = await loadNative();
+const koffiIsMissing = native.kind === "missing" && native.why;
 
 function request(changes: Partial<PrivilegeRequest>): PrivilegeRequest {
   return { user: undefined, group: undefined, chroot: undefined, ...changes };
@@ -19,7 +23,7 @@ test("preparePrivileges: nothing is set", async () => {
   assert.equal(warning !== undefined, process.geteuid?.() === 0);
 });
 
-test("preparePrivileges: a chroot must be a directory", { skip: onlyRoot }, async (t) => {
+test("preparePrivileges: a chroot must be a directory", { skip: onlyRoot || koffiIsMissing }, async (t) => {
   const top = makeTree(t, { file: "x", "folder/": "" });
   const prepare = (name: string) =>
     preparePrivileges(request({ user: "daemon", chroot: absolutePath(`${top}/${name}`) }));
