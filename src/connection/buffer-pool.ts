@@ -34,7 +34,7 @@ export class BufferPool {
     return spare;
   }
 
-  /** Takes a buffer back that nobody reads or writes any more. */
+  /** Takes back a buffer that is no longer read or written. */
   give(buffer: Buffer): void {
     this.#lent -= 1;
     if (this.#spareBytes + buffer.length > MAX_SPARE_BYTES) return;

@@ -1,5 +1,5 @@
 /**
- * Bytes that arrived before anybody wanted them: copied in at the end, taken out at the front.
+ * Bytes that wait to be read: copied in at the end, taken out at the front.
  */
 const SMALLEST = 4096;
 const EMPTY = Buffer.alloc(0);

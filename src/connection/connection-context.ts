@@ -33,11 +33,11 @@ export interface ConnectionContext {
   readonly fieldBlocks: FieldBlocks;
   readonly clock: Clock;
   readonly buffers: BufferPool;
-  /** Whose X-Forwarded-For is believed; undefined where nobody's is. */
+  /** Whose X-Forwarded-For is trusted; undefined where no proxy's is. */
   readonly isTrustedProxy?: ((address: string) => boolean) | undefined;
   phase(): ServingPhase;
   /** A fault of our own: logged with its stack. */
   onFault(fault: unknown): void;
-  /** Told what each connection does; undefined while nobody wants to know. */
+  /** Called with a line for what each connection does; undefined below the log level debug. */
   readonly trace?: ((text: string) => void) | undefined;
 }

@@ -1,5 +1,5 @@
 /**
- * What the event log is told of one connection at level debug: that it was opened, what it carried, and why it ended.
+ * The lines of one connection in the event log at level debug: that it was opened, what it carried, and why it ended.
  *
  * Nothing here needs an escape: the parser lets only printable ASCII into a path.
  */

@@ -27,13 +27,13 @@ type State =
   | { readonly kind: "idle"; readonly deadline: Milliseconds }
   | { readonly kind: "reading-head"; readonly deadline: Milliseconds }
   | { readonly kind: "answering"; readonly exchange: Exchange; bodyDeadline: Milliseconds }
-  /** Answered, but the client is still sending a body that nobody read. */
+  /** Answered, but the client is still sending a body that the handler did not read. */
   | { readonly kind: "dropping-body"; readonly body: RequestBody; left: number; readonly deadline: Milliseconds }
   /** Our side is closed; what arrives is dropped for a while, so that no reset erases the answer (RFC 9112 §9.6). */
   | { readonly kind: "lingering"; left: number; deadline: Milliseconds }
   | { readonly kind: "closed" };
 
-/** How much of a body that nobody reads is dropped before the connection is closed instead. */
+/** How much of an unread body is dropped before the connection is closed instead. */
 const MAX_DROPPED_BODY = 64 * 1024;
 /** How much may wait while a request is answered before the transport is paused. */
 const MAX_WAITING = 64 * 1024;
@@ -328,7 +328,7 @@ export class Connection implements TransportEvents {
     const { limits } = this.#context;
     if (this.#hasEnded && this.#waiting.length === 0 && this.#unreadBytes === 0) return "the client closed its side";
     if (body !== undefined && !body.isComplete) {
-      // Without our 100 the client may send the body or the next request: nobody can tell which.
+      // Without our 100 the client may send the body or the next request: it cannot be known which.
       if (exchange.isExpecting && !body.wasRead) return "a request body was left unread";
       if (body.isFailed || (body.length ?? 0) > MAX_DROPPED_BODY) return "a request body was left unread";
     }
@@ -358,7 +358,7 @@ export class Connection implements TransportEvents {
   }
 
   /**
-   * Whether the client has said that it sends nothing more (RFC 9112 §9.6), so that nobody has to wait for its end. After a
+   * Whether the client has said that it sends nothing more (RFC 9112 §9.6), so that there is no need to wait for its end. After a
    * body some old clients send an empty line all the same (RFC 9112 §2.2).
    */
   #isLastOfClient({ closeCause, body, outcome }: Exchange): boolean {

@@ -112,7 +112,7 @@ export class Connections {
     this.#guard(connection, () => connection.reject({ status: 503, reason }));
   }
 
-  /** The address that is counted, if any: where there is no limit nobody asks the kernel for it. */
+  /** The address that is counted, if any: without a limit the kernel is not asked for it. */
   #limitedClient(transport: AcceptedTransport): string | undefined {
     if (this.#limits.connectionsPerClient === 0) return undefined;
     const { address } = transport.peer;

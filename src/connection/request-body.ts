@@ -48,7 +48,7 @@ export class RequestBody implements BodyReader {
     return this.#progress.kind === "over" && this.#progress.event.kind === "failed";
   }
 
-  /** Whether anybody has asked for the body. */
+  /** Whether the handler has asked for the body. */
   get wasRead(): boolean {
     return this.#wasRead;
   }

@@ -121,7 +121,7 @@ export class ResponseSender {
     return written;
   }
 
-  /** Whether somebody may still read what was written last: it must stay as it is then. */
+  /** Whether the kernel has not read all of what was written last: it must not change until then. */
   get #isStillRead(): boolean {
     return this.#isInterimWaiting || this.#transport.unsent > 0;
   }

@@ -20,7 +20,7 @@ export type FramingDecision = BodyFraming | { readonly kind: "reject"; readonly 
 export type ExpectationDecision =
   /** Nothing is expected, or nothing that has to be answered. */
   | { readonly kind: "none" }
-  /** The client sends the body when it is told 100, or when it tires of waiting. */
+  /** The client sends the body after a 100, or when it tires of waiting. */
   | { readonly kind: "continue" }
   | { readonly kind: "reject"; readonly refusal: Refusal };
 

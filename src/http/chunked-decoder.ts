@@ -31,7 +31,7 @@ const TRAILER_TOO_LARGE: Refusal = { status: 431, reason: "header-too-large" };
 const MORE: ChunkedOutcome = { kind: "more" };
 
 /** What the next byte belongs to. */
-type Position =
+type State =
   | "size"
   | "extension"
   | "size-lf"
@@ -51,7 +51,7 @@ type Step = undefined | "end" | Refusal;
 
 export class ChunkedDecoder {
   readonly #maxBody: number;
-  #place: Position = "size";
+  #state: State = "size";
   #sizeDigits = 0;
   #size = 0;
   /** Of the chunk whose data is being read. */
@@ -73,28 +73,28 @@ export class ChunkedDecoder {
    * @throws when called again after `done` or `reject`
    */
   push(chunk: Uint8Array, onData: (bytes: Uint8Array) => void): ChunkedOutcome {
-    if (this.#place === "over") throw new Error("a chunked body was read beyond its end");
+    if (this.#state === "over") throw new Error("a chunked body was read beyond its end");
     let at = 0;
     while (at < chunk.length) {
-      if (this.#place === "data") {
+      if (this.#state === "data") {
         const data = chunk.subarray(at, at + this.#dataLeft);
         at += data.length;
         this.#dataLeft -= data.length;
-        if (this.#dataLeft === 0) this.#place = "data-cr";
+        if (this.#dataLeft === 0) this.#state = "data-cr";
         onData(data);
         continue;
       }
       const step = this.#readFraming(chunk[at] as number);
       at += 1;
       if (step === undefined) continue;
-      this.#place = "over";
+      this.#state = "over";
       return step === "end" ? { kind: "done", consumed: at } : { kind: "reject", refusal: step };
     }
     return MORE;
   }
 
   #readFraming(octet: number): Step {
-    switch (this.#place) {
+    switch (this.#state) {
       case "size":
         return this.#readSize(octet);
       case "extension":
@@ -127,7 +127,7 @@ export class ChunkedDecoder {
 
     this.#announced += this.#size;
     this.#dataLeft = this.#size;
-    this.#place = octet === CR ? "size-lf" : "extension";
+    this.#state = octet === CR ? "size-lf" : "extension";
     return undefined;
   }
 
@@ -141,7 +141,7 @@ export class ChunkedDecoder {
   #readTrailer(octet: number): Refusal | undefined {
     this.#trailerBytes += 1;
     if (this.#trailerBytes > MAX_TRAILER_BYTES) return TRAILER_TOO_LARGE;
-    switch (this.#place) {
+    switch (this.#state) {
       case "trailer-start":
         if (octet === CR) return this.#goTo("end-lf");
         return TOKEN_OCTETS[octet] === 1 ? this.#goTo("trailer-name") : BAD_CHUNK;
@@ -156,12 +156,12 @@ export class ChunkedDecoder {
     }
   }
 
-  #expect(octet: number, wanted: number, next: Position): Refusal | undefined {
+  #expect(octet: number, wanted: number, next: State): Refusal | undefined {
     return octet === wanted ? this.#goTo(next) : BAD_CHUNK;
   }
 
-  #goTo(place: Position): undefined {
-    this.#place = place;
+  #goTo(state: State): undefined {
+    this.#state = state;
   }
 }
 

@@ -3,7 +3,7 @@
  *
  * The value is a dictionary of byte sequences, and is parsed as RFC 9651 §4.2 has it: one fault spoils all of it.
  * Parameters are read and dropped, and so are algorithms other than SHA-256 and SHA-512: RFC 9530 §5 calls the rest
- * insecure, and a checksum that is not asked for harms nobody. No digest is computed or compared here.
+ * insecure, and ignoring a checksum does no harm. No digest is computed or compared here.
  */
 import { Buffer } from "node:buffer";
 import { type Bytes, bytes } from "../base/units.ts";

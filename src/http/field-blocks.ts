@@ -5,7 +5,6 @@
  *
  * Shared by all connections, in memory that is taken once: nothing of it grows with the clients.
  */
-
 import type { Host } from "./host.ts";
 import type { RequestFields } from "./request-head.ts";
 

@@ -3,9 +3,8 @@
  * that it was asked from.
  *
  * Everything left of the first address that no trusted proxy has vouched for may be invented, so the list is read from its
- * end. Forwarded (RFC 7239) is not read: which of the two a proxy sets, and which it only passes on, nobody can tell.
+ * end. Forwarded (RFC 7239) is not read: which of the two a proxy sets, and which it only passes on, cannot be known.
  */
-
 import type { PeerAddress } from "../base/endpoint.ts";
 import { formatIpAddress, parseIpAddress, parseIpv4, parseIpv6 } from "../base/ip-address.ts";
 import { splitList } from "./field-list.ts";

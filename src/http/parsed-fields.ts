@@ -1,5 +1,5 @@
 /**
- * The header fields of a request as places in its text: a value becomes a string when somebody asks for it.
+ * The header fields of a request as places in its text: a value becomes a string when it is asked for.
  */
 import type { RequestFields } from "./request-head.ts";
 

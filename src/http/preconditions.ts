@@ -7,8 +7,7 @@
 import type { UnixSeconds } from "../base/units.ts";
 import { type EntityTag, isStrongMatch, isWeakMatch, parseEntityTagList } from "./entity-tag.ts";
 import { parseHttpDate } from "./http-date.ts";
-import { isGetOrHead } from "./method.ts";
-import type { RequestHead } from "./request-head.ts";
+import { isGetOrHead, type RequestHead } from "./request-head.ts";
 
 /** What is known of the version at hand; a page made for the moment has neither. */
 export interface Validators {

@@ -1,5 +1,4 @@
 import type { Host } from "./host.ts";
-import type { Method } from "./method.ts";
 
 /** The request line and the fields of one request: parsed, checked, and never changed afterwards (RFC 9112 §2.1). */
 export interface RequestHead {
@@ -28,4 +27,24 @@ export interface RequestFields {
   get(name: string): string | undefined;
   /** The value of each line of that name, in order of arrival. */
   all(name: string): readonly string[];
+}
+
+/** The methods of the standard (RFC 9110 §9), plus PATCH (RFC 5789). Any other token is unknown. */
+export type Method = "GET" | "HEAD" | "POST" | "PUT" | "DELETE" | "CONNECT" | "OPTIONS" | "TRACE" | "PATCH";
+
+// A Map and not an object: `constructor` and `__proto__` are tokens a client may send.
+const METHODS: ReadonlyMap<string, Method> = new Map(
+  (["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"] as const).map((name) => [
+    name,
+    name,
+  ]),
+);
+
+/** The method of that name, compared with case (RFC 9110 §9.1), or undefined when we do not know it. */
+export function parseMethod(name: string): Method | undefined {
+  return METHODS.get(name);
+}
+
+export function isGetOrHead(method: Method): method is "GET" | "HEAD" {
+  return method === "GET" || method === "HEAD";
 }

@@ -8,17 +8,15 @@
  * The ordinary head arrives in one piece and is read where it lies, in one pass. A head that arrives in pieces is
  * collected here; each push goes on at the line that was incomplete.
  */
-
 import type { ErrorStatus } from "../base/status.ts";
 import type { Bytes } from "../base/units.ts";
 import type { Refusal } from "./exchange.ts";
 import type { FieldBlocks, KnownFields } from "./field-blocks.ts";
 import { type Host, parseHost } from "./host.ts";
-import { parseMethod } from "./method.ts";
 import { COLON, CR, HTAB, LF, SP, TOKEN_OCTETS, VALUE_OCTETS, VISIBLE_OCTETS } from "./octets.ts";
 import { fieldNameBit, ParsedFields } from "./parsed-fields.ts";
 import type { Reason } from "./reason.ts";
-import type { RequestFields, RequestHead } from "./request-head.ts";
+import { parseMethod, type RequestFields, type RequestHead } from "./request-head.ts";
 import { parseRequestTarget } from "./request-target.ts";
 
 export interface HeadLimits {

@@ -5,7 +5,7 @@
  * they stand; RFC 3986's other exclusions (`"`, `<`, `{`, `|` and the like) are let through, since browsers send them.
  */
 import { type Host, parseHost } from "./host.ts";
-import type { Method } from "./method.ts";
+import type { Method } from "./request-head.ts";
 
 export type RequestTarget =
   | {

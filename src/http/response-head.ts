@@ -1,7 +1,6 @@
 /**
- * The head of a response as it goes over the wire (RFC 9112 §4).
+ * The head of a response as it goes over the wire (RFC 9112 §4), and messages that are sent again and again.
  */
-
 import { reasonPhrase } from "../base/status.ts";
 import type { UnixSeconds } from "../base/units.ts";
 import { formatHttpDate } from "./http-date.ts";
@@ -20,12 +19,8 @@ export function formatResponseHead(plan: ResponsePlan, now: UnixSeconds, connect
   return `${head}\r\n`;
 }
 
-/**
- * Changes the date of a finished head.
- *
- * @param message  begins with what `formatResponseHead` has made
- */
-export function stampDate(message: Uint8Array, now: UnixSeconds): void {
+/** @param message  begins with what `formatResponseHead` has made */
+function stampDate(message: Uint8Array, now: UnixSeconds): void {
   // The status line ends with the first CR; Date is the first field.
   message.set(dateOctetsAt(now), message.indexOf(CR) + LENGTH_TO_DATE);
 }
@@ -49,4 +44,43 @@ function dateAt(now: UnixSeconds): string {
 function dateOctetsAt(now: UnixSeconds): Uint8Array {
   dateAt(now);
   return dateOctets;
+}
+
+/**
+ * The finished bytes of a response that is sent again and again: head and body in one buffer, so that one write sends it.
+ *
+ * The Date is patched in place once a second, so ten thousand files in demand make no garbage. A caller that passes the
+ * buffer to an asynchronous reader must call `release`.
+ */
+export class MessageMemo {
+  #second: UnixSeconds | undefined = undefined;
+  #message: Uint8Array | undefined = undefined;
+  readonly #onMade: (message: Uint8Array) => void;
+
+  /** @param onMade  called with each message that is kept from now on */
+  constructor(onMade: (message: Uint8Array) => void = () => undefined) {
+    this.#onMade = onMade;
+  }
+
+  /** The finished message with the date of that second; undefined when there is none. Valid until the next call. */
+  at(second: UnixSeconds): Uint8Array | undefined {
+    const message = this.#message;
+    if (message !== undefined && this.#second !== second) {
+      this.#second = second;
+      stampDate(message, second);
+    }
+    return message;
+  }
+
+  /** @param message  formatted for that second; belongs to the memo from now on */
+  keep(second: UnixSeconds, message: Uint8Array): void {
+    this.#second = second;
+    this.#message = message;
+    this.#onMade(message);
+  }
+
+  /** The bytes are still being read: they stay as they are, and the next message gets a buffer of its own. */
+  release(): void {
+    this.#message = undefined;
+  }
 }

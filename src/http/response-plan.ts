@@ -1,11 +1,10 @@
 /**
  * A response as a value: everything about it except the writing.
  */
-
 import type { Status } from "../base/status.ts";
 import type { Bytes, UnixSeconds } from "../base/units.ts";
 import { chunkedLength } from "./chunked-encoder.ts";
-import type { FileIdentity } from "./entity-tag.ts";
+import type { EntityTag, FileIdentity } from "./entity-tag.ts";
 import type { Reason } from "./reason.ts";
 
 export interface ResponsePlan {
@@ -51,7 +50,7 @@ export type BodyPlan =
       readonly length: Bytes;
     };
 
-/** A file that is open for one response. Whoever opened it closes it; the writer only reads. */
+/** A file that is open for one response. The one that opened it closes it; the writer only reads. */
 export interface OpenSource {
   readonly descriptor: number;
   /** What the file was when the head was planned; a file that has become another ends the connection. */
@@ -87,4 +86,15 @@ export function contentFields(mediaType: string, length: Bytes): readonly Field[
     { name: "Content-Type", value: mediaType },
     { name: "Content-Length", value: String(length) },
   ];
+}
+
+/** What a response says of a file: all of it read from the descriptor that is being sent. */
+export interface FileFacts {
+  readonly size: Bytes;
+  readonly modified: UnixSeconds;
+  readonly tag: EntityTag;
+  /** With its charset parameter where it has one. */
+  readonly mediaType: string;
+  /** Set where the file is offered as a download: the name to save it under. */
+  readonly downloadName?: string;
 }

@@ -15,7 +15,7 @@ export type SitePathDecision =
   | { readonly kind: "path"; readonly path: SitePath }
   | { readonly kind: "refused"; readonly reason: "bad-path-encoding" | "bad-path-character" | "traversal" };
 
-// NUL would cut the name short in the system, the others would be separators to somebody.
+// NUL would cut the name short in the system, the others are separators elsewhere.
 const FORBIDDEN = /%00|%2f|%5c|[\0\\]/i;
 const NOT_ASCII = /[^\0-\x7f]/;
 const WELL_KNOWN = ".well-known";

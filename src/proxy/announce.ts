@@ -1,5 +1,5 @@
 /**
- * What a backend is told ahead of the client's first byte, in the form that the settings name.
+ * What a backend gets ahead of the client's first byte, in the form that the settings name.
  */
 import type { SocketAddress } from "../base/endpoint.ts";
 import { encodeV1, encodeV2, encodeWriteIp, type ProxyTlvs } from "./encode.ts";

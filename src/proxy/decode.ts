@@ -2,8 +2,8 @@
  * The PROXY protocol header at the start of a connection, version 1 or 2, from a peer that must send one
  * (specification §2).
  *
- * Bytes are judged from the left: the first one that no header could have there rejects, so that nobody who speaks
- * another protocol is waited for, and where the bytes were cut changes neither the decision nor its words. Within TLVs
+ * Bytes are judged from the left: the first one that no header could have there rejects, so that a client of
+ * another protocol is not waited for, and where the bytes were cut changes neither the decision nor its words. Within TLVs
  * a fault may be seen some bytes later.
  */
 import { decodeV1 } from "./decode-v1.ts";

@@ -50,7 +50,7 @@ export function chooseSite(sites: Sites, host: Host | undefined): SiteChoice {
   return isAllowed(site, host) ? { kind: "site", site } : NOT_ALLOWED;
 }
 
-/** What the event log is told of a choice: `host check ✓ localhost`. A host name that was parsed needs no escape. */
+/** The line of a choice for the event log: `host check ✓ localhost`. A host name that was parsed needs no escape. */
 export function formatHostCheck(choice: SiteChoice, host: Host | undefined): string {
   return `host check ${choice.kind === "site" ? "✓" : "✗"} ${host?.name ?? "(none)"}`;
 }

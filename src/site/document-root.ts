@@ -2,7 +2,7 @@
  * The directory a site's files lie in, and where it really is at this moment.
  *
  * A document root may itself be reached through symbolic links, and a deployment may swap them at any time: the real path
- * is looked up anew in each event-loop turn, so the request after the swap is served from the new place, and all requests of
+ * is looked up once per event-loop turn, so requests after the swap are served from the new directory, and all requests of
  * one turn agree.
  */
 import { realpathSync } from "node:fs";

@@ -18,7 +18,7 @@ const rendered = new Map<string, RenderedPage>();
 /**
  * The page for a status and reason, in the form the client likes best. The same bytes serve every request.
  *
- * @param detail  what exactly is wrong with this one request: such a page is made anew each time
+ * @param detail  what exactly is wrong with this one request: such a page is not kept
  */
 export function renderErrorPage(
   status: ErrorStatus,

@@ -8,8 +8,7 @@
  */
 import type { Clock, LoopTurn } from "../base/clock.ts";
 import { type Bytes, type Milliseconds, milliseconds } from "../base/units.ts";
-import type { FileFacts } from "../http/file-facts.ts";
-import type { ResponsePlan } from "../http/response-plan.ts";
+import type { FileFacts, ResponsePlan } from "../http/response-plan.ts";
 import { type FileStamp, isStillCurrent } from "./file-stamp.ts";
 import type { Site } from "./site.ts";
 

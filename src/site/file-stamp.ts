@@ -86,8 +86,8 @@ export function stampOf(stats: BigIntStats, { rootPath, relativePath, symlinks, 
 /**
  * Whether the name still leads to the file that was seen, unchanged, and by a way the rule allows.
  *
- * Two looks, the second shared in a turn by all files of a directory: 2.5 µs together where the C library can be asked.
- * Opening and proving anew would cost 11.
+ * Two calls of stat, the second shared by all files of a directory in a turn: 2.5 µs together through the C library.
+ * Opening and checking again would cost 11.
  */
 export function isStillCurrent(root: StampedRoot, seen: FileStamp): boolean {
   const now = root.stat(seen.path, "nofollow");

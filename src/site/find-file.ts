@@ -7,8 +7,8 @@ import type { Status } from "../base/status.ts";
 import { bytes } from "../base/units.ts";
 import { isTemporaryName } from "../base/upload-name.ts";
 import { fileEntityTag } from "../http/entity-tag.ts";
-import type { FileFacts } from "../http/file-facts.ts";
 import { extensionOf, mediaTypeOf } from "../http/media-type.ts";
+import type { FileFacts } from "../http/response-plan.ts";
 import { formatSitePath, isDotfilePath, parseSitePath } from "../http/site-path.ts";
 import type { FileCache } from "./file-cache.ts";
 import { type FoundDirectory, type OpenedFile, openBelow, readWhole } from "./open-file.ts";
@@ -53,7 +53,7 @@ export function findFile(
 
     const content = readAndClose(opened);
     if (content === undefined) continue;
-    // A file with a weak tag may yet change without its times changing: it is read anew next time.
+    // A file with a weak tag may yet change without its times changing: it is read again next time.
     if (!facts.tag.weak && isServedByName(site, segments)) {
       context.files.store(site, path, { identity: { facts, bytes: content } }, opened.stamp);
     }

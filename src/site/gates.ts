@@ -6,8 +6,7 @@
  */
 import type { Seconds } from "../base/units.ts";
 import type { IncomingRequest } from "../http/exchange.ts";
-import { isGetOrHead } from "../http/method.ts";
-import type { RequestHead } from "../http/request-head.ts";
+import { isGetOrHead, type RequestHead } from "../http/request-head.ts";
 import { chooseSite, formatHostCheck, type Sites } from "./choose-site.ts";
 import type { Resource } from "./resource.ts";
 import type { Site } from "./site.ts";
@@ -47,7 +46,7 @@ export interface GateOptions {
   readonly sites: Sites;
   /** Undefined where TLS is not spoken. */
   readonly tls?: TlsPresence | undefined;
-  /** Told of each host check; undefined while nobody wants to know. */
+  /** Called with a line for each host check; undefined below the log level debug. */
   readonly trace?: ((text: string) => void) | undefined;
 }
 

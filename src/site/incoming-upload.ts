@@ -1,8 +1,7 @@
 /**
  * An upload while it arrives: a temporary file in the directory it will be stored in, so that it can be given its final
- * name there. It is of no use to anybody else, and goes whatever becomes of the upload.
+ * name there. It is removed in the end, whatever becomes of the upload.
  */
-
 import { constants } from "node:fs";
 import { type FileHandle, open, unlink } from "node:fs/promises";
 import { type AbsolutePath, pathBelow } from "../base/absolute-path.ts";
@@ -42,7 +41,7 @@ export class IncomingUpload {
   }
 
   /**
-   * Whoever opens it calls `discard` in the end.
+   * The caller calls `discard` in the end.
    *
    * @param directory  its real path
    * @param reserved  how many bytes of the quota have been set aside for it

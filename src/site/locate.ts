@@ -16,7 +16,7 @@ import type { ListingMemory } from "./listing-memory.ts";
 import { openDirectoryBelow } from "./open-file.ts";
 import type { Resource } from "./resource.ts";
 import type { Site } from "./site.ts";
-import type { UploadLedger } from "./upload-ledger.ts";
+import type { UploadLedger } from "./upload-quota.ts";
 
 /** What looking needs beside the site: shared by all requests. */
 export interface LocateContext extends FileContext {
@@ -24,7 +24,7 @@ export interface LocateContext extends FileContext {
   /** Of the listings that are being sent. */
   readonly listingMemory: ListingMemory;
   readonly uploads: UploadLedger;
-  /** When a client that is told 503 may come back. */
+  /** Retry-After of a 503. */
   readonly retryAfter: Seconds;
 }
 
@@ -121,7 +121,7 @@ function listDirectory(
 }
 
 function listingResource(context: LocateContext, outcome: TaskOutcome<ListDirectoryOutput>): Resource {
-  // Nobody is there to be answered when the task was cancelled, so that any answer is right.
+  // A task is cancelled when its client has gone: any answer is right then.
   if (outcome.kind !== "done") return queueFull(context);
   const { output } = outcome;
   if (output.kind === "failed") return listingFailure(context, output.reason);

@@ -9,13 +9,12 @@
  * Without /proc, as in a chroot, the real path of the name is judged, and then exactly that path is opened, one part after
  * the other and none of them a link. Where that is not possible either, because the C library cannot be called, the
  * descriptor's device and inode are compared with those of the real path. That stops links, and the swapping of links;
- * whoever can move whole directories to and fro between two calls could still slip through. A directory is proven once
+ * someone who can move whole directories back and forth between two calls could still slip through. A directory is proven once
  * more when it is listed: by then nothing may be a link of what was its real path.
  *
  * All calls are synchronous: each is one short look at metadata (1 to 5 µs while the kernel has it in memory), and a hop
  * to a thread and back costs more than all of them together.
  */
-
 import {
   type BigIntStats,
   closeSync,

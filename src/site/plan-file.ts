@@ -1,7 +1,6 @@
 /**
  * The response with a file: whole, in part, or not at all because the client has it already (RFC 9110 §13, §14).
  */
-
 import { bytes, type UnixSeconds, unixSeconds } from "../base/units.ts";
 import {
   type ByteRange,
@@ -13,12 +12,11 @@ import {
 import { encodeChunked } from "../http/chunked-encoder.ts";
 import { formatAttachment } from "../http/content-disposition.ts";
 import { formatEntityTag } from "../http/entity-tag.ts";
-import type { FileFacts } from "../http/file-facts.ts";
 import { formatHttpDate } from "../http/http-date.ts";
 import { formatBoundary, formatMultipartType, joinMultipart, planMultipartRanges } from "../http/multipart-ranges.ts";
 import { checkPreconditions, isIfRangeSatisfied } from "../http/preconditions.ts";
 import type { RequestHead } from "../http/request-head.ts";
-import { type BodyPlan, contentFields, type Field, type ResponsePlan } from "../http/response-plan.ts";
+import { type BodyPlan, contentFields, type Field, type FileFacts, type ResponsePlan } from "../http/response-plan.ts";
 import { planError } from "./plan-page.ts";
 import type { FileContent } from "./resource.ts";
 

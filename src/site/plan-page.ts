@@ -2,23 +2,13 @@
  * Responses whose body is one piece made by the server: a page such as a directory index, the refusal with its error page,
  * the receipt of an upload.
  */
-
-import type { ErrorStatus } from "../base/status.ts";
 import { bytes, type Seconds, type UnixSeconds } from "../base/units.ts";
 import { checkPreconditions } from "../http/preconditions.ts";
 import type { Reason } from "../http/reason.ts";
 import type { RequestHead } from "../http/request-head.ts";
 import { contentFields, type Field, type ResponsePlan } from "../http/response-plan.ts";
 import { renderErrorPage } from "./error-page.ts";
-import type { Receipt, RenderedPage } from "./resource.ts";
-
-/** The parts of a refusal; a `Refused` resource is one. */
-export interface ErrorAnswer {
-  readonly status: ErrorStatus;
-  readonly reason: Reason;
-  readonly fields?: readonly Field[];
-  readonly detail?: string;
-}
+import type { Receipt, Refused, RenderedPage } from "./resource.ts";
 
 /** A page has no validators: a condition holds or fails by the mere existence of the page (RFC 9110 §13.1). */
 export function planPage(head: RequestHead, page: RenderedPage, now: UnixSeconds): ResponsePlan {
@@ -33,7 +23,7 @@ export function planPage(head: RequestHead, page: RenderedPage, now: UnixSeconds
 }
 
 /** @param head  undefined when the request was not understood: its Accept is then unknown */
-export function planError(head: RequestHead | undefined, error: ErrorAnswer): ResponsePlan {
+export function planError(head: RequestHead | undefined, error: Omit<Refused, "kind">): ResponsePlan {
   const { status, reason, fields = [], detail } = error;
   const page = renderErrorPage(status, reason, head?.fields.get("accept"), detail);
   return { status, fields: [...pageFields(page), ...fields], body: { kind: "bytes", bytes: page.bytes }, reason };

@@ -4,7 +4,6 @@
  *
  * Left to others: Date and Connection, which belong to the moment of sending and to the connection.
  */
-
 import type { Seconds } from "../base/units.ts";
 import { unreachable } from "../base/unreachable.ts";
 import type { Refusal } from "../http/exchange.ts";
@@ -14,7 +13,7 @@ import { type PlanContext, planFile } from "./plan-file.ts";
 import { planBusy, planCreated, planError, planPage } from "./plan-page.ts";
 import type { Resource } from "./resource.ts";
 
-/** The response to a request. A descriptor it reads from stays with whoever located `resource`. */
+/** The response to a request. The caller still owns the descriptor it reads from. */
 export function planResponse(head: RequestHead, resource: Resource, context: PlanContext): ResponsePlan {
   return finish(head, planFor(head, resource, context));
 }

@@ -1,12 +1,10 @@
 /**
  * What a request's path turned out to be: the one thing between looking (`locate`) and planning (`planResponse`).
  */
-
 import type { ErrorStatus } from "../base/status.ts";
 import type { Bytes, Seconds } from "../base/units.ts";
-import type { FileFacts } from "../http/file-facts.ts";
 import type { Reason } from "../http/reason.ts";
-import type { Field, OpenSource } from "../http/response-plan.ts";
+import type { Field, FileFacts, OpenSource } from "../http/response-plan.ts";
 
 export type Resource =
   | { readonly kind: "file"; readonly facts: FileFacts; readonly content: FileContent }
@@ -42,7 +40,7 @@ export interface Receipt {
 
 export type FileContent =
   | { readonly kind: "memory"; readonly bytes: Uint8Array }
-  /** Whoever located the file closes the descriptor when the response has ended. */
+  /** `release` closes the descriptor when the response has ended. */
   | { readonly kind: "open"; readonly source: OpenSource };
 
 /** A page made for this answer: a directory index, or a site's own error page. */

@@ -1,14 +1,12 @@
 /**
  * What happens to a request, from top to bottom: the gates, its resource, its plan, its answer.
  */
-
 import type { Clock } from "../base/clock.ts";
 import { toUnixSeconds, type UnixSeconds } from "../base/units.ts";
 import { formatEntityTag } from "../http/entity-tag.ts";
 import type { ExchangeRecord, IncomingRequest, Refusal, ResponseWriter, Service } from "../http/exchange.ts";
-import { MessageMemo } from "../http/message-memo.ts";
-import { isGetOrHead } from "../http/method.ts";
-import type { RequestHead } from "../http/request-head.ts";
+import { isGetOrHead, type RequestHead } from "../http/request-head.ts";
+import { MessageMemo } from "../http/response-head.ts";
 import type { BodyPlan, ResponsePlan } from "../http/response-plan.ts";
 import type { RefusalReport } from "../observe/refusal-report.ts";
 import { chooseSite } from "./choose-site.ts";

@@ -2,11 +2,12 @@
  * How much the uploads of a directory may take in all, and what is left of that for those that are under way.
  *
  * What is stored is measured, and then only counted: it is measured again when there seems to be no room left, since
- * others may have removed something.
+ * others may have removed something. A ledger keeps the quotas of one directory in step.
  */
+import type { AbsolutePath } from "../base/absolute-path.ts";
 import { type Bytes, type Milliseconds, milliseconds } from "../base/units.ts";
 
-/** Measuring a full directory again and again would be work that anybody could cause. */
+/** Measuring a full directory again and again would be work that any client could cause. */
 const MEASURED_AT_MOST_EVERY = milliseconds(5000);
 
 export class UploadQuota {
@@ -51,7 +52,7 @@ export class UploadQuota {
     if (this.#stored !== undefined) this.#stored += stored;
   }
 
-  /** Looks at the directory; whoever asks meanwhile waits for the same look. */
+  /** Measures the directory; all who ask meanwhile wait for the same measurement. */
   async measure(now: Milliseconds): Promise<void> {
     if (this.#limit === undefined) return;
     this.#measuring ??= this.#look(now).finally(() => {
@@ -78,5 +79,48 @@ export class UploadQuota {
       this.#measuredAt === undefined ||
       now - this.#measuredAt >= MEASURED_AT_MOST_EVERY
     );
+  }
+}
+
+export interface StoredUpload {
+  /** Its real path. */
+  readonly directory: AbsolutePath;
+  readonly size: Bytes;
+}
+
+/**
+ * For directories that several sites of this process, or several processes of this server, store in. Each counts what it
+ * has stored, tells the others and hears of theirs, so that a quota holds for all together. What is under way at the same
+ * moment in another process is not known.
+ */
+export class UploadLedger {
+  readonly #quotas = new Map<AbsolutePath, Set<UploadQuota>>();
+  readonly #tell: (upload: StoredUpload) => void;
+
+  /** @param tell  passes it on to the other processes */
+  constructor(tell: (upload: StoredUpload) => void = () => undefined) {
+    this.#tell = tell;
+  }
+
+  /** From now on the quota counts what others store in the directory. */
+  join(directory: AbsolutePath, quota: UploadQuota): void {
+    const quotas = this.#quotas.get(directory);
+    if (quotas === undefined) this.#quotas.set(directory, new Set([quota]));
+    else quotas.add(quota);
+  }
+
+  /** @param by  has counted it already */
+  stored(upload: StoredUpload, by: UploadQuota): void {
+    this.#count(upload, by);
+    this.#tell(upload);
+  }
+
+  /** Another process has stored it. */
+  heard(upload: StoredUpload): void {
+    this.#count(upload, undefined);
+  }
+
+  #count({ directory, size }: StoredUpload, except: UploadQuota | undefined): void {
+    for (const quota of this.#quotas.get(directory) ?? []) if (quota !== except) quota.add(size);
   }
 }

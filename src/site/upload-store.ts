@@ -6,7 +6,6 @@
  * made by its first upload, and so is one that was removed, as far as a sandbox allows it.
  * A symbolic link in its path is the operator's choice and is followed; uploads are stored where it really leads.
  */
-
 import { lstat, mkdir, open, opendir, readdir, realpath, statfs, unlink } from "node:fs/promises";
 import { type AbsolutePath, absolutePath, contains, pathBelow } from "../base/absolute-path.ts";
 import { errorCode } from "../base/errors.ts";
@@ -16,8 +15,7 @@ import { isUploadName, parseTemporaryName } from "../base/upload-name.ts";
 import { formatSitePath } from "../http/site-path.ts";
 import { IncomingUpload, type UploadAccount } from "./incoming-upload.ts";
 import type { Site } from "./site.ts";
-import { UploadLedger } from "./upload-ledger.ts";
-import { UploadQuota } from "./upload-quota.ts";
+import { UploadLedger, UploadQuota } from "./upload-quota.ts";
 
 /** No upload takes that long, whichever process it belongs to. */
 const LITTER_AGE_MS = 24 * 60 * 60 * 1000;

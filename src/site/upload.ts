@@ -2,14 +2,13 @@
  * Uploads of JSON, from the request to the receipt: what the head already rules out is refused before the body is read, the
  * body goes to a temporary file as fast as the disk takes it, and a task checks that file and gives it its name.
  */
-
 import { systemClock } from "../base/clock.ts";
 import { type StorageFailure, storageFailureOf } from "../base/file-failure.ts";
 import { bytes } from "../base/units.ts";
 import { unreachable } from "../base/unreachable.ts";
 import { type Digest, parseDigestField } from "../http/content-digest.ts";
 import type { BodyReader, IncomingRequest } from "../http/exchange.ts";
-import { isJsonMediaType } from "../http/json-media-type.ts";
+import { isJsonMediaType } from "../http/media-type.ts";
 import type { RequestFields } from "../http/request-head.ts";
 import { parseSitePath } from "../http/site-path.ts";
 import type { StoreJsonOutput } from "../tasks/store-json.ts";
@@ -18,7 +17,7 @@ import type { IncomingUpload } from "./incoming-upload.ts";
 import { type LocateContext, queueFull } from "./locate.ts";
 import type { Refused, Resource } from "./resource.ts";
 import type { Site, SiteRules } from "./site.ts";
-import { UploadLedger } from "./upload-ledger.ts";
+import { UploadLedger } from "./upload-quota.ts";
 import { UploadStore } from "./upload-store.ts";
 
 /** The types that may be posted, for the field Accept-Post (W3C Linked Data Platform 1.0 §7.1). */
@@ -63,7 +62,7 @@ export function takesUploads({ upload }: SiteRules, path: string): boolean {
 /**
  * Clears the upload directories of what a crash left behind. To be called before the first request.
  *
- * @param report  is told in one line of each directory that cannot be used; the server can do its other work without
+ * @param report  called with a line for each directory that cannot be used; the server can do its other work without
  */
 export async function prepareUploads(
   sites: Sites,
@@ -118,7 +117,7 @@ export async function acceptUpload(context: LocateContext, site: Site, request: 
     };
     reservation?.release();
     const outcome = await context.pool.run("store-json", task, request.gone);
-    // Where the task was cancelled, nobody reads the answer.
+    // A task is cancelled when its client has gone: no answer is read then.
     if (outcome.kind !== "done") return queueFull(context);
     return conclude(outcome.output, upload, store, context);
   } catch (error) {

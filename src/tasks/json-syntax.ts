@@ -18,11 +18,11 @@ import {
   END_VALUE,
   expectedInstead,
   expectedNext,
-  FIRST_PLACE,
+  FIRST_STATE,
   NEXT,
   OPEN_ARRAY,
   OPEN_OBJECT,
-  PLACE,
+  STATE,
 } from "./json-grammar.ts";
 
 /** Where a text stops being JSON: at the first character that does not fit, or at the end where more should follow. */
@@ -37,7 +37,7 @@ export interface JsonFault {
   readonly expected: string;
 }
 
-/** An octet that continues nothing: the place shows by it whether a number may end there. */
+/** An octet that continues nothing: the state shows by it whether a number may end there. */
 const END_OF_TEXT = 0x00;
 
 /** A limit, as RFC 8259 §9 allows one: beyond what a body of the default 10 MiB can reach. It takes 2 MiB. */
@@ -45,7 +45,7 @@ const MAX_DEPTH = 2 ** 24;
 
 export class JsonSyntax {
   readonly #nesting = new Nesting();
-  #place = PLACE.start;
+  #state = STATE.start;
   #inKey = false;
   #fault: JsonFault | undefined;
   /** Bytes of the chunks before. */
@@ -63,45 +63,45 @@ export class JsonSyntax {
    */
   push(chunk: Uint8Array): JsonFault | undefined {
     if (this.#fault !== undefined) return this.#fault;
-    let place = this.#place;
+    let state = this.#state;
     let at = 0;
     while (at < chunk.length) {
-      const next = NEXT[place | (chunk[at] as number)] as number;
-      if (next >= FIRST_PLACE) {
-        place = next;
+      const next = NEXT[state | (chunk[at] as number)] as number;
+      if (next >= FIRST_STATE) {
+        state = next;
         at += 1;
         continue;
       }
       const offset = this.#read + at;
       switch (next) {
         case END_NUMBER:
-          place = this.#placeAfterValue();
+          state = this.#stateAfterValue();
           continue;
         case END_VALUE:
-          place = this.#placeAfterValue();
+          state = this.#stateAfterValue();
           break;
         case BEGIN_KEY:
           this.#inKey = true;
-          place = PLACE.string;
+          state = STATE.string;
           break;
         case END_STRING:
-          place = this.#inKey ? PLACE["after-key"] : this.#placeAfterValue();
+          state = this.#inKey ? STATE["after-key"] : this.#stateAfterValue();
           this.#inKey = false;
           break;
         case END_CHARACTER:
-          this.#continuations += characterOctets(place);
-          place = PLACE.string;
+          this.#continuations += characterOctets(state);
+          state = STATE.string;
           break;
         case OPEN_ARRAY:
         case OPEN_OBJECT:
           if (this.#nesting.depth === MAX_DEPTH)
-            return this.#fail(place, offset, `at most ${MAX_DEPTH} levels of nesting`);
+            return this.#fail(state, offset, `at most ${MAX_DEPTH} levels of nesting`);
           this.#nesting.open(next === OPEN_ARRAY);
-          place = next === OPEN_ARRAY ? PLACE["first-element"] : PLACE["first-key"];
+          state = next === OPEN_ARRAY ? STATE["first-element"] : STATE["first-key"];
           break;
         case CLOSE:
           this.#nesting.close();
-          place = this.#placeAfterValue();
+          state = this.#stateAfterValue();
           break;
         case END_LINE:
           this.#line += 1;
@@ -109,11 +109,11 @@ export class JsonSyntax {
           this.#continuations = 0;
           break;
         default:
-          return this.#fail(place, offset, expectedInstead(next));
+          return this.#fail(state, offset, expectedInstead(next));
       }
       at += 1;
     }
-    this.#place = place;
+    this.#state = state;
     this.#read += chunk.length;
     return undefined;
   }
@@ -121,18 +121,18 @@ export class JsonSyntax {
   /** To be called once, when the text is complete: undefined when all of it was one JSON text. */
   end(): JsonFault | undefined {
     if (this.#fault !== undefined) return this.#fault;
-    const place = NEXT[this.#place | END_OF_TEXT] === END_NUMBER ? this.#placeAfterValue() : this.#place;
-    return place === PLACE["after-text"] ? undefined : this.#fail(place, this.#read, expectedNext(place));
+    const state = NEXT[this.#state | END_OF_TEXT] === END_NUMBER ? this.#stateAfterValue() : this.#state;
+    return state === STATE["after-text"] ? undefined : this.#fail(state, this.#read, expectedNext(state));
   }
 
-  #placeAfterValue(): number {
-    if (this.#nesting.depth === 0) return PLACE["after-text"];
-    return this.#nesting.isInArray ? PLACE["after-element"] : PLACE["after-member"];
+  #stateAfterValue(): number {
+    if (this.#nesting.depth === 0) return STATE["after-text"];
+    return this.#nesting.isInArray ? STATE["after-element"] : STATE["after-member"];
   }
 
   /** A fault within a character is one of the whole character. */
-  #fail(place: number, offset: number, expected: string): JsonFault {
-    const start = offset - characterOctets(place);
+  #fail(state: number, offset: number, expected: string): JsonFault {
+    const start = offset - characterOctets(state);
     const column = start - this.#lineStart - this.#continuations + 1;
     this.#fault = { line: this.#line, column, offset: start, expected };
     return this.#fault;

@@ -1,7 +1,7 @@
 /**
  * A directory index for people: one HTML page without anything to fetch, complete without its script.
  *
- * Names come from whoever may write a file. In text they are escaped, with what would be invisible or turn the line
+ * Names come from all who may write a file. In text they are escaped, with what would be invisible or turn the line
  * around made visible; in links they are percent-encoded. Rows are kept short (closing tags that HTML does not need are
  * left out): there may be 100,000.
  */
@@ -17,8 +17,7 @@ import {
   type Readme,
   totalsOf,
 } from "./listing.ts";
-import { LISTING_SCRIPT, LISTING_STYLE } from "./listing-assets.ts";
-import { FAVICON, iconClass } from "./listing-icons.ts";
+import { FAVICON, iconClass, LISTING_SCRIPT, LISTING_STYLE } from "./listing-assets.ts";
 
 /** What stands for the document root in the breadcrumbs. */
 const ROOT_NAME = "Home";

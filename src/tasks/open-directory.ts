@@ -49,11 +49,11 @@ export type DirectoryOpener = (path: AbsolutePath) => OpenDirectory;
 
 /** How many names are read from the directory with one call. */
 const NAMES_A_READ = 256;
-// O_NONBLOCK: a FIFO put in the file's place must not hold a thread until somebody writes to it.
+// O_NONBLOCK: a FIFO put in the file's place must not hold a thread until something is written to it.
 /** How a file is opened to be read by `readBeginning`. */
 export const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
-/** Looks each name up anew, from the root of the file system: fit for a `path` that nobody can make lead elsewhere. */
+/** Looks each name up from the root of the file system: fit for a `path` that cannot be made to lead elsewhere. */
 export function openDirectoryByName(path: AbsolutePath): OpenDirectory {
   const opened = opendirSync(path, { encoding: "latin1", bufferSize: NAMES_A_READ });
   return {

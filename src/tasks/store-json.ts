@@ -1,12 +1,12 @@
 /**
  * The task "store-json": an upload that has arrived completely is checked, made durable and given its final name.
  *
- * It is either there whole, under a name that nobody had before, or not at all: `link` neither overwrites nor shows half a
+ * It is either there whole, under a new name, or not at all: `link` neither overwrites nor shows half a
  * file, and what is not on the disk with its directory is not called stored. A text is read in pieces and no value is
  * built of it, so memory does not depend on what it says.
  *
  * It runs in a thread of its own and waits for the disk in place. The promises of `node:fs` would wait in the process's
- * few file-system threads instead, and while those flush files to the disk nobody's file would be read.
+ * few file-system threads instead, and while those flush files to the disk no other file would be read.
  */
 import { createHash, randomBytes } from "node:crypto";
 import { closeSync, constants, fchmodSync, fsyncSync, linkSync, openSync, readSync, unlinkSync } from "node:fs";
@@ -19,7 +19,7 @@ import type { Digest } from "../http/content-digest.ts";
 import { type JsonFault, JsonSyntax } from "./json-syntax.ts";
 
 export interface StoreJsonInput {
-  /** The complete upload under its temporary name, in `directory`. Whoever made it removes it, whatever the outcome. */
+  /** The complete upload under its temporary name, in `directory`. The caller removes it, whatever the outcome. */
   readonly temporary: AbsolutePath;
   readonly directory: AbsolutePath;
   /** What its name is made from, in local time. */
@@ -31,7 +31,7 @@ export interface StoreJsonInput {
 }
 
 export type StoreJsonOutput =
-  /** On disk under its final name, which nobody had before. `sha256` in lower-case hexadecimal. */
+  /** On disk under its final name, which is new. `sha256` in lower-case hexadecimal. */
   | { readonly kind: "stored"; readonly name: string; readonly size: Bytes; readonly sha256: string }
   | { readonly kind: "not-json"; readonly fault: JsonFault }
   | { readonly kind: "digest-mismatch" }
@@ -71,7 +71,7 @@ export function storeJson(input: StoreJsonInput, makeSuffix: () => string = rand
   }
 }
 
-/** A digest that does not hold is told first: what is not what was sent need not be JSON. */
+/** A wrong digest is reported first: content that was damaged on its way need not be JSON. */
 function examine(file: number, digests: readonly Digest[]): Examination {
   const syntax = new JsonSyntax();
   const sha256 = createHash("sha256");
@@ -113,7 +113,7 @@ function linkUnderNewName(input: StoreJsonInput, makeSuffix: () => string): stri
   return undefined;
 }
 
-/** False where somebody has that name already. */
+/** False where the name is taken. */
 function isLinked(from: string, to: string): boolean {
   try {
     linkSync(from, to);

@@ -23,7 +23,7 @@ export interface ThreadPoolOptions {
   readonly maxHeapMebibytes?: number;
   /**
    * All threads are there from `startAll` on and stay: for a process that will not be able to load its own program any more.
-   * `onLost` is told when one of them has died all the same.
+   * `onLost` is called when one of them has died all the same.
    */
   readonly keepAll?: { readonly onLost: () => void };
 }
@@ -186,7 +186,7 @@ export class ThreadPool implements TaskPool {
     });
   }
 
-  /** The thread goes from the task that is done straight to the next one, so that nobody can come in between. */
+  /** The thread goes from the task that is done straight to the next one, so that no other can come in between. */
   #passThreadOn(): void {
     const [next] = this.#waiting;
     if (next !== undefined) next("run");

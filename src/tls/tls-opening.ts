@@ -2,7 +2,6 @@
  * Whether the first bytes on a TLS port begin a handshake (RFC 8446 §5.1), and with whom. People type http:// for https://,
  * and deserve a sentence instead of a riddle.
  */
-
 import type { OpeningDecision } from "../transport/opening.ts";
 import { decideProxied } from "../transport/proxy-opening.ts";
 import { readClientHello } from "./client-hello.ts";

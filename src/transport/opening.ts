@@ -1,7 +1,6 @@
 /**
  * What comes first on an accepted connection, before whoever serves it reads: looked at until it is clear how to go on.
  */
-
 import type { PeerAddress } from "../base/endpoint.ts";
 import type { Milliseconds } from "../base/units.ts";
 import type { PlainTransport, TransportEvents } from "./transport.ts";

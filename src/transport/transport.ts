@@ -1,7 +1,6 @@
 /**
  * One client's byte stream, TCP or TLS: the door between the connection and whatever carries its bytes.
  */
-
 import type { Socket } from "node:net";
 import type { PeerAddress } from "../base/endpoint.ts";
 import type { Bytes } from "../base/units.ts";

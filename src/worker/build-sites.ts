@@ -1,7 +1,6 @@
 /**
  * Settings become the sites that requests are answered from.
  */
-
 import { statSync } from "node:fs";
 import type { AbsolutePath } from "../base/absolute-path.ts";
 import type { LoopTurn } from "../base/clock.ts";

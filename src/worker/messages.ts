@@ -14,7 +14,7 @@
 import type { Milliseconds } from "../base/units.ts";
 import type { Settings } from "../config/settings.ts";
 import type { EventLevel } from "../observe/log.ts";
-import type { StoredUpload } from "../site/upload-ledger.ts";
+import type { StoredUpload } from "../site/upload-quota.ts";
 import type { PrivilegePlan } from "../system/privilege-plan.ts";
 import type { Confinement } from "../system/sandbox-plan.ts";
 import type { PoolState } from "../tasks/overload.ts";

@@ -22,7 +22,7 @@ import { ListingMemory } from "../site/listing-memory.ts";
 import type { LocateContext } from "../site/locate.ts";
 import { createService } from "../site/serve.ts";
 import { prepareUploads } from "../site/upload.ts";
-import { UploadLedger } from "../site/upload-ledger.ts";
+import { UploadLedger } from "../site/upload-quota.ts";
 import type { ThreadPool } from "../tasks/task-pool.ts";
 import { probeHandles } from "../tls/probe-handles.ts";
 import { TlsAcceptor } from "../tls/tls-acceptor.ts";

@@ -1,7 +1,6 @@
 /**
  * A worker as a TLS terminator: the settings and what was read for them become a `Terminator`.
  */
-
 import { systemClock } from "../base/clock.ts";
 import type { Endpoint } from "../base/endpoint.ts";
 import { isTrustedIn } from "../base/ip-range.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { toUnixSeconds } from "../../src/base/units.ts";
-import { MessageMemo } from "../../src/http/message-memo.ts";
+import { MessageMemo } from "../../src/http/response-head.ts";
 import type { ResponsePlan } from "../../src/http/response-plan.ts";
 import {
   ConnectionRig,

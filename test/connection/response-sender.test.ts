@@ -1,4 +1,5 @@
 /** What a plan becomes on a transport, and what the log is told when it does not arrive. */
+
 import assert from "node:assert/strict";
 import { closeSync, fstatSync, ftruncateSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -8,7 +9,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import { bytes, milliseconds, unixSeconds } from "../../src/base/units.ts";
 import { BufferPool } from "../../src/connection/buffer-pool.ts";
 import { ResponseSender } from "../../src/connection/response-sender.ts";
-import { MessageMemo } from "../../src/http/message-memo.ts";
+import { MessageMemo } from "../../src/http/response-head.ts";
 import type { OpenSource, ResponsePlan } from "../../src/http/response-plan.ts";
 import { ConnectionRig, get, type Handler, response, settle, textPlan } from "../support/connection-rig.ts";
 import { FakeClock } from "../support/fake-clock.ts";

@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { unixSeconds } from "../../src/base/units.ts";
 import { formatHttpDate } from "../../src/http/http-date.ts";
-import type { Method } from "../../src/http/method.ts";
 import {
   checkPreconditions,
   isIfRangeSatisfied,
   type PreconditionResult,
   type Validators,
 } from "../../src/http/preconditions.ts";
+import type { Method } from "../../src/http/request-head.ts";
 import { type FieldLine, fakeRequestHead } from "../support/request-head.ts";
 
 const MODIFIED = unixSeconds(1_700_000_000);

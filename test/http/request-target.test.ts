@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import type { Method } from "../../src/http/method.ts";
+import type { Method } from "../../src/http/request-head.ts";
 import { parseRequestTarget, type RequestTarget } from "../../src/http/request-target.ts";
 
 const target = (path: string, query?: string, name?: string, port?: number): RequestTarget => ({

@@ -17,7 +17,7 @@ import { unixSeconds } from "../../src/base/units.ts";
 import { encodeChunked } from "../../src/http/chunked-encoder.ts";
 import type { IncomingRequest, ResponseWriter, SendOutcome, Service } from "../../src/http/exchange.ts";
 import { formatHttpDate } from "../../src/http/http-date.ts";
-import type { Method } from "../../src/http/method.ts";
+import type { Method } from "../../src/http/request-head.ts";
 import type { ResponsePlan } from "../../src/http/response-plan.ts";
 import { RefusalReport } from "../../src/observe/refusal-report.ts";
 import type { Sites } from "../../src/site/choose-site.ts";

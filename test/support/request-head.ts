@@ -3,8 +3,7 @@
  */
 
 import { type Host, parseHost } from "../../src/http/host.ts";
-import type { Method } from "../../src/http/method.ts";
-import type { RequestFields, RequestHead } from "../../src/http/request-head.ts";
+import type { Method, RequestFields, RequestHead } from "../../src/http/request-head.ts";
 
 export type FieldLine = readonly [name: string, value: string];
 

@@ -13,7 +13,7 @@ import { ListingMemory } from "../../src/site/listing-memory.ts";
 import type { LocateContext } from "../../src/site/locate.ts";
 import { probeDescriptorPaths } from "../../src/site/open-file.ts";
 import type { Site, SiteRules } from "../../src/site/site.ts";
-import { UploadLedger } from "../../src/site/upload-ledger.ts";
+import { UploadLedger } from "../../src/site/upload-quota.ts";
 import { directPool } from "./direct-pool.ts";
 import { siteRules } from "./site-rules.ts";
 

@@ -5,8 +5,7 @@ import { Script } from "node:vm";
 import fc from "fast-check";
 import { bytes, unixMilliseconds } from "../../src/base/units.ts";
 import { type Listing, type ListingEntry, makeEntry } from "../../src/tasks/listing.ts";
-import { LISTING_CSP, LISTING_SCRIPT } from "../../src/tasks/listing-assets.ts";
-import { iconClass } from "../../src/tasks/listing-icons.ts";
+import { iconClass, LISTING_CSP, LISTING_SCRIPT } from "../../src/tasks/listing-assets.ts";
 import { renderListingPage } from "../../src/tasks/listing-page.ts";
 
 const at = unixMilliseconds(1710498600123);
