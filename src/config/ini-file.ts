@@ -49,18 +49,8 @@ export function parseIniFile(bytes: Uint8Array, file: string): IniDocument {
   return { sections: decodeSections(scan.sections), faults: [...faults, ...scan.faults] };
 }
 
-interface OpenPair {
-  readonly key: string;
-  readonly line: number;
-  readonly values: string[];
-  continuedAt: number | undefined;
-}
-
-interface OpenSection {
-  readonly name: string;
-  readonly line: number;
-  readonly pairs: Map<string, OpenPair>;
-}
+type OpenPair = { -readonly [Property in keyof IniPair]: IniPair[Property] };
+type OpenSection = IniSection & { readonly pairs: Map<string, OpenPair> };
 
 /** @param file  the name of the file, for the faults */
 function scanIni(lines: readonly string[], file: string): IniDocument {
@@ -78,12 +68,12 @@ function scanIni(lines: readonly string[], file: string): IniDocument {
 
     if (content.startsWith("#") || content.startsWith(";")) continue;
     if (content === "") {
-      pair?.values.push("");
+      if (pair !== undefined) pair.value += "\n";
       continue;
     }
     const indent = text.length - text.trimStart().length;
     if (pair !== undefined && indent > indentOfPair) {
-      pair.values.push(content);
+      pair.value += `\n${content}`;
       pair.continuedAt ??= line;
       continue;
     }
@@ -115,7 +105,7 @@ function scanIni(lines: readonly string[], file: string): IniDocument {
       addFault(`${quote(content)}: expected a key before the ${content[0]}`);
       continue;
     }
-    pair = { key, line, values: [value.trim()], continuedAt: undefined };
+    pair = { key, line, value: value.trim(), continuedAt: undefined };
     if (section === undefined) {
       if (!saysNoSection) addFault(`${quote(content)}: expected a section before it, such as [main]`);
       saysNoSection = true;
@@ -128,16 +118,7 @@ function scanIni(lines: readonly string[], file: string): IniDocument {
       addFault(`${found}: was given at line ${first.line} already: expected each key once in a section`);
     }
   }
-  return { sections: [...sections.values()].map(closeSection), faults };
-}
-
-function closeSection(section: OpenSection): IniSection {
-  return { ...section, pairs: new Map([...section.pairs].map(([key, pair]) => [key, closePair(pair)])) };
-}
-
-function closePair(pair: OpenPair): IniPair {
-  const { key, line, continuedAt } = pair;
-  return { key, value: pair.values.join("\n").trimEnd(), line, continuedAt };
+  return { sections: [...sections.values()], faults };
 }
 
 /** Every section and pair in a form that `ini` reads as exactly these, quoted as in JSON. */
@@ -155,7 +136,7 @@ function decodeSections(sections: readonly IniSection[]): readonly IniSection[] 
   return sections.map((section) => {
     const values = decoded[sectionKey(section.name)];
     const pairs = [...section.pairs].map(
-      ([key, pair]) => [key, { ...pair, value: textAt(values, mark(key)) }] as const,
+      ([key, pair]) => [key, { ...pair, value: textAt(values, mark(key)).trimEnd() }] as const,
     );
     return { ...section, pairs: new Map(pairs) };
   });
