@@ -7,7 +7,7 @@
  *     npm test -- --full            everything, with the trials as large as they are for a release
  *     npm test -- --seed 42         with the random choices of an earlier run
  *     npm test -- --times           and how long each file took
- *     npm test -- --jobs 1          so many processes of tests at a time, instead of one for each core
+ *     npm test -- --jobs 1          so many processes of tests at a time, instead of one more than there are cores
  *
  * The files of a folder share a process: one process for each would need more time to start than for its tests. A file that
  * takes long has a process of its own. Node 20 has no option for that, so `node --test` is not used.
@@ -28,7 +28,18 @@ const SLOW = /^\/\/ Not in --quick: /m;
 /** Files that leave their choices to fast-check. */
 const PROPERTIES = /^import .* from "fast-check";$/m;
 /** The longest begin first, so that none of them runs by itself at the end. */
-const FIRST = ["transcripts", "server/reload", "server/generations", "server/kill-workers", "server/log-rotation"];
+const FIRST = [
+  "transcripts",
+  "server/server",
+  "server/worker-faults",
+  "server/generations",
+  "server/tls-handshakes",
+  "server/tls-renewal",
+  "server/kill-workers",
+  "server/reload",
+  "tunnel/splice",
+  "transport/transport-contract",
+];
 
 const { values: options, positionals: words } = parseArgs({
   allowPositionals: true,
@@ -37,7 +48,7 @@ const { values: options, positionals: words } = parseArgs({
     full: { type: "boolean", default: false },
     times: { type: "boolean", default: false },
     seed: { type: "string", default: process.env.COMANCHE_SEED ?? String(Math.floor(Math.random() * 2 ** 31)) },
-    jobs: { type: "string", default: String(availableParallelism()) },
+    jobs: { type: "string", default: String(availableParallelism() + 1) },
   },
 });
 const env = { ...process.env, COMANCHE_SEED: options.seed, ...(options.full && { COMANCHE_SOAK: "100" }) };

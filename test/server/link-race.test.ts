@@ -14,7 +14,7 @@ import { rounds, timeFor } from "../support/rounds.ts";
 import { until } from "../support/until.ts";
 import { type Manner, Visitors } from "../support/visitors.ts";
 
-const FETCHES = rounds(3000, 100_000);
+const FETCHES = rounds(1000, 100_000);
 
 /** Of the same length as what it is mistaken for, and of the same time. */
 const FOREIGN = readFileSync("/etc/passwd");

@@ -13,7 +13,7 @@ import { randomFor } from "../support/seed.ts";
 import { until } from "../support/until.ts";
 import { ask, type Manner, Visitors } from "../support/visitors.ts";
 
-const ROTATIONS = rounds(12, 300);
+const ROTATIONS = rounds(6, 300);
 const PROCESSES = 2;
 const LONGEST_PAUSE_MS = 150;
 const SMALL = Buffer.from("small");

@@ -15,7 +15,7 @@ import { randomFor } from "../support/seed.ts";
 import { until } from "../support/until.ts";
 import { ask, type Manner, Visitors } from "../support/visitors.ts";
 
-const HANGUPS = rounds(8, 200);
+const HANGUPS = rounds(4, 200);
 /** One of so many comes with a configuration that cannot be taken up. */
 const BROKEN_EVERY = Math.max(4, Math.floor(HANGUPS / 10));
 const PROCESSES = 2;

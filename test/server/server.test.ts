@@ -48,7 +48,7 @@ function run(
   return command;
 }
 
-const IN_PLACE = ["-c", "comanche.conf", "-p", "0"];
+const IN_PLACE = ["-c", "comanche.conf", "-p", "0", "--processes", "1"];
 
 /** In the foreground, on a free port, with its access log in the file `access`. */
 async function startServer(t: TestContext, top: string, ...flags: readonly string[]) {

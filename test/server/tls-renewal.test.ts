@@ -11,7 +11,7 @@ import { until } from "../support/until.ts";
 
 const FILES = { "htdocs/small.txt": "small", "site.pem": readKey("p256.pem"), "more/README": "nothing" };
 /** Four of its looks, and the time to read. */
-const WATCH = { patience: 20_000 };
+const WATCH = { patience: 60_000 };
 
 function start(t: TestContext): Promise<TlsServer> {
   const configuration = { "tls-cert": "site.pem", "tls-dir": "more", processes: "2", timeout: "60s" };

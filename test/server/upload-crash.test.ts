@@ -8,9 +8,10 @@ import { ComancheCommand } from "../support/comanche-command.ts";
 import { sha256 } from "../support/download.ts";
 import { makeTree } from "../support/file-tree.ts";
 import { RawClient } from "../support/raw-client.ts";
+import { rounds } from "../support/rounds.ts";
 import { makeDocument, readAnswer, readReceipt, sendUpload } from "../support/upload-client.ts";
 
-const ROUNDS = 5;
+const ROUNDS = rounds(3, 5);
 const CLIENTS = 6;
 /** A round's server dies on this acknowledgement: other uploads are then at every stage. */
 const ACKNOWLEDGED_BEFORE_DEATH = 12;

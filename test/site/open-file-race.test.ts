@@ -14,8 +14,9 @@ import { DocumentRoot } from "../../src/site/document-root.ts";
 import { openBelow, probeDescriptorPaths } from "../../src/site/open-file.ts";
 import { exactOpenerMissing, type ProvingWay, provenBy } from "../support/exact-opener.ts";
 import { linkTo, makeTree } from "../support/file-tree.ts";
+import { rounds } from "../support/rounds.ts";
 
-const OPENINGS = 20_000;
+const OPENINGS = rounds(5000, 20_000);
 const PATIENCE_MS = 60_000;
 const OWN = "own";
 const FOREIGN = "foreign";

@@ -1,5 +1,6 @@
 /**
- * How often a trial repeats what it does: a few times among the tests, as often as is asked of a release in `npm run soak`.
+ * How often a trial repeats what it does: a few times in `npm test`, as often as is asked of a release in `npm test -- --full`.
+ * More rounds run the same code again, and find what chance has not shown yet.
  *
  * The environment variable COMANCHE_SOAK gives the share of the large number in per cent; without it the small one counts.
  */

@@ -22,6 +22,7 @@ import { ChildScript } from "../support/child-script.ts";
 import { FIFO, linkTo, makeTree, permissionsDoNotBind } from "../support/file-tree.ts";
 import type { Swap } from "../support/link-swapper.ts";
 import { MemoryEvents } from "../support/memory-events.ts";
+import { rounds } from "../support/rounds.ts";
 
 const loaded = await loadNative();
 const skip = loaded.kind === "missing" && loaded.why;
@@ -261,7 +262,7 @@ test("openExactDirectory: in the task threads, wherever a directory is named by 
   assert.equal(await list("link", false), "application/json");
 });
 
-const OPENINGS = 10_000;
+const OPENINGS = rounds(3000, 10_000);
 const PATIENCE_MS = 60_000;
 
 test("openExactDirectory: a directory that is a link half of the time is itself or refused", {
