@@ -4,7 +4,7 @@
  * A thread loads what a task needs when it first does one: with everything loaded it takes 14.5 MiB instead of 10.
  */
 import { setPriority } from "node:os";
-import { unreachable } from "./base/unreachable.ts";
+import { unreachable } from "./base/errors.ts";
 import type { ListDirectoryOutput } from "./tasks/list-directory.ts";
 import type { DirectoryOpener } from "./tasks/open-directory.ts";
 import type { TaskRequest } from "./tasks/task-pool.ts";

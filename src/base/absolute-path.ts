@@ -1,7 +1,7 @@
 /**
  * Absolute paths, and what lies below one. Names are compared, nothing is looked up.
  */
-import { unreachable } from "./unreachable.ts";
+import { unreachable } from "./errors.ts";
 
 declare const absolute: unique symbol;
 

@@ -2,8 +2,8 @@
  * A `ResponsePlan` becomes bytes on a transport: one write for a small response, one slice at a time for a file.
  */
 import type { Clock } from "../base/clock.ts";
+import { unreachable } from "../base/errors.ts";
 import { type Bytes, bytes, type Milliseconds, milliseconds, type UnixSeconds } from "../base/units.ts";
-import { unreachable } from "../base/unreachable.ts";
 import type { SendOutcome } from "../http/exchange.ts";
 import { formatResponseHead } from "../http/response-head.ts";
 import type { ResponseMemo, ResponsePlan } from "../http/response-plan.ts";

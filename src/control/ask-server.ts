@@ -7,9 +7,8 @@
  */
 import { setTimeout } from "node:timers/promises";
 import type { AbsolutePath } from "../base/absolute-path.ts";
-import { errorCode } from "../base/errors.ts";
+import { errorCode, unreachable } from "../base/errors.ts";
 import { type Milliseconds, milliseconds } from "../base/units.ts";
-import { unreachable } from "../base/unreachable.ts";
 import { findHolder, type PidFilePath, readPidFile } from "./pid-file.ts";
 import { inspectProcess, type ProcessState } from "./process-info.ts";
 import { readStateOf } from "./state-file.ts";

@@ -2,8 +2,9 @@
  * The commands that speak to a running server: `stop`, `reload` and `status`. They need to know where its PID file is,
  * and must work past a broken configuration file: whoever has just broken it needs them most.
  */
+
+import { unreachable } from "../base/errors.ts";
 import { type Milliseconds, milliseconds, unixMilliseconds } from "../base/units.ts";
-import { unreachable } from "../base/unreachable.ts";
 import type { Command } from "../config/argv.ts";
 import { type Fault, formatFault } from "../config/fault.ts";
 import type { Settings } from "../config/settings.ts";

@@ -12,7 +12,7 @@
  * Were the command itself killed, the daemon sees the channel close and gives up.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { unreachable } from "../base/unreachable.ts";
+import { unreachable } from "../base/errors.ts";
 import { DAEMON_MARK, parseLaunchMessage } from "./start-reporter.ts";
 
 export interface LaunchOptions {

@@ -5,10 +5,9 @@
  * died and its PID file is still there, 3 it does not run, 4 it cannot be known.
  */
 import type { AbsolutePath } from "../base/absolute-path.ts";
-import { StartupError } from "../base/errors.ts";
+import { StartupError, unreachable } from "../base/errors.ts";
 import { formatHumanSize } from "../base/human-size.ts";
 import { type Bytes, type Milliseconds, milliseconds, type UnixMilliseconds } from "../base/units.ts";
-import { unreachable } from "../base/unreachable.ts";
 import { formatConsoleTime, localOffset } from "../observe/log-time.ts";
 import { findHolder, type PidFileContent, type PidFilePath, readPidFile } from "./pid-file.ts";
 import { readResidentMemory } from "./process-info.ts";

@@ -3,8 +3,8 @@
  * listing, the redirect to its final slash, or why there is nothing.
  */
 import { closeSync } from "node:fs";
+import { unreachable } from "../base/errors.ts";
 import type { Seconds } from "../base/units.ts";
-import { unreachable } from "../base/unreachable.ts";
 import { preferredForm } from "../http/accept.ts";
 import type { IncomingRequest } from "../http/exchange.ts";
 import type { RequestHead } from "../http/request-head.ts";

@@ -4,8 +4,9 @@
  *
  * Left to others: Date and Connection, which belong to the moment of sending and to the connection.
  */
+
+import { unreachable } from "../base/errors.ts";
 import type { Seconds } from "../base/units.ts";
-import { unreachable } from "../base/unreachable.ts";
 import type { Refusal } from "../http/exchange.ts";
 import type { RequestHead } from "../http/request-head.ts";
 import type { Field, ResponsePlan } from "../http/response-plan.ts";

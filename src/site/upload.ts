@@ -3,9 +3,9 @@
  * body goes to a temporary file as fast as the disk takes it, and a task checks that file and gives it its name.
  */
 import { systemClock } from "../base/clock.ts";
+import { unreachable } from "../base/errors.ts";
 import { type StorageFailure, storageFailureOf } from "../base/file-failure.ts";
 import { bytes } from "../base/units.ts";
-import { unreachable } from "../base/unreachable.ts";
 import { type Digest, parseDigestField } from "../http/content-digest.ts";
 import type { BodyReader, IncomingRequest } from "../http/exchange.ts";
 import { isJsonMediaType } from "../http/media-type.ts";

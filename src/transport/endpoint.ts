@@ -2,7 +2,7 @@
  * The endpoints that one listen address stands for, and why one of them could not be bound.
  */
 import type { Endpoint } from "../base/endpoint.ts";
-import { unreachable } from "../base/unreachable.ts";
+import { unreachable } from "../base/errors.ts";
 import type { ListenAddress } from "../config/listen-address.ts";
 
 /** Every socket one word of the `address` option asks for. `*` is all of IPv4 and all of IPv6, a socket each. */
