@@ -68,7 +68,7 @@ const OUR_LAYERS = {
   primary: {
     imports: ["base", "config", "control", "observe", "system", "tasks", "tls", "transport", "tunnel", "worker"],
     types: [],
-    node: ["child_process", "crypto", "dns", "fs", "os", "path", "timers", "url", "v8", "vm"],
+    node: ["child_process", "crypto", "dns", "fs", "os", "path", "timers", "url"],
     packages: [],
   },
   "": {

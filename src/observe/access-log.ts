@@ -42,6 +42,13 @@ const MAX_BATCHES_A_WRITE = 16;
 const LINE_FEED = 0x0a;
 const NOTHING = new Uint8Array(0);
 
+/** Of lines that another process has tried to write. */
+export interface Refusal {
+  readonly why: string;
+  /** The file has the beginning of the first line, so the rest must be the next that it gets. */
+  readonly isTorn: boolean;
+}
+
 type Outcome =
   | { readonly kind: "taken"; readonly count: number }
   | { readonly kind: "full" }
@@ -95,16 +102,22 @@ export class AccessLog {
     this.#work ??= this.#writeAll();
   }
 
-  /** @param batch  whole lines that another process has recorded. It is the log's from now on */
-  append(batch: Uint8Array): void {
+  /**
+   * @param batch  lines of another process. It is the log's from now on
+   * @param refusal  the file has just refused them: they are tried again after a pause, in which those that other processes
+   *                 are refused can come too
+   */
+  append(batch: Uint8Array, refusal?: Refusal): void {
     if (this.#isClosed) return;
-    if (this.#batchedBytes + this.#lines.length + batch.length > this.#limits.pending) {
+    if (refusal === undefined && this.#batchedBytes + this.#lines.length + batch.length > this.#limits.pending) {
       this.#drop(countLines(batch));
       return;
     }
-    this.#batches.push(batch);
     this.#batchedBytes += batch.length;
-    this.#work ??= this.#writeAll();
+    if (refusal?.isTorn) this.#batches.unshift(batch);
+    else this.#batches.push(batch);
+    if (refusal !== undefined) this.#reportRefusal(refusal.why);
+    this.#work ??= this.#writeAll(refusal && this.#pause(this.#limits.retry, false));
   }
 
   /**
@@ -131,6 +144,11 @@ export class AccessLog {
     return isWritten;
   }
 
+  /** Resolves when everything is written that was recorded before then. */
+  async idle(): Promise<void> {
+    while (this.#work !== undefined) await this.#work;
+  }
+
   /** Flushes, then closes the file. A second call does nothing. */
   async close(): Promise<void> {
     if (this.#isClosed) return;
@@ -155,11 +173,12 @@ export class AccessLog {
     if (this.#rest?.untilFull) this.#rest.wake();
   }
 
-  async #writeAll(): Promise<void> {
+  async #writeAll(after?: Promise<void>): Promise<void> {
+    if (after !== undefined) await after;
     while (this.#batches.length > 0 || this.#lines !== "") {
       if (this.#batches.length === 0 && !this.#isFlushing) await this.#pause(this.#limits.delay, true);
       if (this.#batches.length === 0) this.#sealBatch();
-      this.#unwritten = Buffer.concat(this.#batches.splice(0, MAX_BATCHES_A_WRITE));
+      this.#unwritten = concat(this.#batches.splice(0, MAX_BATCHES_A_WRITE));
       while (this.#unwritten.length > 0) await this.#writeSome();
     }
     this.#work = undefined;
@@ -227,6 +246,12 @@ export class AccessLog {
     this.#isRefused = false;
     this.#lostLines = 0;
   }
+}
+
+/** A log that keeps up has one batch, which is not copied. */
+function concat(batches: readonly Uint8Array[]): Uint8Array {
+  const [first = NOTHING] = batches;
+  return batches.length === 1 ? first : Buffer.concat(batches);
 }
 
 function countLines(batch: Uint8Array): number {

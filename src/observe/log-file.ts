@@ -7,12 +7,12 @@ export interface LogFile {
   /** For messages. */
   readonly name: string;
   /**
-   * Appends as much as the file takes.
+   * Appends as much as the file takes; one call at a time.
    *
    * @returns how many bytes were taken, at least one
    * @throws  the system's error: ENOSPC, EIO, EPIPE, or EAGAIN for a pipe that is full
    */
-  write(bytes: Uint8Array): Promise<number>;
+  write(bytes: Uint8Array): number | Promise<number>;
   close(): Promise<void>;
 }
 

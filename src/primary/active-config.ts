@@ -66,7 +66,8 @@ export async function activate(
   previous: ActiveConfig | undefined,
   context: ServerContext & ActivationWatcher,
 ): Promise<ActiveConfig> {
-  const { user, isDaemon, native } = context;
+  const { user, isDaemon } = context;
+  const native = context.native.kind === "native" ? context.native.native : undefined;
   const hasSameLogs = previous !== undefined && isSameLogging(settings, previous.settings);
   const logs = hasSameLogs ? previous.logs : await LogBook.open(settings, user, isDaemon);
   try {
@@ -85,7 +86,7 @@ export async function activate(
       );
       const threads = servesSites(settings) ? settings.server.workers : 0;
       const need = { maxConnections: connectionsWanted(settings), threads, processes };
-      const shortage = raiseDescriptorLimit(need, native.kind === "native" ? native.native : undefined);
+      const shortage = raiseDescriptorLimit(need, native);
       const generation = new Generation({
         number,
         settings,
@@ -96,6 +97,7 @@ export async function activate(
         privileges,
         confinement: sandbox.confinement,
         logs,
+        native,
         onChange: context.onChange,
       });
       context.onGeneration(generation);

@@ -9,6 +9,7 @@ import { settingsForWorker } from "../config/limits-per-worker.ts";
 import type { Settings } from "../config/settings.ts";
 import type { WorkerState } from "../control/state-file.ts";
 import type { Events } from "../observe/log.ts";
+import type { Native } from "../system/native.ts";
 import type { PrivilegePlan } from "../system/privilege-plan.ts";
 import type { Confinement } from "../system/sandbox-plan.ts";
 import type { TlsMaterials } from "../tls/tls-identity.ts";
@@ -30,6 +31,8 @@ export interface GenerationOptions {
   readonly privileges: PrivilegePlan;
   readonly confinement: Confinement | undefined;
   readonly logs: LogBook;
+  /** Undefined without koffi. */
+  readonly native: Native | undefined;
   /** Worker processes have come or gone. */
   readonly onChange: () => void;
 }
@@ -166,7 +169,7 @@ export class Generation {
   }
 
   #startWorker(slot: Slot): WorkerChild {
-    const { settings, processes, sockets, tls, backends, privileges, confinement } = this.#options;
+    const { settings, processes, sockets, tls, backends, privileges, confinement, native } = this.#options;
     const worker: WorkerChild = new WorkerChild({
       order: {
         settings: settingsForWorker(settings, slot.index, processes),
@@ -176,9 +179,12 @@ export class Generation {
         privileges,
         title: `comanche: worker ${slot.index + 1}`,
       },
+      accessLog: this.logs.handedAccess,
       confinement,
+      native,
       onMessage: (message) => this.#receive(message, worker, slot),
     });
+    this.logs.attach(worker);
     for (const message of this.#published.values()) worker.send(message);
     slot.worker = worker;
     this.#workers.add(worker);
@@ -193,7 +199,7 @@ export class Generation {
         this.logs.events.record(message.level, message.text);
         return;
       case "log":
-        this.logs.append(message.lines);
+        this.logs.append(message.lines, message.refusal);
         return;
       case "stored":
         this.broadcast(message, from);
@@ -205,6 +211,7 @@ export class Generation {
 
   #forget(worker: WorkerChild, { cut }: WorkerEnd): void {
     this.#workers.delete(worker);
+    this.logs.detach(worker);
     this.#cut += cut ?? 0;
     this.#options.onChange();
     if (this.#workers.size === 0) this.#onEmpty();

@@ -1,20 +1,26 @@
 /**
  * The logs of the server, opened by the primary before anybody gives up a right, and opened anew when they were moved away.
  */
+import { fstatSync } from "node:fs";
 import type { AbsolutePath } from "../base/absolute-path.ts";
 import { isBuiltIn, type Settings } from "../config/settings.ts";
 import { redirectStandardError } from "../control/start-reporter.ts";
 import { stateDirectory, type UserFacts } from "../control/user-directories.ts";
-import { AccessLog } from "../observe/access-log.ts";
+import { AccessLog, type Refusal } from "../observe/access-log.ts";
 import { decideConsoleLevel, type EventLevel, EventLog, type EventSink, LineSink } from "../observe/log.ts";
 import { AppendedFile } from "../observe/log-file.ts";
 import { describeSystemError } from "../observe/thrown.ts";
 import { loadNative } from "../system/native.ts";
 import { openSyslogSink, syslogNotice } from "../system/syslog-sink.ts";
+import type { LogMessage } from "../worker/messages.ts";
 import { type OpenedLog, openLog, planAccessLog, planErrorLog, reopenLog } from "./log-destination.ts";
-import { LogGarbage } from "./log-garbage.ts";
 
-const garbage = new LogGarbage();
+/** A worker process, which writes to the access log. */
+export interface LogWriter {
+  send(message: LogMessage): void;
+  /** As `WorkerChild` has it. */
+  handLog(descriptor: number | undefined): void;
+}
 
 export class LogBook {
   readonly events: EventLog;
@@ -26,12 +32,17 @@ export class LogBook {
   /** Undefined where events go to the console alone. */
   readonly errorPath: AbsolutePath | undefined;
   readonly #files: readonly { readonly file: AppendedFile; readonly path: AbsolutePath }[];
+  readonly #access: AppendedFile;
   readonly #isDaemon: boolean;
+  readonly #workers = new Set<LogWriter>();
+  /** The file refuses lines, so the primary writes those of all workers. */
+  #isRefused = false;
 
   private constructor(parts: LogParts) {
     const { accessLog, errorLog, sinks, notices, isDaemon } = parts;
     this.events = new EventLog(sinks);
     this.access = new AccessLog(accessLog.file, this.events);
+    this.#access = accessLog.file;
     this.accessName = accessLog.opened.name;
     this.errorPath = errorLog.opened.path;
     this.notices = notices;
@@ -62,10 +73,37 @@ export class LogBook {
     });
   }
 
-  /** @param lines  whole lines of a worker's access log */
-  append(lines: Uint8Array): void {
-    this.access.append(lines);
-    garbage.received(lines.length);
+  /** What a worker that is started now gets of the access log. */
+  get handedAccess(): { readonly name: string; readonly descriptor: number | undefined } {
+    const { name, descriptor } = this.#access;
+    // A pipe or a terminal may make a worker wait. Standard output may be shared with others, at a place in a file.
+    const isForWorkers = descriptor > 2 && fstatSync(descriptor).isFile();
+    return { name, descriptor: isForWorkers ? descriptor : undefined };
+  }
+
+  /** From now on the worker is told where it is to write. */
+  attach(worker: LogWriter): void {
+    this.#workers.add(worker);
+    if (this.#isRefused) worker.send({ kind: "log-writer", writer: "primary" });
+  }
+
+  detach(worker: LogWriter): void {
+    this.#workers.delete(worker);
+  }
+
+  /** @param lines  of a worker's access log. `refusal`: its file has just refused them */
+  append(lines: Uint8Array, refusal: Refusal | undefined): void {
+    this.access.append(lines, refusal);
+    if (refusal !== undefined && !this.#isRefused) void this.#writeForWorkers();
+  }
+
+  /** A line of which a part is written must be completed before any other is: so one process writes for all. */
+  async #writeForWorkers(): Promise<void> {
+    this.#isRefused = true;
+    for (const worker of this.#workers) worker.send({ kind: "log-writer", writer: "primary" });
+    await this.access.idle();
+    this.#isRefused = false;
+    for (const worker of this.#workers) worker.send({ kind: "log-writer", writer: "worker" });
   }
 
   /** Goes on in files of the same names. One that cannot be opened stays as it is, and the events say so. */
@@ -73,11 +111,17 @@ export class LogBook {
     for (const { file, path } of this.#files) {
       try {
         file.useInstead(reopenLog(path));
+        if (file === this.#access) this.#handAccess();
       } catch (error) {
         this.events.error(`cannot open ${path} anew: ${describeSystemError(error)}; the old file stays in use`);
       }
     }
     if (this.#isDaemon && this.errorPath !== undefined) redirectStandardError(this.errorPath);
+  }
+
+  #handAccess(): void {
+    const { descriptor } = this.handedAccess;
+    for (const worker of this.#workers) worker.handLog(descriptor);
   }
 
   /** Writes what is left. Events may be told still, as far as they go to the console. */

@@ -2,26 +2,32 @@
  * One worker process, as the primary sees it: started, spoken to, listened to, and its end put into words.
  */
 import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { StartupError } from "../base/errors.ts";
 import { type Milliseconds, milliseconds, type UnixMilliseconds, unixMilliseconds } from "../base/units.ts";
+import type { Native } from "../system/native.ts";
 import type { Confinement } from "../system/sandbox-plan.ts";
 import type { ServedEndpoint } from "../transport/listen-socket.ts";
 import type {
   DrainMode,
+  HandedFile,
   PrimaryMessage,
   ServerMessage,
   StartOrder,
   WorkerMessage,
   WorkerReport,
 } from "../worker/messages.ts";
-import { FIRST_SOCKET_DESCRIPTOR, markStage } from "../worker/worker-stage.ts";
+import { FIRST_INHERITED, markStage } from "../worker/worker-stage.ts";
 import type { LifeSpan } from "./respawn-delay.ts";
 
 export interface WorkerChildOptions {
-  readonly order: StartOrder;
+  readonly order: Omit<StartOrder, "accessLog">;
+  readonly accessLog: Omit<HandedFile, "socket">;
   /** Undefined where there is no sandbox. */
   readonly confinement: Confinement | undefined;
+  /** Undefined without koffi: then no descriptor can be handed over once the process has started. */
+  readonly native: Native | undefined;
   /** Called until the process has ended. */
   readonly onMessage: (message: ServerMessage) => void;
 }
@@ -54,6 +60,8 @@ export class WorkerChild {
   readonly ended: Promise<WorkerEnd>;
   readonly #child: ChildProcess;
   readonly #options: WorkerChildOptions;
+  /** Through which the access log is handed over when it was opened again. */
+  #logSocket: number | undefined;
   /** Messages that wait until it has its orders. */
   readonly #waiting: PrimaryMessage[] = [];
   #output = "";
@@ -69,11 +77,18 @@ export class WorkerChild {
   constructor(options: WorkerChildOptions) {
     this.#options = options;
     this.startedAt = unixMilliseconds(Date.now());
+    const [ownEnd, itsEnd] = openLogSocket(options.native);
+    this.#logSocket = ownEnd;
+    const inherited = [
+      ...options.order.sockets.map(({ descriptor }) => descriptor),
+      ...[options.accessLog.descriptor, itsEnd].filter((each) => each !== undefined),
+    ];
     this.#child = spawn(process.execPath, [SMALL_NURSERY, ...process.execArgv, ENTRY], {
-      stdio: ["ignore", "ignore", "pipe", "ipc", ...options.order.sockets.map(({ descriptor }) => descriptor)],
+      stdio: ["ignore", "ignore", "pipe", "ipc", ...inherited],
       serialization: "advanced",
       env: { ...ownEnvironment(), ...markStage(options.confinement === undefined ? "serve" : "confine") },
     });
+    if (itsEnd !== undefined) closeSync(itsEnd);
     this.pid = this.#child.pid;
     this.ready = new Promise((resolve, reject) => {
       this.#becomeReady = resolve;
@@ -85,7 +100,7 @@ export class WorkerChild {
     this.#child.on("message", (message: WorkerMessage) => this.#receive(message));
     this.#child.stderr?.setEncoding("utf8").on("data", (text: string) => this.#keepOutput(text));
     if (options.confinement !== undefined) {
-      this.#write({ kind: "confine", confinement: options.confinement, socketCount: options.order.sockets.length });
+      this.#write({ kind: "confine", confinement: options.confinement, inherited: inherited.length });
     }
   }
 
@@ -99,6 +114,11 @@ export class WorkerChild {
   send(message: PrimaryMessage): void {
     if (this.#isStarted) this.#write(message);
     else this.#waiting.push(message);
+  }
+
+  /** The access log was opened again. @param descriptor  undefined where only the primary may write to it */
+  handLog(descriptor: number | undefined): void {
+    this.send({ kind: "log-reopened", isHanded: descriptor !== undefined && this.#hand(descriptor) });
   }
 
   kill(): void {
@@ -142,14 +162,28 @@ export class WorkerChild {
     }
   }
 
-  /** The sockets have other numbers there than here. */
+  #hand(descriptor: number): boolean {
+    if (this.#logSocket === undefined) return false;
+    try {
+      this.#options.native?.sendDescriptor(this.#logSocket, descriptor);
+      return true;
+    } catch {
+      // The process does not take what waits, or has gone.
+      return false;
+    }
+  }
+
+  /** Descriptors have other numbers there than here. */
   #startMessage(): PrimaryMessage {
-    const { order } = this.#options;
+    const { order, accessLog } = this.#options;
     const sockets = order.sockets.map((socket, index) => ({
       ...socket,
-      descriptor: FIRST_SOCKET_DESCRIPTOR + index,
+      descriptor: FIRST_INHERITED + index,
     }));
-    return { kind: "start", order: { ...order, sockets } };
+    let next = FIRST_INHERITED + sockets.length;
+    const descriptor = accessLog.descriptor === undefined ? undefined : next++;
+    const socket = this.#logSocket === undefined ? undefined : next++;
+    return { kind: "start", order: { ...order, sockets, accessLog: { ...accessLog, descriptor, socket } } };
   }
 
   #write(message: PrimaryMessage): void {
@@ -163,6 +197,8 @@ export class WorkerChild {
       const end = (how: string, signal?: NodeJS.Signals | null): void => {
         if (this.#hasEnded) return;
         this.#hasEnded = true;
+        if (this.#logSocket !== undefined) closeSync(this.#logSocket);
+        this.#logSocket = undefined;
         this.#takeReport(undefined);
         const lastWords = this.#output.trim();
         this.#fail(new StartupError(`a worker process ${how} before it was ready${lastWords && `: ${lastWords}`}`));
@@ -186,6 +222,15 @@ export class WorkerChild {
     // The words come first, and a long list of addresses after them.
     this.#isOutOfMemory ||= OUT_OF_MEMORY.test(output);
     this.#output = output.slice(-KEPT_OUTPUT);
+  }
+}
+
+function openLogSocket(native: Native | undefined): readonly [own?: number, its?: number] {
+  try {
+    return native?.socketPair() ?? [];
+  } catch {
+    // No descriptor is free: then spawn fails too, and says so.
+    return [];
   }
 }
 

@@ -17,6 +17,9 @@ export class NativeError extends Error {
 export interface Koffi {
   load(path: string | null): { func(prototype: string): (...args: unknown[]) => unknown };
   errno(): number;
+  /** A type that prototypes, and other types, can name. */
+  struct(name: string, members: Readonly<Record<string, string>>): unknown;
+  sizeof(type: string): number;
 }
 
 /** Binds a function of the C library that returns -1 and sets errno when it fails: then the call throws a NativeError. */

@@ -5,6 +5,7 @@
 import { closeSync } from "node:fs";
 import { binderOf, type Koffi } from "./native-call.ts";
 import { bindConfinement, type ConfinementCalls } from "./native-confinement.ts";
+import { bindDescriptors, type DescriptorCalls } from "./native-descriptors.ts";
 import { bindFiles, type FileCalls } from "./native-files.ts";
 
 export type NativeResult =
@@ -12,7 +13,7 @@ export type NativeResult =
   /** `why` completes the sentence "… is not possible: ". */
   | { readonly kind: "missing"; readonly why: string };
 
-export interface Native extends ConfinementCalls, FileCalls {
+export interface Native extends ConfinementCalls, DescriptorCalls, FileCalls {
   /** The soft and the hard limit of open descriptors; Infinity where there is none. */
   descriptorLimit(): DescriptorLimit;
   setDescriptorLimit(limit: DescriptorLimit): void;
@@ -83,6 +84,7 @@ function bindNative(koffi: Koffi): Native {
 
   return {
     ...bindConfinement(bind),
+    ...bindDescriptors(koffi, bind),
     ...bindFiles(bind),
     descriptorLimit() {
       const limits = new BigUint64Array(2);

@@ -6,7 +6,7 @@ import { once } from "node:events";
 import { loadNative } from "../system/native.ts";
 import { confine } from "../system/sandbox.ts";
 import type { PrimaryMessage, WorkerMessage } from "./messages.ts";
-import { CHANNEL_DESCRIPTOR, FIRST_SOCKET_DESCRIPTOR, markStage } from "./worker-stage.ts";
+import { CHANNEL_DESCRIPTOR, FIRST_INHERITED, markStage } from "./worker-stage.ts";
 
 /** Does not return but by ending the process. The primary sends nothing more until the second beginning has said that it is there. */
 export async function confineWorker(): Promise<void> {
@@ -19,8 +19,8 @@ export async function confineWorker(): Promise<void> {
     const { native } = loaded;
     confine(native, message.confinement);
     const args = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
-    const sockets = Array.from({ length: message.socketCount }, (_, index) => FIRST_SOCKET_DESCRIPTOR + index);
-    native.execute(process.execPath, args, secondEnvironment(), [0, 1, 2, CHANNEL_DESCRIPTOR, ...sockets]);
+    const inherited = Array.from({ length: message.inherited }, (_, index) => FIRST_INHERITED + index);
+    native.execute(process.execPath, args, secondEnvironment(), [0, 1, 2, CHANNEL_DESCRIPTOR, ...inherited]);
   } catch (error) {
     const failure: WorkerMessage = { kind: "failed", message: `the sandbox failed: ${String(error)}` };
     process.send?.(failure, undefined, undefined, () => process.exit(1));

@@ -11,15 +11,15 @@
 import { StartupError } from "../base/errors.ts";
 import type { Milliseconds } from "../base/units.ts";
 import { servesSites } from "../config/settings.ts";
-import { AccessLog } from "../observe/access-log.ts";
+import { AccessLog, type Refusal } from "../observe/access-log.ts";
 import { type EventLevel, EventLog, type EventSink } from "../observe/log.ts";
-import type { LogFile } from "../observe/log-file.ts";
 import { describeThrown } from "../observe/thrown.ts";
 import { withinDescriptors } from "../system/descriptor-limit.ts";
 import { openExactPath } from "../system/exact-directory.ts";
 import { loadNative } from "../system/native.ts";
 import { dropPrivileges } from "../system/privileges.ts";
-import type { DrainMode, PrimaryMessage, RoleMessage, StartOrder, WorkerMessage } from "./messages.ts";
+import { HandedLog } from "./handed-log.ts";
+import type { DrainMode, LogMessage, PrimaryMessage, RoleMessage, StartOrder, WorkerMessage } from "./messages.ts";
 import { openTaskThreads, startWorker, type Worker } from "./serve.ts";
 
 /** Returns at once; the process ends by itself when its time has come. */
@@ -39,12 +39,17 @@ interface DrainRequest {
   readonly grace: Milliseconds | undefined;
 }
 
+interface Serving {
+  readonly worker: Worker;
+  readonly access: AccessLog;
+  readonly log: HandedLog;
+}
+
 class WorkerController {
   #order: StartOrder | undefined;
-  #access: AccessLog | undefined;
-  #worker: Worker | undefined;
-  /** For the roles, until there are any. */
-  readonly #early: RoleMessage[] = [];
+  #serving: Serving | undefined;
+  /** Messages that wait until it serves. */
+  readonly #early: (LogMessage | RoleMessage)[] = [];
   #isLeaving = false;
   /** How it was last told to leave, perhaps before it could serve. */
   #farewell: DrainRequest | undefined;
@@ -58,16 +63,16 @@ class WorkerController {
         void this.#leave(message);
         return;
       case "cut":
-        this.#worker?.cut();
+        this.#serving?.worker.cut();
         return;
       case "report":
-        if (this.#worker !== undefined) send({ kind: "report", report: this.#worker.report() });
+        if (this.#serving !== undefined) send({ kind: "report", report: this.#serving.worker.report() });
         return;
       case "confine":
         return;
       default:
-        if (this.#worker === undefined) this.#early.push(message);
-        else this.#worker.receive(message);
+        if (this.#serving === undefined) this.#early.push(message);
+        else this.#passOn(message, this.#serving);
     }
   }
 
@@ -83,8 +88,6 @@ class WorkerController {
     process.title = title;
     const events = new EventLog([eventsToPrimary(settings.server.logLevel)]);
     watchForFaults(events);
-    const access = new AccessLog(logOfPrimary, events);
-    this.#access = access;
     try {
       const isEnclosed = privileges.chroot !== undefined;
       // While /etc/localtime can be seen.
@@ -96,6 +99,8 @@ class WorkerController {
         : undefined;
       const loaded = await loadNative();
       const native = loaded.kind === "native" ? loaded.native : undefined;
+      const log = new HandedLog({ handed: order.accessLog, relay, receiveDescriptor: native?.receiveDescriptor });
+      const access = new AccessLog(log, events);
       // While /proc can be seen.
       const held = withinDescriptors(settings, isEnclosed || pool === undefined ? 0 : settings.server.workers);
       dropPrivileges(privileges, native);
@@ -112,8 +117,8 @@ class WorkerController {
           stat: native.stat,
         },
       });
-      this.#worker = worker;
-      for (const message of this.#early) worker.receive(message);
+      this.#serving = { worker, access, log };
+      for (const message of this.#early) this.#passOn(message, this.#serving);
       await tell({ kind: "ready", served: worker.served });
       if (this.#farewell !== undefined) await this.#leave(this.#farewell);
     } catch (error) {
@@ -123,15 +128,21 @@ class WorkerController {
     }
   }
 
+  #passOn(message: LogMessage | RoleMessage, { log, worker }: Serving): void {
+    if (message.kind === "log-reopened" || message.kind === "log-writer") log.receive(message);
+    else worker.receive(message);
+  }
+
   async #leave(request: DrainRequest): Promise<void> {
     this.#farewell = request;
     // It listens perhaps already, and has accepted somebody.
-    if (this.#worker === undefined) return;
-    const outcome = this.#worker.drain(request.mode, request.grace);
+    if (this.#serving === undefined) return;
+    const { worker, access } = this.#serving;
+    const outcome = worker.drain(request.mode, request.grace);
     if (this.#isLeaving) return;
     this.#isLeaving = true;
     const ended = await outcome;
-    await this.#access?.close();
+    await access.close();
     await tell({ kind: "drained", cut: ended.kind === "cut" ? ended.cut : 0 });
     process.exit(0);
   }
@@ -153,16 +164,10 @@ function eventsToPrimary(level: EventLevel): EventSink {
   return { level, write: (eventLevel, text) => send({ kind: "event", level: eventLevel, text }) };
 }
 
-/** The primary has the file: it can open it anew after this process has lost the right to. */
-const logOfPrimary: LogFile = {
-  name: "of the primary",
-  async write(lines) {
-    if (!process.connected) throw new Error("the primary has gone");
-    await tell({ kind: "log", lines });
-    return lines.length;
-  },
-  close: async () => undefined,
-};
+async function relay(lines: Uint8Array, refusal?: Refusal): Promise<void> {
+  if (!process.connected) throw new Error("the primary has gone");
+  await tell({ kind: "log", lines, refusal });
+}
 
 /** After an exception nobody knows what still holds, so that ends the process; the primary starts another. */
 function watchForFaults(events: EventLog): void {

@@ -13,6 +13,7 @@
  */
 import type { Milliseconds } from "../base/units.ts";
 import type { Settings } from "../config/settings.ts";
+import type { Refusal } from "../observe/access-log.ts";
 import type { EventLevel } from "../observe/log.ts";
 import type { StoredUpload } from "../site/upload-quota.ts";
 import type { PrivilegePlan } from "../system/privilege-plan.ts";
@@ -32,8 +33,19 @@ export interface StartOrder {
   readonly tls: TlsMaterials;
   readonly backends: BackendEndpoints;
   readonly privileges: PrivilegePlan;
+  readonly accessLog: HandedFile;
   /** For the name under which the system shows the process. */
   readonly title: string;
+}
+
+/** A log of the primary, as a worker has it. */
+export interface HandedFile {
+  /** For messages. */
+  readonly name: string;
+  /** Undefined where the primary writes. */
+  readonly descriptor: number | undefined;
+  /** Through which the next descriptor comes; undefined without koffi. */
+  readonly socket: number | undefined;
 }
 
 /**
@@ -42,16 +54,24 @@ export interface StartOrder {
  */
 export type DrainMode = "stopping" | "handing-over";
 
-export type PrimaryMessage = ProcessMessage | RoleMessage;
+export type PrimaryMessage = ProcessMessage | LogMessage | RoleMessage;
 
 /** About the process: for its controller. */
 type ProcessMessage =
-  | { readonly kind: "confine"; readonly confinement: Confinement; readonly socketCount: number }
+  /** `inherited`: how many descriptors it has beside the standard ones and the channel. */
+  | { readonly kind: "confine"; readonly confinement: Confinement; readonly inherited: number }
   | { readonly kind: "start"; readonly order: StartOrder }
   /** `grace`: after that time what is under way is cut; undefined: it may take its time. */
   | { readonly kind: "drain"; readonly mode: DrainMode; readonly grace: Milliseconds | undefined }
   | { readonly kind: "cut" }
   | { readonly kind: "report" };
+
+/** About the access log: for its `HandedLog`. */
+export type LogMessage =
+  /** The log was opened again. `isHanded`: its descriptor waits in the socket; else lines go to the primary from now on. */
+  | { readonly kind: "log-reopened"; readonly isHanded: boolean }
+  /** Who writes to the file: the primary while it refuses lines. */
+  | { readonly kind: "log-writer"; readonly writer: "worker" | "primary" };
 
 /** About what the process serves: for its roles. */
 export type RoleMessage =
@@ -76,8 +96,8 @@ type LifeMessage =
 /** About the logs and the other processes: for the generation. */
 export type ServerMessage =
   | { readonly kind: "event"; readonly level: EventLevel; readonly text: string }
-  /** Whole lines of the access log. */
-  | { readonly kind: "log"; readonly lines: Uint8Array }
+  /** Lines of the access log. `refusal`: the worker's file has just refused them. */
+  | { readonly kind: "log"; readonly lines: Uint8Array; readonly refusal: Refusal | undefined }
   | { readonly kind: "stored"; readonly upload: StoredUpload }
   /** The process asks for a successor, because it cannot go on as it should. */
   | { readonly kind: "retire"; readonly why: string };

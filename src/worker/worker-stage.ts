@@ -16,6 +16,6 @@ export function takeStage(environment: NodeJS.ProcessEnv): WorkerStage {
   return stage === "confine" ? "confine" : "serve";
 }
 
-/** The descriptors a worker is started with: no input, no output, its standard error, the channel, then its sockets. */
+/** The descriptors a worker is started with: no input, no output, its standard error, the channel, then sockets and its log. */
 export const CHANNEL_DESCRIPTOR = 3;
-export const FIRST_SOCKET_DESCRIPTOR = 4;
+export const FIRST_INHERITED = 4;

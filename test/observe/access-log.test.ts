@@ -259,3 +259,24 @@ test("AccessLog: a real file is appended to", async () => {
     rmSync(folder, { recursive: true });
   }
 });
+
+test("AccessLog: what another process was refused is tried after a pause, the rest of a line first", async (context) => {
+  const { file, log, told, pass } = setStage(context);
+  log.append(Buffer.from("bb\n"), { why: "no space left on device", isTorn: false });
+  log.append(Buffer.from("a\n"), { why: "no space left on device", isTorn: true });
+  log.append(Buffer.from("cc\n"));
+  await pass(999);
+  assert.deepEqual(file.asked, []);
+  await pass(1);
+  assert.deepEqual(file.asked, ["a\nbb\ncc\n"]);
+  assert.deepEqual(told, ["cannot write access log a.log: no space left on device; trying again every 1 s"]);
+  let isIdle = false;
+  void log.idle().then(() => {
+    isIdle = true;
+  });
+  await setImmediate();
+  assert.equal(isIdle, false);
+  await file.take();
+  assert.equal(isIdle, true);
+  assert.deepEqual(told.slice(1), ["access log a.log is written again; lines lost: 0"]);
+});

@@ -3,13 +3,30 @@
  * once, in one of the files.
  */
 import assert from "node:assert/strict";
-import { closeSync, existsSync, openSync, readdirSync, readFileSync, renameSync } from "node:fs";
-import { test } from "node:test";
+import { execFileSync } from "node:child_process";
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  existsSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  renameSync,
+} from "node:fs";
+import { type TestContext, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
+import { loadNative } from "../../src/system/native.ts";
+import { scriptPath } from "../support/child-script.ts";
+import { openPlaces } from "../support/confinement.ts";
 import { fetching } from "../support/errands.ts";
-import { LiveServer } from "../support/live-server.ts";
+import { type LiveOptions, LiveServer } from "../support/live-server.ts";
+import { onlyRoot } from "../support/root.ts";
 import { rounds, timeFor } from "../support/rounds.ts";
 import { randomFor } from "../support/seed.ts";
+import { mountSmall, mountsAreNotAllowed } from "../support/small-disk.ts";
 import { until } from "../support/until.ts";
 import { ask, type Manner, Visitors } from "../support/visitors.ts";
 
@@ -28,6 +45,8 @@ const MANNERS: readonly Manner[] = [
   { kind: "fresh" },
 ];
 
+const hasKoffi = (await loadNative()).kind === "native";
+
 const LINE =
   /^127\.0\.0\.1 - - \[\d\d\/\w{3}\/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\] "GET \/small\.txt\?(\d+) HTTP\/1\.1" 200 5$/;
 const EVENT = /^\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\] |^ {4}/;
@@ -42,10 +61,58 @@ function linesOf(top: string, name: string): readonly string[] {
   });
 }
 
-test(`${ROTATIONS} rotations of the logs under load: a line for each request, whole and once`, {
-  ...timeFor(180_000, 600_000),
-}, async (t) => {
-  const server = await LiveServer.start(t, { configuration: { processes: String(PROCESSES) } });
+interface Case {
+  readonly name: string;
+  /** Whether workers hold the file after a rotation. */
+  readonly isHanded: boolean;
+  readonly rotations: number;
+  readonly skip: string | false;
+  readonly options: LiveOptions;
+}
+
+const CASES: readonly Case[] = [
+  { name: "", isHanded: hasKoffi, rotations: ROTATIONS, skip: false, options: {} },
+  {
+    name: " without koffi",
+    isHanded: false,
+    rotations: ROTATIONS,
+    skip: false,
+    options: { environment: { NODE_OPTIONS: `--import=${scriptPath("without-koffi")}` } },
+  },
+  {
+    name: " by workers of another user in a chroot",
+    isHanded: true,
+    rotations: rounds(6, 100),
+    skip: onlyRoot || (hasKoffi ? false : "no koffi"),
+    options: {
+      files: { "jail/htdocs/small.txt": "small" },
+      configuration: { docbase: "/htdocs", chroot: "jail", user: "daemon" },
+      prepare: (top) => {
+        for (const folder of [top, `${top}/jail`, `${top}/jail/htdocs`]) chmodSync(folder, 0o755);
+      },
+    },
+  },
+];
+
+for (const { name, isHanded, rotations, skip, options } of CASES) {
+  test(
+    `${rotations} rotations of the logs under load${name}: a line for each request, whole and once`,
+    {
+      ...timeFor(180_000, 600_000),
+      skip,
+    },
+    (t) => rotateUnderLoad(t, rotations, isHanded, options),
+  );
+}
+
+async function rotateUnderLoad(
+  t: TestContext,
+  rotations: number,
+  isHanded: boolean,
+  options: LiveOptions,
+): Promise<void> {
+  const configuration = { ...options.configuration, processes: String(PROCESSES) };
+  const server = await LiveServer.start(t, { ...options, configuration });
   const { top } = server;
   let serial = 0;
   const visitors = new Visitors({
@@ -57,7 +124,7 @@ test(`${ROTATIONS} rotations of the logs under load: a line for each request, wh
     },
   });
   t.after(() => visitors.stop());
-  for (let round = 1; round <= ROTATIONS; round += 1) {
+  for (let round = 1; round <= rotations; round += 1) {
     await setTimeout(random() * LONGEST_PAUSE_MS);
     for (const name of ["access", "errors"]) {
       renameSync(`${top}/${name}`, `${top}/${name}.${round}`);
@@ -71,6 +138,16 @@ test(`${ROTATIONS} rotations of the logs under load: a line for each request, wh
   }
   await visitors.stop();
   assert.deepEqual(visitors.complaints, []);
+  const held = isHanded ? [`${top}/access`] : [];
+  await until(
+    "workers hold the file of the log, or the primary alone",
+    () =>
+      process.platform !== "linux" ||
+      server.workers.every((pid) => {
+        const logs = openPlaces(pid).filter((path) => path.startsWith(`${top}/access`));
+        return isDeepStrictEqual(logs, held);
+      }),
+  );
   assert.equal((await server.stop()).status, 0);
 
   const lines = linesOf(top, "access");
@@ -85,7 +162,7 @@ test(`${ROTATIONS} rotations of the logs under load: a line for each request, wh
   assert.equal(lines.length, visitors.answered);
   for (const event of linesOf(top, "errors")) assert.match(event, EVENT);
   t.diagnostic(`${lines.length} lines`);
-});
+}
 
 /** Of the error log as it is now; empty while there is none. */
 function tail(top: string): string {
@@ -104,4 +181,95 @@ test("a log that cannot be opened anew is written on, and the events say so", { 
   assert.equal((await ask(server.port, fetching("/small.txt?1", SMALL))).status, 200);
   assert.equal((await server.stop()).status, 0);
   assert.match(readFileSync(`${server.top}/moved/access`, "utf8"), new RegExp(LINE, "m"));
+});
+
+test("a log becomes a named pipe and a file again: every request has its line in one of them", {
+  timeout: 30_000,
+}, async (t) => {
+  const server = await LiveServer.start(t, { configuration: { processes: String(PROCESSES) } });
+  const { top, port } = server;
+  const rotate = async (): Promise<void> => {
+    const before = tail(top).match(/SIGUSR1/g)?.length ?? 0;
+    server.command.signal("SIGUSR1");
+    await until("the logs are open again", () => (tail(top).match(/SIGUSR1/g)?.length ?? 0) > before);
+  };
+  const askFor = async (first: number, last: number): Promise<void> => {
+    for (let serial = first; serial <= last; serial += 1) {
+      assert.equal((await ask(port, fetching(`/small.txt?${serial}`, SMALL))).status, 200);
+    }
+  };
+  await askFor(1, 5);
+  renameSync(`${top}/access`, `${top}/access.1`);
+  execFileSync("mkfifo", [`${top}/access`]);
+  // Its only reader is the test, which does not wait for a writer.
+  const pipe = openSync(`${top}/access`, constants.O_RDWR | constants.O_NONBLOCK);
+  t.after(() => closeSync(pipe));
+  await rotate();
+  await askFor(6, 10);
+  let piped = "";
+  await until("all lines are written", () => {
+    piped += readWaiting(pipe);
+    return `${readFileSync(`${top}/access.1`, "utf8")}${piped}`.split("\n").length > 10;
+  });
+  renameSync(`${top}/access`, `${top}/access.pipe`);
+  await rotate();
+  await askFor(11, 15);
+  assert.equal((await server.stop()).status, 0);
+
+  const written = ["access.1", "access"].map((name) => readFileSync(`${top}/${name}`, "utf8")).join("") + piped;
+  const serials = written
+    .split("\n")
+    .slice(0, -1)
+    .map((line) => Number(LINE.exec(line)?.[1]));
+  assert.deepEqual(
+    serials.toSorted((a, b) => a - b),
+    Array.from({ length: 15 }, (_, index) => index + 1),
+  );
+});
+
+function readWaiting(pipe: number): string {
+  const buffer = Buffer.alloc(65_536);
+  try {
+    return buffer.toString("latin1", 0, readSync(pipe, buffer));
+  } catch {
+    return "";
+  }
+}
+
+test("a full disk under load: each process serves on, one event tells it, and no line is torn", {
+  skip: mountsAreNotAllowed,
+  timeout: 60_000,
+}, async (t) => {
+  const disk = mountSmall(t, { bytes: 64 * 1024 });
+  const server = await LiveServer.start(t, {
+    configuration: { processes: String(PROCESSES), logfile: `${disk}/access` },
+  });
+  let serial = 0;
+  const visitors = new Visitors({
+    port: server.port,
+    manners: MANNERS,
+    errand: () => {
+      serial += 1;
+      return fetching(`/small.txt?${serial}`, SMALL);
+    },
+  });
+  t.after(() => visitors.stop());
+  const said = (pattern: RegExp): number => server.events.match(new RegExp(pattern, "gm"))?.length ?? 0;
+  const refused = /cannot write access log \S+\/access: no space left on device; trying again every 1 s$/;
+  await until("the disk is full", () => said(refused) > 0);
+  await setTimeout(2500);
+  assert.equal(said(refused), 1);
+  const before = visitors.answered;
+  await until("requests are answered all the same", () => visitors.answered > before + 100);
+  execFileSync("mount", ["-o", "remount,size=64m", disk]);
+  await until("the log is written again", () => said(/is written again; lines lost: 0$/) === 1);
+  const atEnd = serial;
+  await until("more requests are answered", () => serial > atEnd + 100);
+  await visitors.stop();
+  assert.deepEqual(visitors.complaints, []);
+  assert.equal((await server.stop()).status, 0);
+  const lines = readFileSync(`${disk}/access`, "utf8").split("\n").slice(0, -1);
+  for (const line of lines) assert.match(line, LINE);
+  assert.equal(lines.length, visitors.answered);
+  assert.equal(new Set(lines.map((line) => LINE.exec(line)?.[1])).size, visitors.answered);
 });

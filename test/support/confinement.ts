@@ -37,7 +37,14 @@ export function threadStatuses(pid: number): readonly ThreadStatus[] {
 
 /** Where the open descriptors of a process lead: paths, or such as `socket:[123]`. */
 export function openPlaces(pid: number): readonly string[] {
-  return readdirSync(`/proc/${pid}/fd`).map((descriptor) => readlinkSync(`/proc/${pid}/fd/${descriptor}`));
+  return readdirSync(`/proc/${pid}/fd`).flatMap((descriptor) => {
+    try {
+      return [readlinkSync(`/proc/${pid}/fd/${descriptor}`)];
+    } catch {
+      // It was closed meanwhile.
+      return [];
+    }
+  });
 }
 
 /** A process of `confinement-child`. */
