@@ -4,11 +4,12 @@
  */
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
-import { connect, createServer } from "node:net";
+import { connect } from "node:net";
 import { type TestContext, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import { Download } from "../support/download.ts";
 import { fetching } from "../support/errands.ts";
+import { findFreePort } from "../support/free-port.ts";
 import { LiveServer } from "../support/live-server.ts";
 import { isRunning } from "../support/process-facts.ts";
 import { RawClient } from "../support/raw-client.ts";
@@ -120,7 +121,7 @@ test(
     kept.send(request);
     assert.equal((await readAnswer(kept)).field("Connection"), undefined);
 
-    const other = await freePort();
+    const other = await findFreePort();
     server.configure({ processes: String(PROCESSES), port: String(other), ...patient });
     await reload(t, server);
     assert.equal((await ask(other, fetching("/small.txt", SMALL))).status, 200);
@@ -138,14 +139,6 @@ test(
     assert.equal((await server.stop()).status, 0);
   },
 );
-
-async function freePort(): Promise<number> {
-  const holder = createServer().listen(0, "127.0.0.1");
-  await new Promise((resolve) => holder.once("listening", resolve));
-  const address = holder.address();
-  await new Promise((resolve) => holder.close(resolve));
-  return typeof address === "object" && address !== null ? address.port : 0;
-}
 
 test("reloads that name a Unix socket and no longer do: it is served, and then gone", BOUNDED, async (t) => {
   const server = await start(t);

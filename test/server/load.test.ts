@@ -8,6 +8,7 @@ import { availableParallelism } from "node:os";
 import { type TestContext, test } from "node:test";
 import { ComancheCommand } from "../support/comanche-command.ts";
 import { makeTree } from "../support/file-tree.ts";
+import { residentBytes } from "../support/process-facts.ts";
 import { latin1 } from "../support/raw-client.ts";
 import { rounds } from "../support/rounds.ts";
 
@@ -31,10 +32,6 @@ async function startServer(t: TestContext, content: Uint8Array, ...flags: readon
   const server = new ComancheCommand(["-d", "-c", "comanche.conf", "-p", "0", "-l", "access", ...flags], { cwd: top });
   t.after(() => server.kill());
   return { server, port: await server.port() };
-}
-
-function residentBytes(pid: number): number {
-  return 1024 * Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]);
 }
 
 /** Connects, makes one request and reads its answer. */

@@ -20,8 +20,16 @@ import { type TestContext, test } from "node:test";
 import { loadNative } from "../../src/system/native.ts";
 import { scriptPath } from "../support/child-script.ts";
 import { ordinaryUserCannotRun, ordinaryUserId } from "../support/comanche-command.ts";
-import { openPlaces, parseProbeLine, probeEnvironment, threadStatuses } from "../support/confinement.ts";
-import type { Attempts, ProbeOrder, ProbeReport } from "../support/confinement-probe.ts";
+import {
+  ALLOWED,
+  openPlaces,
+  parseProbeLine,
+  probeEnvironment,
+  REFUSED,
+  threadStatuses,
+  UNSEEN,
+} from "../support/confinement.ts";
+import type { ProbeOrder, ProbeReport } from "../support/confinement-probe.ts";
 import { sha256 } from "../support/download.ts";
 import { fetching, listing, uploading } from "../support/errands.ts";
 import { makeTree } from "../support/file-tree.ts";
@@ -213,31 +221,6 @@ for (const each of CASES) {
 }
 
 // ---- what code inside of them comes to
-
-const ALLOWED: Attempts = { "read what is served": "done", "store an upload": "done" };
-const REFUSED: Attempts = {
-  "read a secret": "EACCES",
-  "climb to a secret": "EACCES",
-  "list the root": "EACCES",
-  "write a file": "EACCES",
-  "truncate a file": "EACCES",
-  "make a folder": "EACCES",
-  "bind a port": "EACCES",
-  "connect to a port": "EACCES",
-  "signal a process": "EPERM",
-  "execute a program": "EACCES",
-};
-/** In a chroot what lies outside is not even there; all that is there is what the folder holds. */
-const UNSEEN: Attempts = {
-  ...REFUSED,
-  "read a secret": "ENOENT",
-  "climb to a secret": "ENOENT",
-  "list the root": "done",
-  "write a file": "ENOENT",
-  "truncate a file": "ENOENT",
-  "make a folder": "ENOENT",
-  "execute a program": "ENOENT",
-};
 
 /** Another process of the same user, and a port that somebody listens on. */
 async function orderProbe(t: TestContext, top: string, { isChroot, uid }: Case): Promise<ProbeOrder> {

@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url";
 import { parseThreadStatus, type ThreadStatus } from "../../src/system/thread-status.ts";
 import { scriptPath } from "./child-script.ts";
 import type { ChildOrder } from "./confinement-child.ts";
+import type { Attempts } from "./confinement-probe.ts";
 import { type ProbeOrder, type ProbeReport, REPORT_MARK } from "./confinement-probe.ts";
 
 /** For the environment of a process whose every thread is to load the probe, also of a real server. SIGWINCH sets it off. */
@@ -99,3 +100,29 @@ export class ConfinedProcess {
     return lines.join("\n");
   }
 }
+
+/** What a confined process may do, and what comes of the rest. */
+export const ALLOWED: Attempts = { "read what is served": "done", "store an upload": "done" };
+export const REFUSED: Attempts = {
+  "read a secret": "EACCES",
+  "climb to a secret": "EACCES",
+  "list the root": "EACCES",
+  "write a file": "EACCES",
+  "truncate a file": "EACCES",
+  "make a folder": "EACCES",
+  "bind a port": "EACCES",
+  "connect to a port": "EACCES",
+  "signal a process": "EPERM",
+  "execute a program": "EACCES",
+};
+/** In a chroot what lies outside is not even there; all that is there is what the folder holds. */
+export const UNSEEN: Attempts = {
+  ...REFUSED,
+  "read a secret": "ENOENT",
+  "climb to a secret": "ENOENT",
+  "list the root": "done",
+  "write a file": "ENOENT",
+  "truncate a file": "ENOENT",
+  "make a folder": "ENOENT",
+  "execute a program": "ENOENT",
+};

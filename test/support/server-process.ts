@@ -37,6 +37,12 @@ export interface ExitResult {
   readonly signal: NodeJS.Signals | null;
 }
 
+/** One listener for all servers: Node warns of more than ten. */
+const abandonments = new Set<() => void>();
+process.once("exit", () => {
+  for (const abandon of abandonments) abandon();
+});
+
 export class ServerProcess {
   readonly port: number;
   readonly directory: string;
@@ -76,12 +82,12 @@ export class ServerProcess {
       child.kill("SIGKILL");
       rmSync(directory, { recursive: true, force: true });
     };
-    process.once("exit", abandon);
+    abandonments.add(abandon);
 
     let output = "";
     const exit = new Promise<ExitResult>((resolve) => {
       child.once("close", (status, signal) => {
-        process.off("exit", abandon);
+        abandonments.delete(abandon);
         rmSync(directory, { recursive: true, force: true });
         resolve({ status, signal });
       });

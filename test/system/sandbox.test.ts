@@ -14,7 +14,7 @@ import type { PrivilegePlan } from "../../src/system/privilege-plan.ts";
 import { preparePrivileges } from "../../src/system/privileges.ts";
 import { prepareSandbox } from "../../src/system/sandbox.ts";
 import { prepareUploadDirectories } from "../../src/system/upload-directories.ts";
-import { ConfinedProcess, openPlaces, threadStatuses } from "../support/confinement.ts";
+import { ALLOWED, ConfinedProcess, openPlaces, REFUSED, threadStatuses, UNSEEN } from "../support/confinement.ts";
 import type { Attempts, ProbeOrder, ProbeReport } from "../support/confinement-probe.ts";
 import { linkTo, makeTree } from "../support/file-tree.ts";
 import { onlyRoot } from "../support/root.ts";
@@ -111,31 +111,6 @@ function startNeighbour(t: TestContext, uid: number): number {
   assert.ok(neighbour.pid !== undefined);
   return neighbour.pid;
 }
-
-const ALLOWED: Attempts = { "read what is served": "done", "store an upload": "done" };
-const REFUSED: Attempts = {
-  "read a secret": "EACCES",
-  "climb to a secret": "EACCES",
-  "list the root": "EACCES",
-  "write a file": "EACCES",
-  "truncate a file": "EACCES",
-  "make a folder": "EACCES",
-  "bind a port": "EACCES",
-  "connect to a port": "EACCES",
-  "signal a process": "EPERM",
-  "execute a program": "EACCES",
-};
-/** In a chroot what lies outside is not even there; all that is there is what the folder holds. */
-const UNSEEN: Attempts = {
-  ...REFUSED,
-  "read a secret": "ENOENT",
-  "climb to a secret": "ENOENT",
-  "list the root": "done",
-  "write a file": "ENOENT",
-  "truncate a file": "ENOENT",
-  "make a folder": "ENOENT",
-  "execute a program": "ENOENT",
-};
 
 /** Each thread must have come to the same. */
 function assertEverywhere(report: ProbeReport, want: Attempts, becomeRoot: string): void {
