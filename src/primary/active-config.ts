@@ -13,14 +13,13 @@ import { prepareSandbox } from "../system/sandbox.ts";
 import { prepareUploadDirectories } from "../system/upload-directories.ts";
 import { tlsWishes } from "../tls/tls-wishes.ts";
 import type { BackendEndpoints } from "../tunnel/backend.ts";
+import { describeTerminators, describeUnverified, type Interfaces, type Served, urlsFor } from "./announce.ts";
 import { findBackends } from "./backends.ts";
 import { Generation } from "./generation.ts";
 import { LogBook } from "./log-book.ts";
 import { listenSpecs, type Sockets } from "./sockets.ts";
-import { describeTerminators, describeUnverified } from "./terminator-lines.ts";
 import type { TicketKeys } from "./ticket-keys.ts";
 import { type LoadedTls, loadTls } from "./tls-files.ts";
-import { type Interfaces, urlsFor } from "./urls.ts";
 
 /** What does not change while the server lives. */
 export interface ServerContext {
@@ -39,20 +38,11 @@ export interface ActivationWatcher {
   readonly onChange: () => void;
 }
 
-export interface ActiveConfig {
-  readonly settings: Settings;
+export interface ActiveConfig extends Served {
   readonly logs: LogBook;
   readonly generation: Generation;
-  readonly processes: number;
   readonly tls: LoadedTls;
   readonly backends: BackendEndpoints;
-  /** What the sites can be reached by. */
-  readonly urls: readonly string[];
-  /** What each terminator does, and where. */
-  readonly terminators: readonly string[];
-  /** What the operator should know, and what should be changed. */
-  readonly notices: readonly string[];
-  readonly warnings: readonly string[];
 }
 
 /**

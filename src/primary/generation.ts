@@ -65,7 +65,6 @@ export class Generation {
   #cut = 0;
   /** By kind, the last of those that every process must know. */
   readonly #published = new Map<RoleMessage["kind"], RoleMessage>();
-  #onEmpty: () => void = () => undefined;
 
   constructor(options: GenerationOptions) {
     this.number = options.number;
@@ -123,15 +122,7 @@ export class Generation {
     this.#leave = { mode, grace };
     for (const worker of this.#workers) this.#dismiss(worker);
     if (grace !== undefined) this.#killAfter(grace + KILL_DELAY_MS);
-    if (this.#workers.size > 0) {
-      await new Promise<void>((resolve) => {
-        const onEmpty = this.#onEmpty;
-        this.#onEmpty = () => {
-          onEmpty();
-          resolve();
-        };
-      });
-    }
+    while (this.#workers.size > 0) await Promise.all([...this.#workers].map(({ ended }) => ended));
     return this.#cut;
   }
 
@@ -214,7 +205,6 @@ export class Generation {
     this.logs.detach(worker);
     this.#cut += cut ?? 0;
     this.#options.onChange();
-    if (this.#workers.size === 0) this.#onEmpty();
   }
 
   /** Starts another worker whenever the one in this slot has ended, until the generation leaves. */

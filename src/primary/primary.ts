@@ -26,6 +26,7 @@ import { formatTlsStatus, sumTls } from "../tls/tls-status.ts";
 import { tlsWishes } from "../tls/tls-wishes.ts";
 import type { BackendEndpoints } from "../tunnel/backend.ts";
 import { type ActiveConfig, activate, type ServerContext } from "./active-config.ts";
+import { describeStart } from "./announce.ts";
 import { BackendWatch } from "./backends.ts";
 import type { Generation } from "./generation.ts";
 import type { LogBook } from "./log-book.ts";
@@ -33,9 +34,7 @@ import { openServiceNotifier, type ServiceNotifier } from "./service-notify.ts";
 import { type SignalName, Signals } from "./signals.ts";
 import { takeActivatedSockets } from "./socket-activation.ts";
 import { Sockets } from "./sockets.ts";
-import { describeStart } from "./start-lines.ts";
-import { describeReports, StatusLines, sumPools } from "./status-lines.ts";
-import { formatTunnels, sumTunnels } from "./terminator-lines.ts";
+import { describeReports, formatTunnels, StatusLines, sumPools, sumTunnels } from "./status.ts";
 import { TicketKeys } from "./ticket-keys.ts";
 import { TlsWatch } from "./tls-watch.ts";
 

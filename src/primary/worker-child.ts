@@ -9,16 +9,17 @@ import { type Milliseconds, milliseconds, type UnixMilliseconds, unixMillisecond
 import type { Native } from "../system/native.ts";
 import type { Confinement } from "../system/sandbox-plan.ts";
 import type { ServedEndpoint } from "../transport/listen-socket.ts";
-import type {
-  DrainMode,
-  HandedFile,
-  PrimaryMessage,
-  ServerMessage,
-  StartOrder,
-  WorkerMessage,
-  WorkerReport,
+import {
+  type DrainMode,
+  FIRST_INHERITED,
+  type HandedFile,
+  markStage,
+  type PrimaryMessage,
+  type ServerMessage,
+  type StartOrder,
+  type WorkerMessage,
+  type WorkerReport,
 } from "../worker/messages.ts";
-import { FIRST_INHERITED, markStage } from "../worker/worker-stage.ts";
 import type { LifeSpan } from "./respawn-delay.ts";
 
 export interface WorkerChildOptions {

@@ -5,8 +5,7 @@
 import { once } from "node:events";
 import { loadNative } from "../system/native.ts";
 import { confine } from "../system/sandbox.ts";
-import type { PrimaryMessage, WorkerMessage } from "./messages.ts";
-import { CHANNEL_DESCRIPTOR, FIRST_INHERITED, markStage } from "./worker-stage.ts";
+import { CHANNEL_DESCRIPTOR, FIRST_INHERITED, markStage, type PrimaryMessage, type WorkerMessage } from "./messages.ts";
 
 /** Does not return but by ending the process. The primary sends nothing more until the second beginning has said that it is there. */
 export async function confineWorker(): Promise<void> {

@@ -1,9 +1,11 @@
 /**
  * How busy the server is, in lines of the event log: when somebody asks, and from time to time while it is.
  */
-import type { UnixMilliseconds } from "../base/units.ts";
+import { formatHumanSize } from "../base/human-size.ts";
+import { bytes, type UnixMilliseconds } from "../base/units.ts";
 import type { Events } from "../observe/log.ts";
 import { formatPoolStatus, isStatusNews, type PoolState } from "../tasks/overload.ts";
+import type { TunnelCounts } from "../tunnel/tunnels.ts";
 import type { WorkerReport } from "../worker/messages.ts";
 
 /** Of all processes together. */
@@ -51,4 +53,41 @@ export class StatusLines {
   close(): void {
     clearInterval(this.#timer);
   }
+}
+
+// ---- terminators
+
+/** Of all processes together. */
+export function sumTunnels(all: readonly ReadonlyMap<string, TunnelCounts>[]): ReadonlyMap<string, TunnelCounts> {
+  const sums = new Map<string, TunnelCounts>();
+  for (const counts of all) {
+    for (const [name, one] of counts) sums.set(name, addTunnels(sums.get(name), one));
+  }
+  return sums;
+}
+
+function addTunnels(sum: TunnelCounts | undefined, one: TunnelCounts): TunnelCounts {
+  if (sum === undefined) return one;
+  return {
+    open: sum.open + one.open,
+    opened: sum.opened + one.opened,
+    unreached: sum.unreached + one.unreached,
+    fromClients: bytes(sum.fromClients + one.fromClients),
+    fromBackend: bytes(sum.fromBackend + one.fromBackend),
+  };
+}
+
+/** `TLS terminator shop: 3 connections, 120 so far, 2 times no backend, 1.2 MiB from clients, 80 MiB from the backend`. */
+export function formatTunnels(
+  name: string,
+  { open, opened, unreached, fromClients, fromBackend }: TunnelCounts,
+): string {
+  const parts = [
+    `${open} ${open === 1 ? "connection" : "connections"}`,
+    `${opened} so far`,
+    `${unreached} ${unreached === 1 ? "time" : "times"} no backend`,
+    `${formatHumanSize(fromClients)} from clients`,
+    `${formatHumanSize(fromBackend)} from the backend`,
+  ];
+  return `TLS terminator ${name}: ${parts.join(", ")}`;
 }

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Interfaces, urlsFor } from "../../src/primary/urls.ts";
+import { describeTerminators, describeUnverified, type Interfaces, urlsFor } from "../../src/primary/announce.ts";
 import type { Purpose, ServedEndpoint } from "../../src/transport/listen-socket.ts";
+import { loadText, settingsOf } from "../config/fake-disk.ts";
 
 function ip(family: "IPv4" | "IPv6", address: string, internal = false) {
   const common = { address, netmask: "", mac: "", internal, cidr: null };
@@ -58,3 +59,54 @@ const cases: [name: string, served: readonly ServedEndpoint[], want: string[]][]
 for (const [name, served, want] of cases) {
   test(`urlsFor: ${name}`, () => assert.deepEqual(urlsFor(served, machine), want));
 }
+
+// ---- terminators
+
+const terminatorsIn = (text: string) => settingsOf(loadText(text)).terminators;
+
+const at = (name: string, host: string, port: number): ServedEndpoint => ({
+  endpoint: { kind: "tcp", host, port },
+  purpose: { kind: "terminator", name },
+});
+
+const HTTPS: ServedEndpoint = { endpoint: { kind: "tcp", host: "0.0.0.0", port: 443 }, purpose: { kind: "https" } };
+
+const lines: [name: string, text: string, served: readonly ServedEndpoint[], want: readonly string[]][] = [
+  ["none", "", [HTTPS], []],
+  [
+    "one, whose port was chosen by the system",
+    "[TLS terminator a]\npem = p\nfrontend = 127.0.0.1,0\nbackend = 127.0.0.1,8000",
+    [HTTPS, at("a", "127.0.0.1", 38_443)],
+    ["ends TLS at 127.0.0.1:38443 for 127.0.0.1,8000"],
+  ],
+  [
+    "every address, and a backend with a path",
+    "[TLS terminator a]\npem = p\nbackend = unix:/run/app",
+    [at("a", "0.0.0.0", 8443), at("a", "::", 8443)],
+    ["ends TLS at 0.0.0.0:8443 [::]:8443 for unix:/run/app"],
+  ],
+  [
+    "several, each with its own sockets",
+    "[TLS terminator b]\npem = p\nfrontend = *,1\nbackend = app.test,80\n[TLS terminator A]\nclient = yes\nbackend = [::1]:443",
+    [at("a", "127.0.0.1", 2), at("b", "127.0.0.1", 1)],
+    ["ends TLS at 127.0.0.1:1 for app.test,80", "starts TLS at 127.0.0.1:2 for ::1,443"],
+  ],
+];
+for (const [name, text, served, want] of lines) {
+  test(`describeTerminators: ${name}`, () => assert.deepEqual(describeTerminators(terminatorsIn(text), served), want));
+}
+
+test("describeUnverified: a backend that speaks TLS, and nobody knows whose it is", () => {
+  const terminators = terminatorsIn(
+    [
+      "[TLS terminator plain]\npem = p\nfrontend = *,1",
+      "[TLS terminator verified]\nclient = yes\nbackend-ca = ca\nfrontend = *,2",
+      "[TLS terminator a]\nclient = yes\nbackend = app.test,443\nfrontend = *,3",
+      "[TLS terminator b]\nclient = yes\nbackend = unix:/run/x\nfrontend = *,4",
+    ].join("\n"),
+  );
+  assert.deepEqual(describeUnverified(terminators), [
+    "nobody verifies that app.test,443 is the backend: set backend-ca",
+    "nobody verifies that unix:/run/x is the backend: set backend-ca",
+  ]);
+});

@@ -1,0 +1,120 @@
+/**
+ * What the server says of itself when it begins to serve: where it can be reached, what it does, and what should be changed.
+ */
+import type { NetworkInterfaceInfo } from "node:os";
+import { formatEndpoint } from "../base/endpoint.ts";
+import { type Settings, servesSites } from "../config/settings.ts";
+import { backAddress } from "../config/terminator-address.ts";
+import type { Purpose, ServedEndpoint } from "../transport/listen-socket.ts";
+
+/** Of the active configuration. */
+export interface Served {
+  readonly settings: Settings;
+  readonly logs: { readonly accessName: string; readonly notices: readonly string[] };
+  readonly processes: number;
+  /** By which clients reach the sites. */
+  readonly urls: readonly string[];
+  /** What each terminator does, and where. */
+  readonly terminators: readonly string[];
+  /** What the operator should know, and what should be changed. */
+  readonly notices: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+export interface StartFacts {
+  readonly version: string;
+  readonly config: Served;
+  /** What is known from before the start. */
+  readonly notices: readonly string[];
+}
+
+export interface StartLines {
+  readonly info: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+export function describeStart({ version, config, notices }: StartFacts): StartLines {
+  const { settings, logs, processes } = config;
+  const { upload } = settings.main;
+  const hasSites = servesSites(settings);
+  const [first, ...others] = describeService(config);
+  const crew = processes === 1 ? "1 worker process" : `${processes} worker processes`;
+  const accessLog = hasSites ? `, access log ${logs.accessName}` : "";
+  const info = [
+    `Comanche ${version} ${first}`,
+    ...others,
+    `PID ${process.pid} with ${crew}${accessLog}, configuration ${settings.configFile ?? "none"}`,
+    hasSites && upload !== undefined ? `takes JSON uploads at ${upload} (upload = no: none)` : undefined,
+    ...notices,
+    ...logs.notices,
+    ...config.notices,
+  ];
+  return { info: info.filter((line) => line !== undefined), warnings: config.warnings };
+}
+
+/** What it does, one line each. */
+function describeService({ settings, urls, terminators }: Served): readonly string[] {
+  if (!servesSites(settings)) return terminators;
+  const inside = settings.server.chroot === undefined ? "" : ` in ${settings.server.chroot}`;
+  return [`serves ${settings.main.docbase}${inside} at ${urls.join(" ")}`, ...terminators];
+}
+
+// ---- the addresses one can open in a browser
+
+export type Interfaces = Readonly<Record<string, readonly NetworkInterfaceInfo[] | undefined>>;
+
+/**
+ * One line for each address of a site; who ends TLS for others is no place for a browser. A socket bound to every address
+ * is reachable by each that the machine has.
+ */
+export function urlsFor(served: readonly ServedEndpoint[], interfaces: Interfaces): readonly string[] {
+  const urls = served.flatMap(({ endpoint, purpose }) => {
+    if (purpose.kind === "terminator") return [];
+    if (endpoint.kind === "unix") return [formatEndpoint(endpoint)];
+    return hostsFor(endpoint.host, interfaces).map((host) => formatUrl(host, endpoint.port, purpose));
+  });
+  return [...new Set(urls)];
+}
+
+function hostsFor(host: string, interfaces: Interfaces): readonly string[] {
+  if (host === "0.0.0.0") return ["127.0.0.1", ...addressesOf("IPv4", interfaces)];
+  if (host === "::") return ["::1", ...addressesOf("IPv6", interfaces)];
+  return [host];
+}
+
+/** Link-local addresses are left out: they need a zone, which no URL carries. */
+function addressesOf(family: "IPv4" | "IPv6", interfaces: Interfaces): readonly string[] {
+  return Object.values(interfaces)
+    .flatMap((addresses) => addresses ?? [])
+    .filter((address) => address.family === family && !address.internal && !address.address.startsWith("fe80:"))
+    .map(({ address }) => address);
+}
+
+function formatUrl(host: string, port: number, { kind }: Purpose): string {
+  const name = host.includes(":") ? `[${host}]` : host;
+  const [scheme, usualPort] = kind === "https" ? ["https", 443] : ["http", 80];
+  return port === usualPort ? `${scheme}://${name}/` : `${scheme}://${name}:${port}/`;
+}
+
+// ---- terminators
+
+type Terminators = Settings["terminators"];
+
+/** `ends TLS at 127.0.0.1:8443 for 127.0.0.1,8000`, one line each. */
+export function describeTerminators(terminators: Terminators, served: readonly ServedEndpoint[]): readonly string[] {
+  return [...terminators].map(([name, { client, backend }]) => {
+    const places = served.flatMap(({ endpoint, purpose }) =>
+      purpose.kind === "terminator" && purpose.name === name ? [formatEndpoint(endpoint)] : [],
+    );
+    return `${client ? "starts" : "ends"} TLS at ${places.join(" ")} for ${backAddress.format(backend)}`;
+  });
+}
+
+/** Whoever sits between could read everything. */
+export function describeUnverified(terminators: Terminators): readonly string[] {
+  return [...terminators.values()].flatMap(({ client, backendCa, backend }) =>
+    client && backendCa === undefined
+      ? [`nobody verifies that ${backAddress.format(backend)} is the backend: set backend-ca`]
+      : [],
+  );
+}
