@@ -1,3 +1,3 @@
 /** Who may run a test: for the `skip` of node:test, the reason, or false when it can run. */
 export const onlyRoot = process.geteuid?.() === 0 ? false : "only root can change its user";
-export const onlyOthers = process.geteuid?.() === 0 ? "of what an ordinary user may not" : false;
+export const onlyOthers = process.geteuid?.() === 0 ? "only an ordinary user is refused this" : false;

@@ -59,7 +59,9 @@ for (const [name, environment, want] of environments) {
   test(`environmentPaths: ${name}`, () => assert.deepEqual(environmentPaths(environment, "/work"), want));
 }
 
-test("findRuntimeRules: Node may be executed, and this package read", { skip: process.platform !== "linux" }, () => {
+test("findRuntimeRules: Node may be executed, and this package read", {
+  skip: process.platform !== "linux" && "not Linux",
+}, () => {
   const rules = new Map(findRuntimeRules({}).map(({ path, access }) => [path as string, access]));
   assert.equal(rules.get(realpathSync(process.execPath)), MAY_RUN);
   const program = new URL("../..", import.meta.url).pathname.replace(/\/$/, "");
