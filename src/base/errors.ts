@@ -1,3 +1,8 @@
+/**
+ * Errors: those that end a start, and what the system's errors mean. A client learns no more of them than the kinds of
+ * failure here.
+ */
+
 /** The server could not start, or a command could not be carried out: exit status 1, the message alone on stderr. */
 export class StartupError extends Error {
   override readonly name = "StartupError";
@@ -12,4 +17,44 @@ export function errorCode(error: unknown): string | undefined {
 /** The end of an exhaustive `switch`: a forgotten case does not compile, and one that arrives anyway throws. */
 export function unreachable(value: never): never {
   throw new Error(`unreachable case: ${JSON.stringify(value)}`);
+}
+
+/** Why something could not be read. `link-loop` is also what a link is to those who follow none (O_NOFOLLOW). */
+export type FileFailure =
+  | "not-found"
+  | "name-too-long"
+  | "link-loop"
+  | "not-a-file"
+  | "no-permission"
+  | "out-of-descriptors";
+
+const FILE_FAILURES: ReadonlyMap<string | undefined, FileFailure> = new Map([
+  ["ENOENT", "not-found"],
+  ["ENOTDIR", "not-found"],
+  ["ENAMETOOLONG", "name-too-long"],
+  ["ELOOP", "link-loop"],
+  ["ENXIO", "not-a-file"],
+  ["EACCES", "no-permission"],
+  ["EPERM", "no-permission"],
+  ["EMFILE", "out-of-descriptors"],
+  ["ENFILE", "out-of-descriptors"],
+]);
+
+/** Undefined for a fault of the machine, such as an input/output error, and for our own. */
+export function fileFailureOf(error: unknown): FileFailure | undefined {
+  return FILE_FAILURES.get(errorCode(error));
+}
+
+/** Why something could not be stored. `no-space`: the disk is full, or the user's share of it. `unavailable`: any other reason the machine has. */
+export type StorageFailure = "no-space" | "unavailable";
+
+const FULL: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT"]);
+/** Codes of Node's own errors begin with ERR_. */
+const SYSTEM_CODE = /^E(?!RR_)/;
+
+/** Undefined for what no system call has thrown: our own fault. */
+export function storageFailureOf(error: unknown): StorageFailure | undefined {
+  const code = errorCode(error);
+  if (code === undefined || !SYSTEM_CODE.test(code)) return undefined;
+  return FULL.has(code) ? "no-space" : "unavailable";
 }

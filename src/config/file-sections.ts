@@ -7,10 +7,10 @@
  */
 import type { AbsolutePath } from "../base/absolute-path.ts";
 import { didYouMean, type Fault, fileFault, quote } from "./fault.ts";
-import { parseHostName } from "./host-name.ts";
 import type { IniDocument, IniPair, IniSection } from "./ini-file.ts";
 import { findReferences, interpolateAll } from "./interpolate.ts";
 import { type Entry, entryFault, type Layer, mergeLayers } from "./layer.ts";
+import { parseHostName } from "./listen-address.ts";
 import { type NamedOption, optionsByKey } from "./options.ts";
 import { TERMINATOR_KEYS } from "./terminator-options.ts";
 import type { TerminatorSection } from "./terminator-settings.ts";

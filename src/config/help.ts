@@ -6,8 +6,7 @@
  */
 import { absolutePath } from "../base/absolute-path.ts";
 import { allOptions, keyOf, type NamedOption, type Option, type Situation } from "./options.ts";
-import { STUD_OPTIONS, type StudOption } from "./stud-options.ts";
-import { ANNOUNCEMENTS, TERMINATOR_HEADINGS } from "./terminator-options.ts";
+import { ANNOUNCEMENTS, STUD_OPTIONS, type StudOption, TERMINATOR_HEADINGS } from "./terminator-options.ts";
 
 /** The manual shows the defaults of an ordinary user. */
 export const SHOWN_SITUATION: Situation = { isRoot: false, htdocs: absolutePath("/htdocs") };

@@ -1,10 +1,10 @@
 /**
- * Where to listen: every address, one address, a host name still to be looked up, or a Unix socket.
+ * Addresses and host names as a configuration writes them: to listen on, to serve, to refuse (RFC 3986 §3.2.2).
  */
 import { type AbsolutePath, absolutePath } from "../base/absolute-path.ts";
 import { isIpv4, isIpv6 } from "../base/ip-address.ts";
-import { isDnsName } from "./host-name.ts";
 
+/** Every address, one address, a host name still to be looked up, or a Unix socket. */
 export type ListenAddress =
   /** `*`: all addresses of both families. */
   | { readonly kind: "every" }
@@ -12,6 +12,10 @@ export type ListenAddress =
   | { readonly kind: "ip"; readonly family: 4 | 6; readonly address: string }
   | { readonly kind: "name"; readonly name: string }
   | { readonly kind: "unix"; readonly path: AbsolutePath };
+
+const MAX_NAME_LENGTH = 253;
+const LABELS = /^[a-z0-9_-]+(\.[a-z0-9_-]+)*$/;
+const ONLY_NUMBERS = /^[0-9.]+$/;
 
 const UNIX_PREFIX = "unix:";
 /** What a socket address structure takes on Linux, its final NUL aside. */
@@ -51,4 +55,20 @@ function parseUnixPath(path: string): ListenAddress | undefined {
 /** @param host  a name, an IPv4 address, or an IPv6 address with or without a zone */
 export function isBackendName(host: string): boolean {
   return parseListenAddress(host)?.kind === "name";
+}
+
+/**
+ * The name of a site as a request's host is kept: in lower case, without final dot, an IPv6 address in brackets, which a
+ * bare one gets. Undefined when `text` cannot be one.
+ */
+export function parseHostName(text: string): string | undefined {
+  const name = text.toLowerCase().replace(/\.$/, "");
+  if (isIpv6(name)) return `[${name}]`;
+  if (name.startsWith("[") && name.endsWith("]")) return isIpv6(name.slice(1, -1)) ? name : undefined;
+  return isIpv4(name) || isDnsName(name) ? name : undefined;
+}
+
+/** Four numbers that are no address (`127.0.0.256`) are a slip of the hand, not a name. */
+function isDnsName(text: string): boolean {
+  return text.length <= MAX_NAME_LENGTH && LABELS.test(text) && !ONLY_NUMBERS.test(text);
 }

@@ -4,7 +4,7 @@
  * All of it is made from the option table, so none of it can be out of date. Neighbours that share one explanation (the
  * error pages) share a row.
  */
-import { escapeHtml } from "../base/html-text.ts";
+import { escapeHtml } from "../base/html.ts";
 import {
   BACKEND_HEADING,
   defaultInWords,
@@ -19,8 +19,7 @@ import {
   wrap,
 } from "./help.ts";
 import { allOptions, keyOf, type NamedOption } from "./options.ts";
-import { STUD_OPTIONS, type StudOption } from "./stud-options.ts";
-import { ANNOUNCEMENTS, pemOption, TERMINATOR_HEADINGS } from "./terminator-options.ts";
+import { ANNOUNCEMENTS, pemOption, STUD_OPTIONS, type StudOption, TERMINATOR_HEADINGS } from "./terminator-options.ts";
 
 const COMMENT_WIDTH = 98;
 

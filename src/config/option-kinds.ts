@@ -9,8 +9,7 @@ import { type AbsolutePath, absolutePath } from "../base/absolute-path.ts";
 import { type IpRange, parseIpRange } from "../base/ip-range.ts";
 import { nearestName } from "../base/nearest-name.ts";
 import { type Bytes, bytes, type Milliseconds, milliseconds } from "../base/units.ts";
-import { parseHostName } from "./host-name.ts";
-import { formatListenAddress, type ListenAddress, parseListenAddress } from "./listen-address.ts";
+import { formatListenAddress, type ListenAddress, parseHostName, parseListenAddress } from "./listen-address.ts";
 
 export type Parsed<Value> =
   | { readonly kind: "value"; readonly value: Value }

@@ -15,9 +15,9 @@ import { layerOfFlags } from "./load.ts";
 import { filePath } from "./option-kinds.ts";
 import { keyOf } from "./options.ts";
 import type { Settings } from "./settings.ts";
-import { STUD_OPTIONS } from "./stud-options.ts";
 import {
   ANNOUNCEMENTS,
+  STUD_OPTIONS,
   TERMINATOR_HEADINGS,
   type TerminatorProcessSettings,
   terminatorProcessOptions,

@@ -4,6 +4,7 @@
  */
 import type { Endpoint } from "../base/endpoint.ts";
 import { milliseconds } from "../base/units.ts";
+import { formatListenAddress, type ListenAddress, parseListenAddress } from "./listen-address.ts";
 import {
   accountName,
   choice,
@@ -12,20 +13,64 @@ import {
   flag,
   ipRange,
   listOf,
+  type OptionKind,
   optional,
   orNo,
+  type Parsed,
   rootFolder,
+  tcpPort,
   textLike,
   wholeNumber,
 } from "./option-kinds.ts";
 import { keyOf, type Option, option, type SettingsOf, SYSLOG_FACILITIES, serverOptions } from "./options.ts";
-import { backAddress, type FrontAddress, frontAddress } from "./terminator-address.ts";
 
 const SECOND = 1000;
 const HOUR = 3600 * SECOND;
 const DAY = 24 * HOUR;
 /** What Linux takes for TCP_KEEPIDLE (tcp(7)). */
 const MAX_KEEPALIVE = 32_767 * SECOND;
+
+export interface FrontAddress {
+  readonly address: Exclude<ListenAddress, { kind: "unix" }>;
+  /** 0 lets the system choose a free one. */
+  readonly port: number;
+}
+
+export const frontAddress: OptionKind<FrontAddress> = {
+  shape: "single",
+  placeholder: "HOST,PORT",
+  parse(text, folder): Parsed<FrontAddress> {
+    const fault = { kind: "fault", expects: "HOST,PORT or [HOST]:PORT, such as *,8443 or [::1]:8443" } as const;
+    const words = splitHostPort(text);
+    if (words === undefined) return fault;
+    const address = parseListenAddress(words.host);
+    const port = tcpPort.parse(words.port, folder);
+    if (address === undefined || address.kind === "unix" || port.kind === "fault") return fault;
+    return { kind: "value", value: { address, port: port.value } };
+  },
+  format: ({ address, port }) => `${formatListenAddress(address)},${port}`,
+};
+
+const backPort = wholeNumber(1, 65535);
+
+export const backAddress: OptionKind<Endpoint> = {
+  shape: "single",
+  placeholder: "HOST,PORT",
+  parse(text, folder): Parsed<Endpoint> {
+    const expects = "HOST,PORT, [HOST]:PORT or unix:/path, such as 127.0.0.1,8000; * is no address to connect to";
+    const fault = { kind: "fault", expects } as const;
+    const whole = parseListenAddress(text);
+    if (whole?.kind === "unix") return { kind: "value", value: whole };
+    const words = splitHostPort(text);
+    if (words === undefined) return fault;
+    const address = parseListenAddress(words.host);
+    const port = backPort.parse(words.port, folder);
+    if (address?.kind !== "ip" && address?.kind !== "name") return fault;
+    if (port.kind === "fault") return fault;
+    return { kind: "value", value: { kind: "tcp", host: formatListenAddress(address), port: port.value } };
+  },
+  format: (back) => (back.kind === "unix" ? `unix:${back.path}` : `${back.host},${back.port}`),
+};
 
 const everywhere: FrontAddress = { address: { kind: "every" }, port: 8443 };
 const localServer: Endpoint = { kind: "tcp", host: "127.0.0.1", port: 8000 };
@@ -159,3 +204,73 @@ export const TERMINATOR_KEYS: ReadonlySet<string> = new Set([
   ...Object.keys(terminatorOptions).map(keyOf),
   ...ANNOUNCEMENTS.map(({ key }) => key),
 ]);
+
+/** What stud had, and what became of it. */
+export interface StudOption {
+  /** The first is stud's own name. */
+  readonly keys: readonly [string, ...string[]];
+  readonly short?: string;
+  /** Stands for the value; undefined where there was none. */
+  readonly placeholder?: string;
+  /** `ignored`: taken, and this is noted. `refused`: whoever asks for it would not get what he relies on. */
+  readonly fate: "ignored" | "refused";
+  readonly sentence: string;
+}
+
+const NO_CACHE = "there is no session cache: sessions resume by tickets, which every worker accepts";
+const NO_PEERS = "sessions are not sent to other servers: give each server the same --tls-ticket-keys";
+
+export const STUD_OPTIONS: readonly StudOption[] = [
+  { keys: ["shared-cache", "session-cache"], short: "C", placeholder: "NUM", fate: "ignored", sentence: NO_CACHE },
+  { keys: ["shared-cache-listen"], short: "U", placeholder: "HOST,PORT", fate: "ignored", sentence: NO_PEERS },
+  { keys: ["shared-cache-peer"], short: "P", placeholder: "HOST,PORT", fate: "ignored", sentence: NO_PEERS },
+  { keys: ["shared-cache-if"], short: "M", placeholder: "IFACE[,TTL]", fate: "ignored", sentence: NO_PEERS },
+  {
+    keys: ["prefer-server-ciphers"],
+    short: "O",
+    fate: "ignored",
+    sentence: "the server's cipher order always takes precedence",
+  },
+  { keys: ["tls"], fate: "ignored", sentence: "TLS 1.2 and 1.3 are always on, and no other version is supported" },
+  {
+    keys: ["ssl"],
+    fate: "refused",
+    sentence: "SSL 3.0 is insecure (RFC 7568) and not supported: leave it out to use TLS 1.2 and 1.3",
+  },
+  {
+    keys: ["ssl-engine"],
+    short: "e",
+    placeholder: "ENGINE",
+    fate: "refused",
+    sentence: "OpenSSL 3 deprecates engines, and none is loaded: put the keys into PEM files",
+  },
+  {
+    keys: ["config"],
+    placeholder: "FILE",
+    fate: "refused",
+    sentence: "stud's configuration file is not supported: use flags",
+  },
+  {
+    keys: ["default-config"],
+    fate: "refused",
+    sentence: "there is no default configuration file: --help lists every default",
+  },
+  {
+    keys: ["tcp-user-timeout"],
+    placeholder: "MSECS",
+    fate: "refused",
+    sentence: "Node cannot set TCP_USER_TIMEOUT: use --idle-timeout, which closes idle tunnels",
+  },
+  {
+    keys: ["write-xff"],
+    fate: "refused",
+    sentence: "the terminator does not parse HTTP and cannot add a field: use --write-proxy or --write-proxy-v2",
+  },
+];
+
+function splitHostPort(text: string): { readonly host: string; readonly port: string } | undefined {
+  const [, bracketed, bracketedPort = ""] = /^\[([^[\]]+)\]:([0-9]+)$/.exec(text) ?? [];
+  if (bracketed !== undefined) return { host: bracketed, port: bracketedPort };
+  const [, host, port = ""] = /^([^,]+),([0-9]+)$/.exec(text) ?? [];
+  return host === undefined ? undefined : { host, port };
+}

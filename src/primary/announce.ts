@@ -4,7 +4,7 @@
 import type { NetworkInterfaceInfo } from "node:os";
 import { formatEndpoint } from "../base/endpoint.ts";
 import { type Settings, servesSites } from "../config/settings.ts";
-import { backAddress } from "../config/terminator-address.ts";
+import { backAddress } from "../config/terminator-options.ts";
 import type { Purpose, ServedEndpoint } from "../transport/listen-socket.ts";
 
 /** Of the active configuration. */

@@ -7,7 +7,7 @@ import type { Endpoint } from "../base/endpoint.ts";
 import { StartupError } from "../base/errors.ts";
 import { isBackendName } from "../config/listen-address.ts";
 import type { Settings } from "../config/settings.ts";
-import { backAddress } from "../config/terminator-address.ts";
+import { backAddress } from "../config/terminator-options.ts";
 import type { Events } from "../observe/log.ts";
 import type { BackendEndpoints } from "../tunnel/backend.ts";
 

@@ -3,8 +3,7 @@
  *
  * A page is made of the status, the reason and perhaps a detail in our own words, so nothing from a request gets into it.
  */
-import { escapeHtml } from "../base/html-text.ts";
-import { PAGE_STYLE } from "../base/page-style.ts";
+import { escapeHtml, PAGE_STYLE } from "../base/html.ts";
 import { type ErrorStatus, reasonPhrase } from "../base/status.ts";
 import { preferredForm } from "../http/accept.ts";
 import { REASONS, type Reason } from "../http/reason.ts";

@@ -28,7 +28,7 @@ import {
   statSync,
 } from "node:fs";
 import { type AbsolutePath, absolutePath, isAllowedPlace, pathBelow, type SymlinkRule } from "../base/absolute-path.ts";
-import { fileFailureOf } from "../base/file-failure.ts";
+import { fileFailureOf } from "../base/errors.ts";
 import { bytes, type Seconds, seconds, type UnixSeconds, unixSeconds } from "../base/units.ts";
 import type { Reason } from "../http/reason.ts";
 import type { OpenSource } from "../http/response-plan.ts";

@@ -3,8 +3,7 @@
  * body goes to a temporary file as fast as the disk takes it, and a task checks that file and gives it its name.
  */
 import { systemClock } from "../base/clock.ts";
-import { unreachable } from "../base/errors.ts";
-import { type StorageFailure, storageFailureOf } from "../base/file-failure.ts";
+import { type StorageFailure, storageFailureOf, unreachable } from "../base/errors.ts";
 import { bytes } from "../base/units.ts";
 import { type Digest, parseDigestField } from "../http/content-digest.ts";
 import type { BodyReader, IncomingRequest } from "../http/exchange.ts";

@@ -1,11 +1,14 @@
 /**
- * Who a process is to be: the user and group of the settings, as numbers.
+ * Who a process is to be: the user and group of the settings, as numbers, and what files these may use.
  *
  * Names are looked up by the C library, which knows every source the system has (nsswitch.conf: LDAP and systemd as well
  * as /etc/passwd). Node shows its answers in one way only: by taking the identity on. So root takes it on for a moment,
  * reads its numbers, and goes back. Nothing is awaited meanwhile, so no other work is done under a foreign name.
  */
+import { statSync } from "node:fs";
 import { userInfo } from "node:os";
+import { dirname } from "node:path";
+import type { AbsolutePath } from "../base/absolute-path.ts";
 import { errorCode, StartupError } from "../base/errors.ts";
 
 /** `groups` are the supplementary ones, sorted; `gid` is among them. */
@@ -157,4 +160,41 @@ function restoreGroups({ uid, gid, groups }: Account): void {
 
 function sorted(ids: readonly number[]): readonly number[] {
   return [...new Set(ids)].sort((one, other) => one - other);
+}
+
+export interface Permissions {
+  readonly uid: number;
+  readonly gid: number;
+  readonly mode: number;
+}
+
+const BITS = { search: 0o1, read: 0o4, write: 0o2 };
+
+/** As the kernel decides it: the first of owner, group and others that fits, and no other. */
+export function isPermitted(account: Account, found: Permissions, use: keyof typeof BITS): boolean {
+  const bit = BITS[use];
+  if (found.uid === account.uid) return (found.mode & (bit << 6)) !== 0;
+  const isInGroup = found.gid === account.gid || account.groups.includes(found.gid);
+  return (found.mode & (isInGroup ? bit << 3 : bit)) !== 0;
+}
+
+/**
+ * Whether permissions alone let an account use a file or a folder: what root without capabilities could do, which root
+ * cannot try out. Owner, group and mode count, access control lists do not. Also true for what is not there: nothing is
+ * closed then.
+ */
+export function canAccess(account: Account, path: AbsolutePath, use: "read" | "write"): boolean {
+  try {
+    const found = statSync(path);
+    if (!isPermitted(account, found, use)) return false;
+    if (found.isDirectory() && !isPermitted(account, found, "search")) return false;
+    return foldersAbove(path).every((folder) => isPermitted(account, statSync(folder), "search"));
+  } catch (error) {
+    return errorCode(error) === "ENOENT";
+  }
+}
+
+function foldersAbove(path: string): readonly string[] {
+  const folder = dirname(path);
+  return folder === path ? [] : [folder, ...foldersAbove(folder)];
 }

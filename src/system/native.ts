@@ -3,9 +3,8 @@
  * package. Every function either does what it says or throws a `NativeError`; what a failure means is decided elsewhere.
  */
 import { closeSync } from "node:fs";
-import { binderOf, type Koffi } from "./native-call.ts";
+import { type Bind, binderOf, type Koffi } from "./native-call.ts";
 import { bindConfinement, type ConfinementCalls } from "./native-confinement.ts";
-import { bindDescriptors, type DescriptorCalls } from "./native-descriptors.ts";
 import { bindFiles, type FileCalls } from "./native-files.ts";
 
 export type NativeResult =
@@ -28,6 +27,22 @@ export interface Native extends ConfinementCalls, DescriptorCalls, FileCalls {
    * @throws NativeError `EAGAIN` when the receiver has too many to read: it never waits
    */
   sendDatagram(address: string, text: string): void;
+}
+
+/**
+ * Open files that one process hands to another, over a socket of which each has an end (SCM_RIGHTS, unix(7)). Node can pass
+ * sockets in this way, but no regular file.
+ */
+interface DescriptorCalls {
+  /** The two ends of a socket, closed on exec. */
+  socketPair(): readonly [number, number];
+  /** @throws NativeError instead of waiting for a receiver that has too many to take */
+  sendDescriptor(socket: number, descriptor: number): void;
+  /**
+   * @returns the file that was sent first, closed on exec; undefined when no descriptor was free for it
+   * @throws NativeError when none was sent
+   */
+  receiveDescriptor(socket: number): number | undefined;
 }
 
 export interface DescriptorLimit {
@@ -62,9 +77,14 @@ const RLIMIT_NOFILE = 7;
 const LOG_PID = 1;
 const AF_UNIX = 1;
 const SOCK_DGRAM = 2;
+/** Each message is received as it was sent: with its descriptor, and no other. */
+const SOCK_SEQPACKET = 5;
 const SOCK_CLOEXEC = 0o2000000;
+const SOL_SOCKET = 1;
+const SCM_RIGHTS = 1;
 const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
+const MSG_CMSG_CLOEXEC = 0x40000000;
 const RLIM_INFINITY = 2n ** 64n - 1n;
 
 function bindNative(koffi: Koffi): Native {
@@ -122,4 +142,57 @@ function unixSocketName(address: string): Buffer {
   name.writeUInt16LE(AF_UNIX, 0);
   path.copy(name, 2);
   return name;
+}
+
+function bindDescriptors(koffi: Koffi, bind: Bind): DescriptorCalls {
+  koffi.struct("message_part", { bytes: "void *", length: "size_t" });
+  koffi.struct("message", {
+    name: "void *",
+    nameLength: "uint32_t",
+    parts: "message_part *",
+    partCount: "size_t",
+    control: "void *",
+    controlLength: "size_t",
+    flags: "int",
+  });
+  const socketpair = bind("socketpair", "int socketpair(int domain, int type, int protocol, void *pair)");
+  const sendmsg = bind("sendmsg", "long sendmsg(int socket, const message *message, int flags)");
+  const recvmsg = bind("recvmsg", "long recvmsg(int socket, const message *message, int flags)");
+
+  // struct cmsghdr: a length and two numbers; the descriptor follows.
+  const word = koffi.sizeof("size_t");
+  const header = word + 8;
+  const makeControl = (): Buffer => Buffer.alloc(Math.ceil((header + 4) / word) * word);
+  // A message without any byte would be the end of the stream.
+  const around = (control: Buffer) => ({
+    name: null,
+    nameLength: 0,
+    parts: [{ bytes: Buffer.alloc(1), length: 1 }],
+    partCount: 1,
+    control,
+    controlLength: control.length,
+    flags: 0,
+  });
+
+  return {
+    socketPair() {
+      const pair = new Int32Array(2);
+      socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair);
+      return [pair[0] ?? -1, pair[1] ?? -1];
+    },
+    sendDescriptor(socket, descriptor) {
+      const control = makeControl();
+      control.writeInt32LE(header + 4, 0);
+      control.writeInt32LE(SOL_SOCKET, word);
+      control.writeInt32LE(SCM_RIGHTS, word + 4);
+      control.writeInt32LE(descriptor, header);
+      sendmsg(socket, around(control), MSG_DONTWAIT | MSG_NOSIGNAL);
+    },
+    receiveDescriptor(socket) {
+      const control = makeControl();
+      recvmsg(socket, around(control), MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+      const hasOne = control.readInt32LE(0) === header + 4 && control.readInt32LE(word + 4) === SCM_RIGHTS;
+      return hasOne ? control.readInt32LE(header) : undefined;
+    },
+  };
 }

@@ -12,8 +12,7 @@
  */
 import { realpathSync } from "node:fs";
 import { type AbsolutePath, absolutePath, contains, type SymlinkRule } from "../base/absolute-path.ts";
-import { errorCode } from "../base/errors.ts";
-import { fileFailureOf } from "../base/file-failure.ts";
+import { errorCode, fileFailureOf } from "../base/errors.ts";
 import { bytes, unixMilliseconds } from "../base/units.ts";
 import { isTemporaryName } from "../base/upload-name.ts";
 import { extensionOf } from "../http/media-type.ts";

@@ -4,7 +4,7 @@
  * without the script, which adds the filter box and turns the times into those of the reader's zone.
  */
 import { createHash } from "node:crypto";
-import { PAGE_STYLE } from "../base/page-style.ts";
+import { PAGE_STYLE } from "../base/html.ts";
 import { extensionOf } from "../http/media-type.ts";
 import type { ListingEntry } from "./listing.ts";
 

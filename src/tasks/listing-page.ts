@@ -5,7 +5,7 @@
  * around made visible; in links they are percent-encoded. Rows are kept short (closing tags that HTML does not need are
  * left out): there may be 100,000.
  */
-import { escapeHtml } from "../base/html-text.ts";
+import { escapeHtml } from "../base/html.ts";
 import { formatCount, formatExactSize, formatHumanSize } from "../base/human-size.ts";
 import {
   entryHref,

@@ -11,8 +11,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { closeSync, constants, fchmodSync, fsyncSync, linkSync, openSync, readSync, unlinkSync } from "node:fs";
 import type { AbsolutePath } from "../base/absolute-path.ts";
-import { errorCode } from "../base/errors.ts";
-import { storageFailureOf } from "../base/file-failure.ts";
+import { errorCode, storageFailureOf } from "../base/errors.ts";
 import { type Bytes, bytes, type UnixMilliseconds } from "../base/units.ts";
 import { formatUploadName } from "../base/upload-name.ts";
 import type { Digest } from "../http/content-digest.ts";

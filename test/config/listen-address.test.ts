@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { absolutePath } from "../../src/base/absolute-path.ts";
-import { formatListenAddress, type ListenAddress, parseListenAddress } from "../../src/config/listen-address.ts";
+import {
+  formatListenAddress,
+  type ListenAddress,
+  parseHostName,
+  parseListenAddress,
+} from "../../src/config/listen-address.ts";
 
 const v4 = (address: string): ListenAddress => ({ kind: "ip", family: 4, address });
 const v6 = (address: string): ListenAddress => ({ kind: "ip", family: 6, address });
@@ -34,4 +39,28 @@ for (const [name, text, want] of cases) {
   if (want !== undefined) {
     test(`formatListenAddress: ${name}`, () => assert.deepEqual(parseListenAddress(formatListenAddress(want)), want));
   }
+}
+
+const hostNames: [name: string, text: string, want: string | undefined][] = [
+  ["a name", "www.example.org", "www.example.org"],
+  ["capitals", "WWW.Example.ORG", "www.example.org"],
+  ["one dot at the end", "example.org.", "example.org"],
+  ["two dots at the end", "example.org..", undefined],
+  ["an underscore", "my_host", "my_host"],
+  ["IPv4", "127.0.0.1", "127.0.0.1"],
+  ["no IPv4", "127.0.0.999", undefined],
+  ["IPv6 in brackets", "[::1]", "[::1]"],
+  ["IPv6 without brackets", "::1", "[::1]"],
+  ["brackets around a name", "[localhost]", undefined],
+  ["a port", "localhost:80", undefined],
+  ["a leading dot", ".hidden", undefined],
+  ["climbing", "..", undefined],
+  ["a slash", "a/b", undefined],
+  ["other letters", "bücher.example", undefined],
+  ["nothing", "", undefined],
+  ["the longest", `${"a".repeat(63)}.`.repeat(3) + "a".repeat(61), `${"a".repeat(63)}.`.repeat(3) + "a".repeat(61)],
+  ["too long", `${"a".repeat(63)}.`.repeat(4), undefined],
+];
+for (const [name, text, want] of hostNames) {
+  test(`parseHostName: ${name}`, () => assert.equal(parseHostName(text), want));
 }

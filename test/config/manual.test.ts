@@ -13,8 +13,7 @@ import {
 } from "../../src/config/manual.ts";
 import { allOptions } from "../../src/config/options.ts";
 import type { Settings } from "../../src/config/settings.ts";
-import { STUD_OPTIONS } from "../../src/config/stud-options.ts";
-import { TERMINATOR_KEYS } from "../../src/config/terminator-options.ts";
+import { STUD_OPTIONS, TERMINATOR_KEYS } from "../../src/config/terminator-options.ts";
 import { fakeDisk, settingsOf } from "./fake-disk.ts";
 
 const conf = formatConf();

@@ -6,10 +6,9 @@ import type { Endpoint } from "../../src/base/endpoint.ts";
 import { milliseconds } from "../../src/base/units.ts";
 import { formatFault } from "../../src/config/fault.ts";
 import type { OptionKind } from "../../src/config/option-kinds.ts";
-import { STUD_OPTIONS } from "../../src/config/stud-options.ts";
-import { backAddress, type FrontAddress, frontAddress } from "../../src/config/terminator-address.ts";
 import { parseTerminatorArgv } from "../../src/config/terminator-argv.ts";
 import type { TerminatorProcessSettings } from "../../src/config/terminator-options.ts";
+import { backAddress, type FrontAddress, frontAddress, STUD_OPTIONS } from "../../src/config/terminator-options.ts";
 import type { TerminatorSettings } from "../../src/config/terminator-settings.ts";
 
 const folder = absolutePath("/etc/keys");

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { escapeHtml } from "../../src/base/html-text.ts";
+import { escapeHtml } from "../../src/base/html.ts";
 
 const cases: [name: string, text: string, want: string][] = [
   ["plain text stays", "ä plain 😀 text", "ä plain 😀 text"],

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type StorageFailure, storageFailureOf } from "../../src/base/file-failure.ts";
+import { type StorageFailure, storageFailureOf } from "../../src/base/errors.ts";
 
 const codes: [code: string | undefined, want: StorageFailure | undefined][] = [
   ["ENOSPC", "no-space"],

@@ -1,11 +1,11 @@
 /**
- * What the pages Comanche makes itself have in common: directory index, error page, status page.
- *
- * Constant text, so that each page can put it in its one inline style sheet and name that by its hash in a
- * Content-Security-Policy. No fonts, pictures or scripts are fetched from anywhere.
+ * What the pages that Comanche makes have in common: directory index, error page, status page.
  */
 
-/** Colours as custom properties, light and dark, and the type they are set in: the beginning of a page's style sheet. */
+/**
+ * Colours and fonts: the beginning of a page's style sheet. It is constant, so that each page can name its one inline
+ * style sheet by its hash in a Content-Security-Policy. Nothing is fetched from anywhere.
+ */
 export const PAGE_STYLE = `:root{
 color-scheme:light dark;
 --paper:#fdfcfa;--raised:#f5f2ed;--ink:#24201c;--muted:#6d655d;--line:#e4ded6;--accent:#a84a24;
@@ -24,3 +24,16 @@ body{margin:0;color:var(--ink);font:400 1rem/1.5 var(--text)}
 a{color:var(--accent);text-decoration-thickness:1px;text-underline-offset:.2em}
 :focus-visible{outline:2px solid var(--accent);outline-offset:2px;border-radius:3px}
 `;
+
+const ENTITIES: ReadonlyMap<string, string> = new Map([
+  ["&", "&amp;"],
+  ["<", "&lt;"],
+  [">", "&gt;"],
+  ['"', "&quot;"],
+  ["'", "&#39;"],
+]);
+
+/** `text` as HTML shows it: safe between tags, and as the value of an attribute in quotes of either kind. */
+export function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (character) => ENTITIES.get(character) ?? character);
+}
