@@ -32,7 +32,7 @@ const OUR_LAYERS = {
   tunnel: {
     imports: ["base", "proxy", "tls", "transport"],
     types: [],
-    node: ["crypto", "events", "net", "tls", "util"],
+    node: ["crypto", "net", "tls"],
     packages: [],
   },
   system: {

@@ -11,7 +11,7 @@ import type { NativeResult } from "../system/native.ts";
 import { preparePrivileges } from "../system/privileges.ts";
 import { prepareSandbox } from "../system/sandbox.ts";
 import { prepareUploadDirectories } from "../system/upload-directories.ts";
-import { tlsWishes } from "../tls/tls-wishes.ts";
+import { tlsSpecs } from "../tls/tls-specs.ts";
 import type { BackendEndpoints } from "../tunnel/backend.ts";
 import { describeTerminators, describeUnverified, type Interfaces, type Served, urlsFor } from "./announce.ts";
 import { findBackends } from "./backends.ts";
@@ -63,7 +63,7 @@ export async function activate(
   try {
     const choice = await context.sockets.choose(listenSpecs(settings), settings.server.socketMode);
     try {
-      const tls = loadTls(tlsWishes(settings), context.tickets.current, Date.now());
+      const tls = loadTls(tlsSpecs(settings), context.tickets.current, Date.now());
       const backends = await findBackends(settings.terminators);
       const { privileges, warning } = await preparePrivileges(settings.server);
       const uploadNotices = prepareUploadDirectories(settings, privileges);

@@ -5,7 +5,7 @@ import type { NetworkInterfaceInfo } from "node:os";
 import { formatEndpoint } from "../base/endpoint.ts";
 import { type Settings, servesSites } from "../config/settings.ts";
 import { backAddress } from "../config/terminator-options.ts";
-import type { Purpose, ServedEndpoint } from "../transport/listen-socket.ts";
+import type { Purpose, ServedEndpoint } from "../transport/endpoint.ts";
 
 /** Of the active configuration. */
 export interface Served {

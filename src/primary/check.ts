@@ -4,7 +4,7 @@
  */
 import type { Settings } from "../config/settings.ts";
 import { preparePrivileges } from "../system/privileges.ts";
-import { tlsWishes } from "../tls/tls-wishes.ts";
+import { tlsSpecs } from "../tls/tls-specs.ts";
 import { findBackends } from "./backends.ts";
 import { TicketKeys } from "./ticket-keys.ts";
 import { loadTls } from "./tls-files.ts";
@@ -14,7 +14,7 @@ import { loadTls } from "./tls-files.ts";
  * @throws StartupError for what would stop the start
  */
 export async function checkSettings(settings: Settings): Promise<readonly string[]> {
-  const { files, warnings } = loadTls(tlsWishes(settings), new TicketKeys(() => 0).current, Date.now());
+  const { files, warnings } = loadTls(tlsSpecs(settings), new TicketKeys(() => 0).current, Date.now());
   await findBackends(settings.terminators);
   const { warning } = await preparePrivileges(settings.server);
   const certificates = files.length === 0 ? "no certificate" : `certificates in ${files.join(", ")}`;

@@ -13,7 +13,7 @@ import type { Native } from "../system/native.ts";
 import type { PrivilegePlan } from "../system/privilege-plan.ts";
 import type { Confinement } from "../system/sandbox-plan.ts";
 import type { TlsMaterials } from "../tls/tls-identity.ts";
-import type { ListenSocket, ServedEndpoint } from "../transport/listen-socket.ts";
+import type { ListenSocket, ServedEndpoint } from "../transport/endpoint.ts";
 import type { BackendEndpoints } from "../tunnel/backend.ts";
 import type { DrainMode, PrimaryMessage, RoleMessage, ServerMessage, WorkerReport } from "../worker/messages.ts";
 import type { LogBook } from "./log-book.ts";

@@ -22,8 +22,8 @@ import { describeThrown } from "../observe/thrown.ts";
 import { loadNative } from "../system/native.ts";
 import { formatPoolStatus } from "../tasks/overload.ts";
 import type { TlsMaterials } from "../tls/tls-identity.ts";
+import { tlsSpecs } from "../tls/tls-specs.ts";
 import { formatTlsStatus, sumTls } from "../tls/tls-status.ts";
-import { tlsWishes } from "../tls/tls-wishes.ts";
 import type { BackendEndpoints } from "../tunnel/backend.ts";
 import { type ActiveConfig, activate, type ServerContext } from "./active-config.ts";
 import { describeStart } from "./announce.ts";
@@ -193,11 +193,11 @@ class Primary {
   #watchWorld({ settings, tls, backends, logs: { events }, generation }: ActiveConfig): void {
     this.#closeWatches();
     const { terminators } = settings;
-    const wishes = tlsWishes(settings);
+    const specs = tlsSpecs(settings);
     const { tickets } = this.#context;
-    if (wishes.size > 0) {
+    if (specs.size > 0) {
       const onRenewed = (materials: TlsMaterials): void => generation.publish({ kind: "certificates", materials });
-      this.#watches.push(new TlsWatch({ wishes, loaded: tls, tickets, events, onRenewed }));
+      this.#watches.push(new TlsWatch({ specs, loaded: tls, tickets, events, onRenewed }));
     }
     const onMoved = (backends: BackendEndpoints): void => generation.publish({ kind: "backends", backends });
     this.#watches.push(new BackendWatch({ terminators, places: backends, events, onMoved }));

@@ -7,8 +7,7 @@ import { errorCode, StartupError } from "../base/errors.ts";
 import type { ListenAddress } from "../config/listen-address.ts";
 import type { Settings } from "../config/settings.ts";
 import { type BoundSocket, bindSocket } from "../transport/bound-socket.ts";
-import { endpointsFor } from "../transport/endpoint.ts";
-import { formatPurpose, type ListenSocket, type Purpose } from "../transport/listen-socket.ts";
+import { endpointsFor, formatPurpose, type ListenSocket, type Purpose } from "../transport/endpoint.ts";
 import type { ActivatedSocket } from "./socket-activation.ts";
 
 /** What is to be bound for one purpose. */

@@ -9,11 +9,10 @@ import { errorCode, StartupError } from "../base/errors.ts";
 import { describeSystemError } from "../observe/thrown.ts";
 import { readIdentity } from "../tls/certificate.ts";
 import { splitPem } from "../tls/pem.ts";
-import { checkCipherNames, checkMaterial } from "../tls/tls-context.ts";
+import { checkCipherNames, checkMaterial, clientContext } from "../tls/tls-context.ts";
 import type { SideMaterial, TlsIdentity, TlsMaterials } from "../tls/tls-identity.ts";
-import type { TlsWish, TlsWishes } from "../tls/tls-wishes.ts";
-import { formatPurpose } from "../transport/listen-socket.ts";
-import { backendContext } from "../tunnel/backend.ts";
+import type { TlsSpec, TlsSpecs } from "../tls/tls-specs.ts";
+import { formatPurpose } from "../transport/endpoint.ts";
 
 const HTTPS = formatPurpose({ kind: "https" });
 const TICKET_KEY_BYTES = 48;
@@ -35,35 +34,35 @@ export interface LoadedTls {
  * @param now  milliseconds since 1970
  * @throws StartupError that names the file and what is wrong with it
  */
-export function loadTls(wishes: TlsWishes, tickets: Uint8Array, now: number): LoadedTls {
-  const state = describeTlsFiles(wishes);
+export function loadTls(specs: TlsSpecs, tickets: Uint8Array, now: number): LoadedTls {
+  const state = describeTlsFiles(specs);
   const warnings: string[] = [];
   const files: string[] = [];
   const materials = new Map<string, SideMaterial>();
-  for (const [user, wish] of wishes) {
-    const identities = readIdentities(wish, now, warnings);
+  for (const [user, spec] of specs) {
+    const identities = readIdentities(spec, now, warnings);
     files.push(...identities.map(({ file }) => file));
-    if (wish.authorityFile !== undefined) files.push(wish.authorityFile);
-    const material = assemble(wish, identities, tickets);
-    checkRules(user, wish, material);
+    if (spec.authorityFile !== undefined) files.push(spec.authorityFile);
+    const material = assemble(spec, identities, tickets);
+    checkRules(user, spec, material);
     materials.set(user, material);
   }
   return { materials, files, warnings, state };
 }
 
 /** With other tickets, where they are the primary's. */
-export function withTickets(materials: TlsMaterials, wishes: TlsWishes, ticketKeys: Uint8Array): TlsMaterials {
+export function withTickets(materials: TlsMaterials, specs: TlsSpecs, ticketKeys: Uint8Array): TlsMaterials {
   return new Map(
     [...materials].map(([user, each]) => {
-      const isOwn = each.side === "client" || wishes.get(user)?.ticketKeyFile !== undefined;
+      const isOwn = each.side === "client" || specs.get(user)?.ticketKeyFile !== undefined;
       return [user, isOwn ? each : { side: "server", material: { ...each.material, ticketKeys } }];
     }),
   );
 }
 
-function readIdentities(wish: TlsWish, now: number, warnings: string[]): readonly TlsIdentity[] {
-  const { keyFile } = wish;
-  return certificateFiles(wish).map((path) => {
+function readIdentities(spec: TlsSpec, now: number, warnings: string[]): readonly TlsIdentity[] {
+  const { keyFile } = spec;
+  return certificateFiles(spec).map((path) => {
     const result = readIdentity(
       {
         certificate: readPem(path),
@@ -78,20 +77,20 @@ function readIdentities(wish: TlsWish, now: number, warnings: string[]): readonl
   });
 }
 
-function assemble(wish: TlsWish, identities: readonly TlsIdentity[], tickets: Uint8Array): SideMaterial {
-  const authorities = wish.authorityFile === undefined ? undefined : readAuthorities(wish.authorityFile, wish.side);
-  const fallback = identities.at(wish.fallback === "first" ? 0 : -1);
-  if (wish.side === "client") return { side: "client", material: { identity: fallback, authorities } };
-  if (fallback === undefined) throw new StartupError(`tls-dir ${wish.folder}: there is no *.pem file in it`);
-  const ticketKeys = wish.ticketKeyFile === undefined ? tickets : readTicketKeys(wish.ticketKeyFile);
+function assemble(spec: TlsSpec, identities: readonly TlsIdentity[], tickets: Uint8Array): SideMaterial {
+  const authorities = spec.authorityFile === undefined ? undefined : readAuthorities(spec.authorityFile, spec.side);
+  const fallback = identities.at(spec.fallback === "first" ? 0 : -1);
+  if (spec.side === "client") return { side: "client", material: { identity: fallback, authorities } };
+  if (fallback === undefined) throw new StartupError(`tls-dir ${spec.folder}: there is no *.pem file in it`);
+  const ticketKeys = spec.ticketKeyFile === undefined ? tickets : readTicketKeys(spec.ticketKeyFile);
   return { side: "server", material: { identities, fallback, ticketKeys, clientAuthorities: authorities } };
 }
 
 /** @throws StartupError with what OpenSSL says */
-function checkRules(user: string, { rules }: TlsWish, each: SideMaterial): void {
+function checkRules(user: string, { rules }: TlsSpec, each: SideMaterial): void {
   try {
     if (each.side === "client") {
-      backendContext(each.material, rules);
+      clientContext(each.material, rules);
       checkCipherNames(rules);
     } else checkMaterial(each.material, rules);
   } catch (cause) {
@@ -102,18 +101,18 @@ function checkRules(user: string, { rules }: TlsWish, each: SideMaterial): void 
 }
 
 /** A text that changes when one of the files does, or comes or goes. */
-export function describeTlsFiles(wishes: TlsWishes): string {
-  return [...wishes.values()]
+export function describeTlsFiles(specs: TlsSpecs): string {
+  return [...specs.values()]
     .flatMap(filesOf)
     .map((path) => `${path} ${describeFile(path)}`)
     .join("\n");
 }
 
-function filesOf(wish: TlsWish): readonly AbsolutePath[] {
-  const single = [wish.keyFile, wish.ticketKeyFile, wish.authorityFile].filter((path) => path !== undefined);
+function filesOf(spec: TlsSpec): readonly AbsolutePath[] {
+  const single = [spec.keyFile, spec.ticketKeyFile, spec.authorityFile].filter((path) => path !== undefined);
   let files: readonly AbsolutePath[];
   try {
-    files = certificateFiles(wish);
+    files = certificateFiles(spec);
   } catch {
     files = [];
   }
@@ -129,7 +128,7 @@ function describeFile(path: AbsolutePath): string {
   }
 }
 
-function certificateFiles({ pemFiles, folder, fallback }: TlsWish): readonly AbsolutePath[] {
+function certificateFiles({ pemFiles, folder, fallback }: TlsSpec): readonly AbsolutePath[] {
   const listed = folder === undefined ? [] : listFolder(folder);
   if (fallback === "first") return [...pemFiles, ...listed];
   return [...listed, ...pemFiles];
@@ -148,7 +147,7 @@ function readPem(path: AbsolutePath): { readonly name: string; readonly text: st
   return { name: path, text: Buffer.from(readWhole(path)).toString("latin1") };
 }
 
-function readAuthorities(path: AbsolutePath, side: TlsWish["side"]): string {
+function readAuthorities(path: AbsolutePath, side: TlsSpec["side"]): string {
   const { certificates } = splitPem(Buffer.from(readWhole(path)).toString("latin1"));
   const option = side === "server" ? "tls-client-ca" : "backend-ca";
   if (certificates.length === 0)

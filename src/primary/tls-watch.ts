@@ -7,14 +7,14 @@ import { StartupError } from "../base/errors.ts";
 import type { Events } from "../observe/log.ts";
 import { describeThrown } from "../observe/thrown.ts";
 import type { TlsMaterials } from "../tls/tls-identity.ts";
-import type { TlsWishes } from "../tls/tls-wishes.ts";
+import type { TlsSpecs } from "../tls/tls-specs.ts";
 import type { TicketKeys } from "./ticket-keys.ts";
 import { describeTlsFiles, type LoadedTls, loadTls, withTickets } from "./tls-files.ts";
 
 const LOOK_MS = 5000;
 
 export interface TlsWatchParts {
-  readonly wishes: TlsWishes;
+  readonly specs: TlsSpecs;
   readonly loaded: LoadedTls;
   readonly tickets: TicketKeys;
   readonly events: Events;
@@ -42,14 +42,14 @@ export class TlsWatch {
 
   /** One look; the files are read at the second look that finds them so. */
   look(): void {
-    const { wishes, tickets } = this.#parts;
-    const state = describeTlsFiles(wishes);
+    const { specs, tickets } = this.#parts;
+    const state = describeTlsFiles(specs);
     const isResting = state === this.#seenState;
     this.#seenState = state;
     if (isResting && state !== this.#readState) this.#read(state);
-    if (usesTickets(wishes) && tickets.current !== this.#ticketKeys) {
+    if (usesTickets(specs) && tickets.current !== this.#ticketKeys) {
       this.#ticketKeys = tickets.current;
-      this.#renew(withTickets(this.#materials, wishes, this.#ticketKeys));
+      this.#renew(withTickets(this.#materials, specs, this.#ticketKeys));
     }
   }
 
@@ -58,10 +58,10 @@ export class TlsWatch {
   }
 
   #read(state: string): void {
-    const { wishes, events } = this.#parts;
+    const { specs, events } = this.#parts;
     this.#readState = state;
     try {
-      const loaded = loadTls(wishes, this.#ticketKeys, Date.now());
+      const loaded = loadTls(specs, this.#ticketKeys, Date.now());
       this.#renew(loaded.materials);
       events.info(`certificates taken up: ${loaded.files.join(", ")}`);
       for (const warning of loaded.warnings) events.warn(warning);
@@ -78,6 +78,6 @@ export class TlsWatch {
 }
 
 /** Whether anybody seals tickets with the primary's keys. */
-function usesTickets(wishes: TlsWishes): boolean {
-  return [...wishes.values()].some(({ side, ticketKeyFile }) => side === "server" && ticketKeyFile === undefined);
+function usesTickets(specs: TlsSpecs): boolean {
+  return [...specs.values()].some(({ side, ticketKeyFile }) => side === "server" && ticketKeyFile === undefined);
 }

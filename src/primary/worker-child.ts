@@ -8,7 +8,7 @@ import { StartupError } from "../base/errors.ts";
 import { type Milliseconds, milliseconds, type UnixMilliseconds, unixMilliseconds } from "../base/units.ts";
 import type { Native } from "../system/native.ts";
 import type { Confinement } from "../system/sandbox-plan.ts";
-import type { ServedEndpoint } from "../transport/listen-socket.ts";
+import type { ServedEndpoint } from "../transport/endpoint.ts";
 import {
   type DrainMode,
   FIRST_INHERITED,

@@ -4,7 +4,8 @@
 import { createSecureContext } from "node:tls";
 import type { PeerAddress } from "../base/endpoint.ts";
 import type { Milliseconds } from "../base/units.ts";
-import { closeTls, HandleTransport, readWith, type WritePool } from "../transport/handle-transport.ts";
+import { closeTls, readWith, tellBroken, type WritePool } from "../transport/handle-pool.ts";
+import { HandleTransport } from "../transport/handle-transport.ts";
 import {
   END_OF_FILE,
   type HandleReader,
@@ -152,12 +153,7 @@ function stapleTo(tls: TlsHandle, staple: Buffer): void {
   tls.enableCertCb();
 }
 
-// One function for all handles.
-
+/** One function for all handles. */
 function tellDone(this: TlsHandle): void {
   this.reader?.onHandshakeDone?.();
-}
-
-function tellBroken(this: TlsHandle, error: Error): void {
-  this.reader?.onBroken?.(error);
 }

@@ -3,7 +3,7 @@
  */
 import type { PeerAddress } from "../base/endpoint.ts";
 import { type OpeningDecision, openTransport } from "../transport/opening.ts";
-import type { PlainTransport } from "../transport/transport.ts";
+import type { ByteStream } from "../transport/transport.ts";
 import type { TransportChoice } from "../transport/transport-choice.ts";
 import type { TlsRules } from "./tls-context.ts";
 import type { TlsMaterial } from "./tls-identity.ts";
@@ -22,8 +22,8 @@ export interface TlsCounts {
 
 /** A client whose handshake is done. */
 export interface SecureClient {
-  /** The taker's from now on, and to be started or destroyed at once. Its peer has what is known of the certificate. */
-  readonly transport: PlainTransport;
+  /** The taker's from now on, and to be started or destroyed before it returns. Its peer has what is known of the certificate. */
+  readonly transport: ByteStream;
   readonly session: TlsSession;
   /** The PROXY header that came ahead of the handshake; empty where none did. */
   readonly header: Uint8Array;
@@ -74,7 +74,7 @@ export class TlsAcceptor {
   }
 
   /** @param transport  just accepted; the acceptor's from now on */
-  accept(transport: PlainTransport): void {
+  accept(transport: ByteStream): void {
     const { isTrustedProxy, maxHandshakes, rules, onFault } = this.#options;
     // Asked for now: nobody knows it any more of a client that has gone.
     const { peer } = transport;

@@ -5,9 +5,9 @@
  * them resumes what another began. Nothing of a session is kept here.
  */
 import { constants, createHash } from "node:crypto";
-import { createSecureContext, getCiphers, type SecureContextOptions } from "node:tls";
+import { createSecureContext, getCiphers, type SecureContext, type SecureContextOptions } from "node:tls";
 import type { Milliseconds } from "../base/units.ts";
-import { companionsOf, type TlsIdentity, type TlsMaterial } from "./tls-identity.ts";
+import { type ClientMaterial, companionsOf, type TlsIdentity, type TlsMaterial } from "./tls-identity.ts";
 
 export interface TlsRules {
   readonly minVersion: "TLSv1.2" | "TLSv1.3";
@@ -103,13 +103,22 @@ function sessionContext(clientAuthorities: string | undefined, clientVerify: Tls
 }
 
 /** What holds for both sides of a handshake. */
-export function contextRules(rules: Pick<TlsRules, "curves" | "suites" | "ciphers" | "minVersion">) {
+function contextRules(rules: Pick<TlsRules, "curves" | "suites" | "ciphers" | "minVersion">) {
   return {
     ...(rules.curves === undefined ? {} : { ecdhCurve: rules.curves }),
     ciphers: `${rules.suites ?? SUITES}:${rules.ciphers ?? CIPHERS}`,
     minVersion: rules.minVersion,
     maxVersion: "TLSv1.3",
   } satisfies SecureContextOptions;
+}
+
+/** For handshakes as a client. @throws what OpenSSL says of the identity or the rules */
+export function clientContext({ identity, authorities }: ClientMaterial, rules: TlsRules): SecureContext {
+  return createSecureContext({
+    ...contextRules(rules),
+    ...(identity === undefined ? {} : { cert: identity.certificates, key: identity.key }),
+    ...(authorities === undefined ? {} : { ca: authorities }),
+  });
 }
 
 /** Only where there is one certificate to show: Node does not tell which of two the client will see. */

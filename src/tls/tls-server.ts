@@ -2,7 +2,7 @@
  * Which identity a client gets, decided by the name that it asks for, and which handshakes: on the handle that was accepted, or
  * on a socket.
  */
-import type { WritePool } from "../transport/handle-transport.ts";
+import type { WritePool } from "../transport/handle-pool.ts";
 import type { Carrier } from "../transport/transport.ts";
 import { HandleHandshakes } from "./handle-handshakes.ts";
 import { SocketHandshakes } from "./socket-handshakes.ts";

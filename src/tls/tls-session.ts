@@ -5,7 +5,7 @@ import { X509Certificate } from "node:crypto";
 import { TLSSocket } from "node:tls";
 import type { PeerAddress } from "../base/endpoint.ts";
 import type { TlsHandle } from "../transport/node-internals.ts";
-import type { PlainTransport } from "../transport/transport.ts";
+import type { ByteStream } from "../transport/transport.ts";
 
 /** To be asked as long as the connection is open. */
 export class TlsSession {
@@ -50,7 +50,7 @@ export class TlsSession {
 /** One of them is called, once. */
 export interface HandshakeHooks {
   /** `makeTransport` is to be called, and its transport started or destroyed, before this returns. */
-  readonly onSecure: (session: TlsSession, makeTransport: (peer: PeerAddress) => PlainTransport) => void;
+  readonly onSecure: (session: TlsSession, makeTransport: (peer: PeerAddress) => ByteStream) => void;
   /** The connection is closed, or being closed. */
   readonly onFailed: (why: string) => void;
 }

@@ -1,9 +1,35 @@
 /**
- * The endpoints that one listen address stands for, and why one of them could not be bound.
+ * What a process listens on: the endpoints that one listen address stands for, what is spoken there, and why one of them could not
+ * be bound.
  */
 import type { Endpoint } from "../base/endpoint.ts";
 import { unreachable } from "../base/errors.ts";
 import type { ListenAddress } from "../config/listen-address.ts";
+
+export type Purpose =
+  | { readonly kind: "http" }
+  | { readonly kind: "https" }
+  /** `name`: of the terminator whose clients come there. */
+  | { readonly kind: "terminator"; readonly name: string };
+
+/** `http`, `https` or `[TLS terminator NAME]`: for messages, and no two alike. */
+export function formatPurpose(purpose: Purpose): string {
+  return purpose.kind === "terminator" ? `[TLS terminator ${purpose.name}]` : purpose.kind;
+}
+
+/** A bound socket that this process has the descriptor of. */
+export interface ListenSocket {
+  readonly descriptor: number;
+  /** Undefined for one that a service manager has bound. */
+  readonly endpoint: Endpoint | undefined;
+  readonly purpose: Purpose;
+}
+
+/** A socket that is listened on, and what it is really bound to. */
+export interface ServedEndpoint {
+  readonly endpoint: Endpoint;
+  readonly purpose: Purpose;
+}
 
 /** Every socket one word of the `address` option asks for. `*` is all of IPv4 and all of IPv6, a socket each. */
 export function endpointsFor(address: ListenAddress, port: number): readonly Endpoint[] {

@@ -5,22 +5,21 @@
  *
  * TLS stands only one write at a time: a second would end the process. So no handle gets another while one is under way.
  */
-import type { PeerAddress } from "../base/endpoint.ts";
-import { type Bytes, bytes } from "../base/units.ts";
+import type { PeerAddress, SocketAddress } from "../base/endpoint.ts";
+import { type Bytes, bytes, type Milliseconds } from "../base/units.ts";
+import { closeTls, isReading, READ_BUFFER, READ_SIZE, readWith, tellBroken, type WritePool } from "./handle-pool.ts";
 import {
   END_OF_FILE,
   type HandleReader,
-  type NodeInternals,
   type ShutdownRequest,
   type SocketName,
   type StreamHandle,
   type TlsHandle,
-  type WriteRequest,
 } from "./node-internals.ts";
-import type { Carrier, PlainTransport, TransportEvents } from "./transport.ts";
+import type { ByteStream, Carrier, TransportEvents } from "./transport.ts";
 
-/** What is read is handed on, or copied, before another handle reads. */
-const READ_BUFFER = Buffer.allocUnsafeSlow(64 * 1024);
+/** So much may wait before one who passes bytes on is told to stop. A read that fills the buffer is waited for. */
+const MAX_WAITING = READ_SIZE;
 
 /** What TLS may have sealed and not sent before a writer has to wait: a response written in one piece is not held up. */
 const MAX_SEALED = 64 * 1024;
@@ -31,23 +30,7 @@ const MAX_SEALED = 64 * 1024;
  */
 const READS_IN_A_ROW = 512;
 
-/** What all handle transports of a process share. */
-export class WritePool {
-  readonly internals: NodeInternals;
-  /** For the next write: it is used up only by a write that has to wait. */
-  spareWrite: WriteRequest;
-
-  constructor(internals: NodeInternals) {
-    this.internals = internals;
-    this.spareWrite = makeWrite(internals);
-  }
-
-  useWrite(): void {
-    this.spareWrite = makeWrite(this.internals);
-  }
-}
-
-export class HandleTransport implements PlainTransport, HandleReader {
+export class HandleTransport implements ByteStream, HandleReader {
   /** What is read and written. */
   readonly #stream: StreamHandle;
   /** TCP or the Unix socket: the same, but for TLS. */
@@ -59,8 +42,11 @@ export class HandleTransport implements PlainTransport, HandleReader {
   #peer: PeerAddress | undefined;
   /** A write is under way. */
   #isWriting = false;
+  /** Of so many bytes. */
+  #underWay = 0;
   /** What was to be written meanwhile. */
   #waiting: Uint8Array[] | undefined;
+  #waitingLength = 0;
   /** A writer was told to wait. */
   #isAwaited = false;
   #isPaused = false;
@@ -73,6 +59,8 @@ export class HandleTransport implements PlainTransport, HandleReader {
   #isFinishing = false;
   /** The client has been told that nothing more will come, or will be before it could notice that we are closing. */
   #isShut = false;
+  /** libuv is at it. */
+  #isShutting = false;
   #clientHasEnded = false;
   #isClosed = false;
 
@@ -90,9 +78,10 @@ export class HandleTransport implements PlainTransport, HandleReader {
     this.#onFault = onFault;
     // libuv holds the carrier alone, and that all the rest.
     this.#carrier.reader = this;
-    const isReading = this.#stream.onread === deliverRead;
+    const readsAlready = isReading(this.#stream);
     readWith(this.#stream, this);
-    if (!isReading && this.#stream.readStart() < 0) this.#closeLater();
+    if (this.#tls !== undefined) this.#tls.onerror = tellBroken;
+    if (!readsAlready && this.#stream.readStart() < 0) this.#closeLater();
   }
 
   get peer(): PeerAddress {
@@ -107,20 +96,34 @@ export class HandleTransport implements PlainTransport, HandleReader {
   get unsent(): Bytes {
     if (!this.#isWriting) return bytes(0);
     // A write counts until its last byte is gone; what the carrier has of it moves while the client reads.
-    return bytes(Math.max(1, this.#carrier.writeQueueSize));
+    return bytes(Math.max(1, this.#carrier.writeQueueSize) + this.#waitingLength);
   }
 
   write(chunk: Uint8Array, second?: Uint8Array): boolean {
     if (this.#isClosed || this.#hasEnded) return false;
     if (this.#isWriting) {
-      this.#waiting ??= [];
-      this.#waiting.push(chunk);
-      if (second !== undefined) this.#waiting.push(second);
+      this.#queue(chunk);
+      if (second !== undefined) this.#queue(second);
       this.#isAwaited = true;
       return false;
     }
     if (this.#send(second === undefined ? chunk : [chunk, second])) return true;
     if (this.#tls !== undefined && !this.#isClosed && chunk.length + (second?.length ?? 0) <= MAX_SEALED) return true;
+    this.#isAwaited = true;
+    return false;
+  }
+
+  pass(chunk: Uint8Array): boolean {
+    if (this.#isClosed || this.#hasEnded) return true;
+    if (this.#isWriting) {
+      this.#queue(Buffer.from(chunk));
+    } else if (this.#tls !== undefined) {
+      this.#send(chunk);
+    } else {
+      const copy = this.#pool.copy(chunk);
+      if (!this.#send(copy)) this.#pool.keep(copy);
+    }
+    if (!this.#isWriting || this.#underWay + this.#waitingLength < MAX_WAITING) return true;
     this.#isAwaited = true;
     return false;
   }
@@ -175,6 +178,24 @@ export class HandleTransport implements PlainTransport, HandleReader {
     this.#tellClosed();
   }
 
+  cut(): void {
+    if (this.#isClosed) return;
+    // In the middle of an end the client gets that instead, after all that was written.
+    if (this.#tls !== undefined || this.#carrier.reset === undefined || this.#isShutting) this.#closeLater();
+    else this.#close(() => this.#tellClosed(), true);
+  }
+
+  get local(): SocketAddress | undefined {
+    const name: SocketName = {};
+    if (!this.#isClosed) this.#carrier.getsockname?.(name);
+    const { address, port = 0 } = name;
+    return address === undefined ? undefined : { address, port };
+  }
+
+  keepAlive(after: Milliseconds): void {
+    this.#carrier.setKeepAlive?.(true, Math.trunc(after / 1000));
+  }
+
   // ---- what libuv tells us; nothing that is thrown may get into its callbacks: it would end the process
 
   onRead(): void {
@@ -205,8 +226,12 @@ export class HandleTransport implements PlainTransport, HandleReader {
       return;
     }
     const waiting = this.#waiting;
-    this.#waiting = undefined;
-    if (waiting !== undefined) this.#send(waiting);
+    if (waiting !== undefined) {
+      this.#underWay = this.#waitingLength;
+      this.#waiting = undefined;
+      this.#waitingLength = 0;
+      this.#send(waiting);
+    }
     if (this.#isWriting || this.#isClosed) return;
     if (this.#hasEnded) this.#shut();
     else this.#tellDrained();
@@ -237,12 +262,19 @@ export class HandleTransport implements PlainTransport, HandleReader {
     else if (!this.#hasEnded) this.#events?.onEnd();
   }
 
+  #queue(chunk: Uint8Array): void {
+    this.#waiting ??= [];
+    this.#waiting.push(chunk);
+    this.#waitingLength += chunk.length;
+  }
+
   /** @returns whether the kernel has all of it */
   #send(chunks: Uint8Array | Uint8Array[]): boolean {
     const { internals, spareWrite: request } = this.#pool;
     // TLS may tell of a failure before the call returns.
     this.#isWriting = true;
     request.writer = this;
+    if (!Array.isArray(chunks)) this.#underWay = chunks.length;
     const status = Array.isArray(chunks)
       ? this.#stream.writev(request, chunks, true)
       : this.#stream.writeBuffer(request, chunks);
@@ -260,7 +292,7 @@ export class HandleTransport implements PlainTransport, HandleReader {
   #shut(): void {
     const tls = this.#tls;
     if (tls === undefined && this.#clientHasEnded) {
-      this.#closeLater();
+      this.#onShut();
       return;
     }
     // What the handshake itself has written last may be under way: close_notify would come too late behind it.
@@ -271,7 +303,11 @@ export class HandleTransport implements PlainTransport, HandleReader {
   #shutNow(): void {
     if (this.#isClosed) return;
     const request: ShutdownRequest = new this.#pool.internals.ShutdownWrap();
-    request.oncomplete = () => this.#onShut();
+    request.oncomplete = () => {
+      this.#isShutting = false;
+      if (!this.#isShut) this.#onShut();
+    };
+    this.#isShutting = true;
     // Fails when the connection is lost.
     if (this.#stream.shutdown(request) < 0) this.#closeLater();
     else if (this.#carrier.writeQueueSize === 0) this.#onShut();
@@ -298,17 +334,19 @@ export class HandleTransport implements PlainTransport, HandleReader {
     if (!this.#isClosed) this.#close(() => this.#tellClosed());
   }
 
-  #close(callback?: () => void): void {
+  #close(callback?: () => void, isReset = false): void {
     this.#isClosed = true;
     this.#isWriting = false;
     this.#waiting = undefined;
-    if (this.#tls === undefined) this.#carrier.close(callback);
-    else closeTls(this.#carrier, this.#tls, callback);
+    this.#waitingLength = 0;
+    if (this.#tls !== undefined) closeTls(this.#carrier, this.#tls, callback);
+    else if (isReset) this.#carrier.reset?.(callback);
+    else this.#carrier.close(callback);
   }
 
   #tellClosed(): void {
     try {
-      this.#events?.onClosed();
+      this.#events?.onClosed(this.#isShut && this.#clientHasEnded);
     } catch (fault) {
       this.#onFault(fault);
     }
@@ -318,40 +356,6 @@ export class HandleTransport implements PlainTransport, HandleReader {
     this.destroy();
     this.#onFault(fault);
   }
-}
-
-/** From now on what the handle reads is in the buffer that all share, and `reader` is told. */
-export function readWith(handle: StreamHandle, reader: HandleReader): void {
-  handle.reader = reader;
-  if (handle.onread === deliverRead) return;
-  handle.onread = deliverRead;
-  handle.useUserBuffer(READ_BUFFER);
-}
-
-/** A tick later: OpenSSL may be at work on this handle right now, and has an alert to send. */
-export function closeTls(carrier: StreamHandle, tls: TlsHandle, callback?: () => void): void {
-  setImmediate(() => {
-    carrier.close(() => {
-      tls.destroySSL();
-      callback?.();
-    });
-  });
-}
-
-/** One function for all handles: each of its own would cost an idle connection 100 bytes. */
-function deliverRead(this: StreamHandle): void {
-  this.reader?.onRead();
-}
-
-function makeWrite(internals: NodeInternals): WriteRequest {
-  const request = new internals.WriteWrap();
-  request.oncomplete = completeWrite;
-  return request;
-}
-
-/** One function for all: each of its own would be made anew for every write of TLS. */
-function completeWrite(this: WriteRequest, status: number): void {
-  this.writer?.onWritten(status);
 }
 
 function readPeer(handle: StreamHandle): PeerAddress {

@@ -1,24 +1,19 @@
 /**
  * Listening sockets: each process accepts on descriptors that it was given, and several may share one.
  */
-import { createServer, type Server, type Socket } from "node:net";
+import { createServer, type Server } from "node:net";
 import { type Endpoint, formatEndpoint } from "../base/endpoint.ts";
 import { errorCode, StartupError } from "../base/errors.ts";
-import { explainListenFault } from "./endpoint.ts";
-import type { ListenSocket } from "./listen-socket.ts";
+import { explainListenFault, type ListenSocket } from "./endpoint.ts";
 import { SOCKET_HIGH_WATER_MARK } from "./socket-transport.ts";
-import type { PlainTransport } from "./transport.ts";
+import type { ByteStream } from "./transport.ts";
 import { type TransportChoice, takeTransports } from "./transport-choice.ts";
 
 /** Who gets what is accepted: it is his to start or to destroy. */
-export type Reception =
-  | {
-      readonly kind: "transports";
-      readonly choice: TransportChoice;
-      readonly onAccepted: (transport: PlainTransport) => void;
-    }
-  /** No byte has been read from the socket, and its ends may be closed one by one. */
-  | { readonly kind: "sockets"; readonly onAccepted: (socket: Socket) => void };
+export interface Reception {
+  readonly choice: TransportChoice;
+  readonly onAccepted: (stream: ByteStream) => void;
+}
 
 export class Listener {
   /** What is really bound. */
@@ -51,8 +46,7 @@ export class Listener {
       const why = explainListenFault(errorCode(cause), endpoint);
       throw new StartupError(`cannot listen on ${formatEndpoint(endpoint)}: ${why}`, { cause });
     }
-    if (reception.kind === "transports") takeTransports(server, reception.choice, reception.onAccepted);
-    else server.on("connection", (socket) => reception.onAccepted(socket.setNoDelay()));
+    takeTransports(server, reception.choice, reception.onAccepted);
     // Faults of accept(2), such as running out of descriptors: libuv goes on accepting when there are some again.
     server.on("error", () => undefined);
     return new Listener(server, boundEndpoint(server, endpoint));

@@ -28,8 +28,12 @@ export interface StreamHandle {
   writev(request: WriteRequest, chunks: readonly Uint8Array[], areAllBuffers: true): number;
   shutdown(request: ShutdownRequest): number;
   close(callback?: () => void): void;
-  /** TCP alone. */
+  /** These are TCP's alone. */
   getpeername?(out: SocketName): number;
+  getsockname?(out: SocketName): number;
+  setKeepAlive?(isOn: boolean, seconds: number): number;
+  /** Closes too. Not while `shutdown` is under way: then it would never close. */
+  reset?(callback?: () => void): number;
 }
 
 export interface HandleReader {
@@ -260,8 +264,32 @@ export function createBoundHandle(
 
 // ---- sockets
 
+/** What carries a socket's bytes, and TLS where that is on it. */
+export interface SocketHandles {
+  readonly carrier: StreamHandle;
+  readonly tls: TlsHandle | undefined;
+}
+
+/**
+ * Takes the handles of a socket that has just connected, or shaken hands. The socket is of no use afterwards, and is not told of
+ * anything.
+ *
+ * @returns undefined where it has others than are expected; then it stays as it was
+ */
+export function takeSocketHandles(socket: net.Socket): SocketHandles | undefined {
+  const below = socketBelow(socket);
+  const [handle, carrier] = [handleOf(socket), handleOf(below)];
+  if (handle === undefined || carrier === undefined || !isStreamHandle(carrier)) return undefined;
+  const isTls = below !== socket;
+  if (!isStreamHandle(handle) || (isTls && !isTlsHandle(handle))) return undefined;
+  // It begins to read for itself when it is connected.
+  handle.readStop();
+  for (const each of [socket, below]) Reflect.set(each, "_handle", null);
+  return { carrier, tls: isTls && isTlsHandle(handle) ? handle : undefined };
+}
+
 /** What is below a socket or a server. */
-export function handleOf(owner: net.Socket | net.Server): object | undefined {
+function handleOf(owner: net.Socket | net.Server): object | undefined {
   const handle: unknown = "_handle" in owner ? owner._handle : undefined;
   return typeof handle === "object" && handle !== null ? handle : undefined;
 }

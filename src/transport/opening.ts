@@ -3,7 +3,7 @@
  */
 import type { PeerAddress } from "../base/endpoint.ts";
 import type { Milliseconds } from "../base/units.ts";
-import type { PlainTransport, TransportEvents } from "./transport.ts";
+import type { ByteStream, TransportEvents } from "./transport.ts";
 
 export type OpeningDecision =
   | { readonly kind: "need-more" }
@@ -52,7 +52,7 @@ const DEAF: TransportEvents = {
  * @param decide  asked with all bytes so far, at least one
  */
 export function openTransport(
-  transport: PlainTransport,
+  transport: ByteStream,
   decide: (bytes: Buffer) => OpeningDecision,
   patience: Milliseconds,
   { onOpen, onRefused, onFault }: OpeningHooks,

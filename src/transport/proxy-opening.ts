@@ -7,7 +7,7 @@ import type { Milliseconds } from "../base/units.ts";
 import { decodeProxyHeader } from "../proxy/decode.ts";
 import type { ProxyHeader } from "../proxy/header.ts";
 import { type OpeningDecision, type OpeningHooks, openTransport } from "./opening.ts";
-import type { PlainTransport } from "./transport.ts";
+import type { ByteStream } from "./transport.ts";
 
 export interface ProxiedHooks extends Pick<OpeningHooks, "onRefused" | "onFault"> {
   /** As `OpeningHooks` has it; the peer is the client that the header names. */
@@ -21,7 +21,7 @@ export interface ProxiedHooks extends Pick<OpeningHooks, "onRefused" | "onFault"
  * @param isTrusted  asked with the address of whoever has connected to us, or `unix`
  */
 export function openProxied(
-  transport: PlainTransport,
+  transport: ByteStream,
   isTrusted: (address: string) => boolean,
   patience: Milliseconds,
   { onOpen, onRefused, onFault }: ProxiedHooks,

@@ -6,16 +6,19 @@
  */
 import { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
-import type { PeerAddress } from "../base/endpoint.ts";
-import { type Bytes, bytes } from "../base/units.ts";
+import type { PeerAddress, SocketAddress } from "../base/endpoint.ts";
+import { type Bytes, bytes, type Milliseconds } from "../base/units.ts";
 import { type SocketOptions, writeQueueSize } from "./node-internals.ts";
-import type { Carrier, PlainTransport, TransportEvents } from "./transport.ts";
+import type { ByteStream, Carrier, TransportEvents } from "./transport.ts";
 
 /** With a mark of one byte nothing is left in user space exactly when nothing is left to be written. */
 export const SOCKET_HIGH_WATER_MARK = 1;
 
 /** What TLS may have sealed and not sent before a writer has to wait: a response written in one piece is not held up. */
 const MAX_SEALED = 64 * 1024;
+
+/** So much may wait before one who passes bytes on is told to stop. */
+const MAX_WAITING = 64 * 1024;
 
 /** What a socket that shares the buffer emits with `data` is valid only during the event. */
 const READ_BUFFER = Buffer.allocUnsafeSlow(64 * 1024);
@@ -46,7 +49,7 @@ export function openSharingSocket(handle: object): Socket {
   return socket;
 }
 
-export class SocketTransport implements PlainTransport {
+export class SocketTransport implements ByteStream {
   readonly #socket: Socket;
   readonly #isSealed: boolean;
   peer: PeerAddress;
@@ -65,7 +68,10 @@ export class SocketTransport implements PlainTransport {
   readonly #onEnd = (): void => {
     if (!this.#socket.writableEnded) this.#guard(() => this.#events?.onEnd());
   };
-  readonly #onClose = (): void => this.#guard(() => this.#events?.onClosed());
+  readonly #onClose = (): void => {
+    const { readableEnded, writableFinished } = this.#socket;
+    this.#guard(() => this.#events?.onClosed(readableEnded && writableFinished));
+  };
 
   /** @param peer  where something else is known of him than the socket tells */
   constructor(socket: Socket, peer?: PeerAddress) {
@@ -108,6 +114,17 @@ export class SocketTransport implements PlainTransport {
     return false;
   }
 
+  pass(chunk: Uint8Array): boolean {
+    const socket = this.#socket;
+    if (socket.destroyed || socket.writableEnded) return true;
+    // What is sealed at once needs no copy.
+    const isSealed = this.#isSealed && socket.writableLength === 0;
+    socket.write(isSealed ? chunk : Buffer.from(chunk), this.#onWritten);
+    if (socket.writableLength < MAX_WAITING) return true;
+    this.#isAwaited = true;
+    return false;
+  }
+
   pause(): void {
     this.#socket.pause();
   }
@@ -137,6 +154,26 @@ export class SocketTransport implements PlainTransport {
 
   destroy(): void {
     if (!this.#isDetached) this.#socket.destroy();
+  }
+
+  cut(): void {
+    const socket = this.#socket;
+    if (socket.destroyed) return;
+    const { writableEnded, writableFinished, writableLength, remotePort } = socket;
+    // libuv resets nothing in the middle of an end, and Node, when it tries, never closes the socket. Nor does it reset anything
+    // but TCP: a Unix socket has no port.
+    const isEnding = writableEnded && !writableFinished && writableLength === 0;
+    if (this.#isSealed || remotePort === undefined || isEnding) socket.destroy();
+    else socket.resetAndDestroy();
+  }
+
+  get local(): SocketAddress | undefined {
+    const { localAddress: address, localPort: port = 0, destroyed } = this.#socket;
+    return address === undefined || destroyed ? undefined : { address, port };
+  }
+
+  keepAlive(after: Milliseconds): void {
+    this.#socket.setKeepAlive(true, after);
   }
 
   #guard(handle: () => void): void {

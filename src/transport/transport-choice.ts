@@ -3,10 +3,11 @@
  * `net.Socket` and `tls.TLSSocket`.
  */
 import type { Server, Socket } from "node:net";
-import { HandleTransport, type WritePool } from "./handle-transport.ts";
-import { isStreamHandle, sendAtOnce, takeHandles } from "./node-internals.ts";
+import type { WritePool } from "./handle-pool.ts";
+import { HandleTransport } from "./handle-transport.ts";
+import { isStreamHandle, sendAtOnce, takeHandles, takeSocketHandles } from "./node-internals.ts";
 import { openSharingSocket, SocketTransport } from "./socket-transport.ts";
-import type { PlainTransport } from "./transport.ts";
+import type { ByteStream } from "./transport.ts";
 
 export type TransportChoice =
   | { readonly kind: "handle"; readonly pool: WritePool }
@@ -19,6 +20,13 @@ export function describeTransport(choice: TransportChoice): string {
   return `connections are served on ordinary sockets, which is slower: ${choice.why}`;
 }
 
+/** @param socket  has just connected or shaken hands, and nobody reads or writes it any more */
+export function streamOver(socket: Socket, pool: WritePool | undefined): ByteStream {
+  const handles = pool === undefined ? undefined : takeSocketHandles(socket);
+  if (pool === undefined || handles === undefined) return new SocketTransport(socket);
+  return new HandleTransport(handles.carrier, pool, handles.tls);
+}
+
 /**
  * To be called when the server listens.
  *
@@ -27,7 +35,7 @@ export function describeTransport(choice: TransportChoice): string {
 export function takeTransports(
   server: Server,
   choice: TransportChoice,
-  onAccepted: (transport: PlainTransport) => void,
+  onAccepted: (transport: ByteStream) => void,
 ): void {
   const acceptSocket = (socket: Socket): void => onAccepted(new SocketTransport(socket));
   const acceptHandle = (handle: object): void => {

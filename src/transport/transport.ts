@@ -2,8 +2,8 @@
  * One client's byte stream, TCP or TLS: the door between the connection and whatever carries its bytes.
  */
 import type { Socket } from "node:net";
-import type { PeerAddress } from "../base/endpoint.ts";
-import type { Bytes } from "../base/units.ts";
+import type { PeerAddress, SocketAddress } from "../base/endpoint.ts";
+import type { Bytes, Milliseconds } from "../base/units.ts";
 import type { StreamHandle } from "./node-internals.ts";
 
 export interface Transport {
@@ -41,14 +41,26 @@ export interface AcceptedTransport extends Transport {
   start(events: TransportEvents, onFault: (fault: unknown) => void): void;
 }
 
-/** A plain transport as it was accepted: what comes first may be read, and then others have it. */
-export interface PlainTransport extends AcceptedTransport {
+/** A transport with all that the server's own end of it can do: what comes first may be read, and it may be joined with another. */
+export interface ByteStream extends AcceptedTransport {
   /** A proxy may tell of another client. */
   peer: PeerAddress;
+  /** Our end; undefined for a Unix socket, and where the connection is closed. */
+  readonly local: SocketAddress | undefined;
   /** From the second time on others listen than before. */
   start(events: TransportEvents, onFault: (fault: unknown) => void): void;
   /** Delivers what was read before, as if it came now. Does nothing once it is closed. */
   deliver(chunk: Buffer): void;
+  /**
+   * Hands bytes over that may be re-used at once, whatever waits.
+   *
+   * @returns false: so much waits (64 KiB) that no more should come before `onDrained`
+   */
+  pass(chunk: Uint8Array): boolean;
+  /** Closes now, in a way that nobody takes for an end: TCP is reset, TLS ends without close_notify (RFC 8446 §6.1). */
+  cut(): void;
+  /** After how long a silence TCP asks whether the other side is there still. */
+  keepAlive(after: Milliseconds): void;
   /** Gives up what carries the bytes: nothing may be asked of the transport afterwards. */
   detach(): Carrier;
 }
@@ -66,6 +78,6 @@ export interface TransportEvents {
   onEnd(): void;
   /** Everything written is with the kernel. Not told after `end`. */
   onDrained(): void;
-  /** The last event. */
-  onClosed(): void;
+  /** The last event. @param isWhole  both sides have ended in good order: the client has got all, and so have we */
+  onClosed(isWhole: boolean): void;
 }

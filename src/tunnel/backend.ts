@@ -2,12 +2,13 @@
  * The way to a backend: its places are tried in their order until one answers, in plain or with TLS on top.
  */
 import { connect, type Socket } from "node:net";
-import { type ConnectionOptions, connect as connectTls, createSecureContext, type SecureContext } from "node:tls";
+import { type ConnectionOptions, connect as connectTls, type SecureContext } from "node:tls";
 import type { Endpoint } from "../base/endpoint.ts";
 import { errorCode } from "../base/errors.ts";
 import type { Milliseconds } from "../base/units.ts";
-import { contextRules, type TlsRules } from "../tls/tls-context.ts";
-import type { ClientMaterial } from "../tls/tls-identity.ts";
+import type { WritePool } from "../transport/handle-pool.ts";
+import type { ByteStream } from "../transport/transport.ts";
+import { streamOver } from "../transport/transport-choice.ts";
 
 /** By the terminator's name; of each at least one, the preferred first. */
 export type BackendEndpoints = ReadonlyMap<string, readonly Endpoint[]>;
@@ -28,71 +29,79 @@ export interface BackendWay {
   /** At least one. */
   readonly places: readonly Endpoint[];
   /** Until it is reached, handshake and all; each place has an equal part of it. */
-  readonly patience: Milliseconds;
+  readonly timeout: Milliseconds;
   /** Undefined where it is spoken to in plain. */
   readonly tls: BackendTls | undefined;
 }
 
 export interface BackendHooks {
-  /** Half-open ends are allowed. The socket is the taker's from now on; nothing has been read from it. */
-  readonly onReached: (socket: Socket) => void;
+  /** The connection is the taker's from now on, and is to be started at once; nothing has been read from it. */
+  readonly onReached: (back: ByteStream) => void;
   /** Nothing is left open. `why` completes "the backend was not reached: …". */
   readonly onFailed: (why: string) => void;
 }
 
 /**
- * @param announcement  is written before anything else, and before a handshake
- * @returns gives up; neither hook is called then
+ * @param preamble  is written before anything else, and before a handshake
+ * @param pool  undefined where handles cannot be used
+ * @returns cancels it; neither hook is called then
  */
-export function reachBackend(way: BackendWay, announcement: Uint8Array, hooks: BackendHooks): () => void {
-  const approach = new Approach(way, announcement, hooks);
+export function reachBackend(
+  way: BackendWay,
+  preamble: Uint8Array,
+  pool: WritePool | undefined,
+  hooks: BackendHooks,
+): () => void {
+  const approach = new Approach(way, preamble, pool, hooks);
   approach.begin();
-  return () => approach.giveUp();
+  return () => approach.cancel();
 }
 
 class Approach {
   readonly #way: BackendWay;
-  readonly #announcement: Uint8Array;
+  readonly #preamble: Uint8Array;
+  readonly #pool: WritePool | undefined;
   readonly #hooks: BackendHooks;
   /** Of the present place: where one is silent, the others have their part of the time. */
   #timer: NodeJS.Timeout | undefined;
   /** Of the places, the one to be tried next. */
-  #next = 0;
+  #nextPlace = 0;
   #socket: Socket | undefined;
 
-  constructor(way: BackendWay, announcement: Uint8Array, hooks: BackendHooks) {
+  constructor(way: BackendWay, preamble: Uint8Array, pool: WritePool | undefined, hooks: BackendHooks) {
     this.#way = way;
-    this.#announcement = announcement;
+    this.#preamble = preamble;
+    this.#pool = pool;
     this.#hooks = hooks;
   }
 
   begin(): void {
-    const { places, patience } = this.#way;
-    const place = places[this.#next++];
+    const { places, timeout } = this.#way;
+    const place = places[this.#nextPlace++];
     if (place === undefined) throw new Error("a backend has a place");
-    this.#timer = setTimeout(() => this.#goOn("it does not answer in time"), patience / places.length);
+    this.#timer = setTimeout(() => this.#next("it does not answer in time"), timeout / places.length);
     const to = place.kind === "unix" ? { path: place.path } : { host: place.host, port: place.port };
     const socket = connect({ ...to, allowHalfOpen: true, noDelay: true });
     this.#socket = socket;
     socket.once("error", (error) => {
-      if (this.#socket === socket) this.#goOn(explainBackendFault(error));
+      if (this.#socket === socket) this.#next(explainBackendFault(error));
     });
     socket.once("connect", () => this.#greet(socket, place));
   }
 
-  giveUp(): void {
+  cancel(): void {
     clearTimeout(this.#timer);
     this.#socket?.removeAllListeners().on("error", ignore).destroy();
     this.#socket = undefined;
   }
 
   #greet(socket: Socket, place: Endpoint): void {
-    if (this.#announcement.length > 0) socket.write(this.#announcement);
     const { tls } = this.#way;
     if (tls === undefined) {
-      this.#arrive(socket);
+      this.#arrive(socket, this.#preamble);
       return;
     }
+    if (this.#preamble.length > 0) socket.write(this.#preamble);
     const secure = connectTls({
       socket: socket.removeAllListeners("error").on("error", ignore),
       secureContext: tls.context,
@@ -101,39 +110,33 @@ class Approach {
       ...(tls.alpn.length === 0 ? {} : { ALPNProtocols: [...tls.alpn] }),
     });
     this.#socket = secure;
-    secure.once("error", (error) => this.#goOn(explainBackendFault(error)));
+    secure.once("error", (error) => this.#next(explainBackendFault(error)));
     secure.once("secureConnect", () => this.#arrive(secure));
   }
 
-  #arrive(socket: Socket): void {
+  #arrive(socket: Socket, preamble: Uint8Array = NOTHING): void {
     clearTimeout(this.#timer);
     this.#socket = undefined;
-    this.#hooks.onReached(socket.removeAllListeners("error"));
+    const back = streamOver(socket.removeAllListeners("error"), this.#pool);
+    if (preamble.length > 0) back.pass(preamble);
+    this.#hooks.onReached(back);
   }
 
   /** To the next place, if there is one. */
-  #goOn(why: string): void {
-    this.giveUp();
-    if (this.#next < this.#way.places.length) this.begin();
+  #next(why: string): void {
+    this.cancel();
+    if (this.#nextPlace < this.#way.places.length) this.begin();
     else this.#hooks.onFailed(why);
   }
 }
 
+const NOTHING = new Uint8Array(0);
 const ignore = (): undefined => undefined;
 
 /** A certificate is for the address then (RFC 9110 §4.3.5); behind a path, which none can name, for whoever has it. */
 function namelessRules(place: Endpoint): Pick<ConnectionOptions, "host" | "checkServerIdentity"> {
   // Where it is told nothing, Node looks for "localhost".
   return place.kind === "tcp" ? { host: place.host } : { checkServerIdentity: ignore };
-}
-
-/** @throws what OpenSSL says of the identity or the rules */
-export function backendContext({ identity, authorities }: ClientMaterial, rules: TlsRules): SecureContext {
-  return createSecureContext({
-    ...contextRules(rules),
-    ...(identity === undefined ? {} : { cert: identity.certificates, key: identity.key }),
-    ...(authorities === undefined ? {} : { ca: authorities }),
-  });
 }
 
 export function explainBackendFault(fault: unknown): string {

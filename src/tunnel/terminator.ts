@@ -2,20 +2,18 @@
  * A TLS terminator: whoever comes shakes hands, and what he then says goes on to the backend, one connection for each.
  * Or the other way round: who comes speaks plain, and the backend TLS.
  */
-import type { Socket } from "node:net";
 import type { Clock } from "../base/clock.ts";
 import type { Endpoint, PeerAddress } from "../base/endpoint.ts";
 import type { Milliseconds } from "../base/units.ts";
-import { type AnnouncementForm, encodeAnnouncement } from "../proxy/announce.ts";
+import { encodePreamble, type PreambleForm } from "../proxy/preamble.ts";
 import { TlsAcceptor, type TlsCounts } from "../tls/tls-acceptor.ts";
 import type { TlsRules } from "../tls/tls-context.ts";
 import type { TlsMaterial } from "../tls/tls-identity.ts";
-import { openTransport } from "../transport/opening.ts";
-import { decideProxied } from "../transport/proxy-opening.ts";
-import { SocketTransport } from "../transport/socket-transport.ts";
-import { describeClient } from "./announced-client.ts";
+import { openProxied } from "../transport/proxy-opening.ts";
+import type { ByteStream } from "../transport/transport.ts";
+import type { TransportChoice } from "../transport/transport-choice.ts";
 import type { BackendTls } from "./backend.ts";
-import type { SpliceKit } from "./splice-kit.ts";
+import { type ClientFacts, describeClient } from "./preamble-facts.ts";
 import { type TunnelCounts, Tunnels } from "./tunnels.ts";
 
 /** Which side speaks TLS. */
@@ -26,7 +24,7 @@ export type TerminatorSide =
 export interface TerminatorOptions {
   readonly side: TerminatorSide;
   readonly places: readonly Endpoint[];
-  readonly announcement: AnnouncementForm;
+  readonly preamble: PreambleForm;
   /** Who may say for whom it comes, where that is passed on. */
   readonly isTrustedProxy: (address: string) => boolean;
   readonly maxConnections: number;
@@ -38,10 +36,12 @@ export interface TerminatorOptions {
   /** Infinite for no limit. */
   readonly idleTimeout: Milliseconds;
   readonly clock: Clock;
-  /** As a `SpliceContext` has it. */
-  readonly kit: SpliceKit | undefined;
+  /** By which transports clients come. */
+  readonly choice: TransportChoice;
   /** Told why somebody was not served. */
   readonly onRefused: (why: string, peer: PeerAddress) => void;
+  /** Told what was thrown; that connection is cut. */
+  readonly onFault: (fault: unknown) => void;
 }
 
 export class Terminator {
@@ -49,40 +49,36 @@ export class Terminator {
   readonly #acceptor: TlsAcceptor | undefined;
   readonly #tunnels: Tunnels;
   /** Plain clients that have not said yet for whom they come. */
-  readonly #opening = new Set<Socket>();
+  readonly #opening = new Set<ByteStream>();
   #places: readonly Endpoint[];
   #backendTls: BackendTls | undefined;
 
   /** @throws what OpenSSL says of the material or the rules */
   constructor(options: TerminatorOptions) {
-    const { side, announcement, isTrustedProxy, maxConnections, idleTimeout, clock, kit, onRefused } = options;
+    const { side, preamble, isTrustedProxy, maxConnections, idleTimeout, clock, choice, onRefused, onFault } = options;
     this.#options = options;
     this.#places = options.places;
     this.#tunnels = new Tunnels({
       maxConnections,
       idleTimeout,
       clock,
-      kit,
-      way: () => ({ places: this.#places, patience: options.connectTimeout, tls: this.#backendTls }),
+      pool: choice.kind === "handle" ? choice.pool : undefined,
+      way: () => ({ places: this.#places, timeout: options.connectTimeout, tls: this.#backendTls }),
       onUnreached: (why, peer) => onRefused(`the backend was not reached: ${why}`, peer),
-      onTurnedAway: (peer) => onRefused("too many connections", peer),
+      onRejected: (peer) => onRefused("too many connections", peer),
+      onFault,
     });
     this.#backendTls = side.kind === "back" ? side.tls : undefined;
     if (side.kind === "back") return;
     this.#acceptor = new TlsAcceptor({
       material: side.material,
       rules: side.rules,
-      choice: { kind: "socket", why: "" },
+      choice,
       maxHandshakes: side.maxHandshakes,
-      isTrustedProxy: announcement === "passed-on" ? isTrustedProxy : undefined,
-      onSecure: ({ transport, header, serverName }) => {
-        const carrier = transport.detach();
-        if (carrier.kind === "socket") this.#passOn(carrier.socket, transport.peer, header, serverName);
-      },
+      isTrustedProxy: preamble === "passed-on" ? isTrustedProxy : undefined,
+      onSecure: ({ transport, ...facts }) => this.#passOn(transport, facts),
       onFailed: (why, peer) => onRefused(`TLS handshake failed: ${why}`, peer),
-      onFault: (fault) => {
-        throw fault;
-      },
+      onFault,
     });
   }
 
@@ -95,11 +91,11 @@ export class Terminator {
     return this.#tunnels.counts;
   }
 
-  /** @param socket  just accepted, with half-open ends allowed; the terminator's from now on */
-  accept(socket: Socket): void {
-    socket.setKeepAlive(true, this.#options.keepalive);
-    if (this.#acceptor === undefined) this.#acceptPlain(socket);
-    else this.#acceptor.accept(new SocketTransport(socket));
+  /** @param stream  just accepted; the terminator's from now on */
+  accept(stream: ByteStream): void {
+    stream.keepAlive(this.#options.keepalive);
+    if (this.#acceptor === undefined) this.#acceptPlain(stream);
+    else this.#acceptor.accept(stream);
   }
 
   /** @throws what OpenSSL says; then everything stays as it was */
@@ -113,13 +109,13 @@ export class Terminator {
   }
 
   /** From now on the backend is there. */
-  redirect(places: readonly Endpoint[]): void {
+  moveBackends(places: readonly Endpoint[]): void {
     this.#places = places;
   }
 
   /** As `Tunnels.drain`; who shakes hands still is passed on first, and who has said nothing yet is cut. */
   async drain(isStopping: boolean): Promise<void> {
-    for (const socket of this.#opening) socket.destroy();
+    for (const stream of this.#opening) stream.destroy();
     // Those that are joined do not wait for somebody who is slow to shake hands.
     await Promise.all([this.#acceptor?.settled(), this.#tunnels.drain(isStopping)]);
     await this.#tunnels.drain(isStopping);
@@ -133,45 +129,37 @@ export class Terminator {
     this.#tunnels.close();
   }
 
-  #acceptPlain(socket: Socket): void {
-    const { announcement, isTrustedProxy, headerTimeout, maxConnections, onRefused } = this.#options;
-    const peer: PeerAddress = { address: socket.remoteAddress ?? "unknown", port: socket.remotePort ?? 0 };
-    if (announcement !== "passed-on") {
-      this.#passOn(socket.pause(), peer, new Uint8Array(0), undefined);
+  #acceptPlain(stream: ByteStream): void {
+    const { preamble, isTrustedProxy, headerTimeout, maxConnections, onRefused, onFault } = this.#options;
+    const { peer } = stream;
+    if (preamble !== "passed-on") {
+      this.#passOn(stream, NO_FACTS);
       return;
     }
-    if (!isTrustedProxy(peer.address)) {
-      socket.destroy();
-      onRefused("not a trusted proxy", peer);
-      return;
-    }
-    if (this.#opening.size >= maxConnections) {
-      socket.destroy();
+    if (isTrustedProxy(peer.address) && this.#opening.size >= maxConnections) {
+      stream.destroy();
       onRefused("too many connections", peer);
       return;
     }
-    this.#opening.add(socket);
-    const transport = new SocketTransport(socket);
-    openTransport(transport, decideProxied, headerTimeout, {
-      onOpen: ({ peer: claimed }, header, rest) => {
-        this.#opening.delete(socket);
-        transport.detach();
-        socket.unshift(Buffer.from(rest));
-        this.#passOn(socket, claimed ?? peer, header, undefined);
+    this.#opening.add(stream);
+    openProxied(stream, isTrustedProxy, headerTimeout, {
+      onOpen: (header) => {
+        this.#opening.delete(stream);
+        this.#passOn(stream, { header });
       },
       onRefused: (why) => {
-        this.#opening.delete(socket);
+        this.#opening.delete(stream);
         onRefused(why, peer);
       },
-      onFault: (fault) => {
-        throw fault;
-      },
+      onFault,
     });
   }
 
-  #passOn(socket: Socket, peer: PeerAddress, header: Uint8Array, serverName: string | undefined): void {
-    const told = describeClient(socket, peer, header, serverName);
-    if (told === undefined) socket.destroy();
-    else this.#tunnels.open(socket, encodeAnnouncement(this.#options.announcement, told), peer);
+  #passOn(stream: ByteStream, facts: ClientFacts): void {
+    const told = describeClient(stream, facts);
+    if (told === undefined) stream.destroy();
+    else this.#tunnels.open(stream, encodePreamble(this.#options.preamble, told), stream.peer);
   }
 }
+
+const NO_FACTS: ClientFacts = { header: new Uint8Array(0) };

@@ -2,20 +2,19 @@
  * All connections that a terminator passes on, each joined with one of its own to the backend: how many there may be,
  * whose time is up, and how they end.
  */
-import type { Socket } from "node:net";
 import type { Clock } from "../base/clock.ts";
 import type { PeerAddress } from "../base/endpoint.ts";
 import { type Bytes, bytes, type Milliseconds, milliseconds } from "../base/units.ts";
+import type { WritePool } from "../transport/handle-pool.ts";
+import type { ByteStream } from "../transport/transport.ts";
 import { type BackendWay, reachBackend } from "./backend.ts";
-import { Splice, type SpliceContext } from "./splice.ts";
-import type { SpliceKit } from "./splice-kit.ts";
+import { Tunnel, type TunnelContext } from "./tunnel.ts";
 
 /** How often time-outs are looked at; one is late by at most this. */
 const SWEEP_INTERVAL_MS = 1000;
 /** At a stop, what has been silent for so long is taken to have ended. */
 const QUIET = milliseconds(1000);
 const STOP_SWEEP_INTERVAL_MS = 100;
-const MAX_UNSENT = bytes(64 * 1024);
 
 export interface TunnelOptions {
   /** One more connection is cut. */
@@ -23,13 +22,15 @@ export interface TunnelOptions {
   /** Infinite for no limit. */
   readonly idleTimeout: Milliseconds;
   readonly clock: Clock;
-  /** As a `SpliceContext` has it. */
-  readonly kit: SpliceKit | undefined;
+  /** For connections to the backend; undefined where handles cannot be used. */
+  readonly pool: WritePool | undefined;
   /** Asked for each connection, because the backend's addresses may change. */
   readonly way: () => BackendWay;
   /** Told why the backend was not reached. */
   readonly onUnreached: (why: string, peer: PeerAddress) => void;
-  readonly onTurnedAway: (peer: PeerAddress) => void;
+  readonly onRejected: (peer: PeerAddress) => void;
+  /** Told what was thrown; that tunnel is cut. */
+  readonly onFault: (fault: unknown) => void;
 }
 
 export interface TunnelCounts {
@@ -44,10 +45,10 @@ export interface TunnelCounts {
 
 export class Tunnels {
   readonly #options: TunnelOptions;
-  readonly #context: SpliceContext;
-  /** Whose backend is not reached yet, and how to give that up. */
-  readonly #waiting = new Map<Socket, () => void>();
-  readonly #joined = new Set<Splice>();
+  readonly #context: TunnelContext;
+  /** Whose backend is not reached yet, and how to cancel that. */
+  readonly #waiting = new Map<Tunnel, () => void>();
+  readonly #joined = new Set<Tunnel>();
   #opened = 0;
   #unreached = 0;
   /** Of those that have ended. */
@@ -62,10 +63,9 @@ export class Tunnels {
   constructor(options: TunnelOptions) {
     this.#options = options;
     this.#context = {
-      maxUnsent: MAX_UNSENT,
       idleTimeout: options.idleTimeout,
-      kit: options.kit,
-      onGone: (splice) => this.#forget(splice),
+      onGone: (tunnel) => this.#forget(tunnel),
+      onFault: options.onFault,
     };
   }
 
@@ -76,9 +76,9 @@ export class Tunnels {
   get counts(): TunnelCounts {
     let fromClients = this.#fromClients;
     let fromBackend = this.#fromBackend;
-    for (const splice of this.#joined) {
-      fromClients += splice.fromFront;
-      fromBackend += splice.fromBack;
+    for (const tunnel of this.#joined) {
+      fromClients += tunnel.fromFront;
+      fromBackend += tunnel.fromBack;
     }
     return {
       open: this.count,
@@ -92,41 +92,34 @@ export class Tunnels {
   /**
    * Connects to the backend and joins both.
    *
-   * @param front  paused, with half-open ends allowed; the tunnels' from now on
-   * @param announcement  what the backend gets first
+   * @param front  the tunnels' from now on
+   * @param preamble  what the backend gets first
    * @param peer  whose connection it is, for messages
    */
-  open(front: Socket, announcement: Uint8Array, peer: PeerAddress): void {
-    const { maxConnections, way, clock, onUnreached, onTurnedAway } = this.#options;
+  open(front: ByteStream, preamble: Uint8Array, peer: PeerAddress): void {
+    const { maxConnections, pool, way, clock, onUnreached, onRejected } = this.#options;
     if (this.count >= maxConnections) {
       front.destroy();
-      onTurnedAway(peer);
+      onRejected(peer);
       return;
     }
-    // Until it is joined nobody else would hear of it. Node does not close TLS by itself after a record that cannot be opened.
-    const onError = (): void => void front.destroy();
-    front.on("error", onError);
-    const onGone = (): void => {
-      this.#waiting.get(front)?.();
-      this.#leave(front);
-    };
-    front.once("close", onGone);
-    const giveUp = reachBackend(way(), announcement, {
+    const tunnel = new Tunnel(front, this.#context, clock.monotonic());
+    const cancel = reachBackend(way(), preamble, pool, {
       onReached: (back) => {
-        this.#waiting.delete(front);
-        front.off("close", onGone).off("error", onError);
+        this.#waiting.delete(tunnel);
         this.#opened += 1;
-        this.#joined.add(new Splice(front, back, this.#context, clock.monotonic()));
+        this.#joined.add(tunnel);
+        tunnel.join(back, clock.monotonic());
       },
       onFailed: (why) => {
         this.#unreached += 1;
-        this.#waiting.delete(front);
+        this.#waiting.delete(tunnel);
         front.destroy();
         onUnreached(why, peer);
         this.#noteEmpty();
       },
     });
-    this.#waiting.set(front, giveUp);
+    this.#waiting.set(tunnel, cancel);
     this.#watch(SWEEP_INTERVAL_MS);
   }
 
@@ -149,8 +142,7 @@ export class Tunnels {
 
   /** Cuts every connection. */
   destroyAll(): void {
-    for (const front of this.#waiting.keys()) front.destroy();
-    for (const splice of this.#joined) splice.destroy();
+    for (const tunnel of [...this.#waiting.keys(), ...this.#joined]) tunnel.destroy();
   }
 
   /** To be called when the last connection is gone. */
@@ -166,21 +158,20 @@ export class Tunnels {
   #sweep(): void {
     if (this.count === 0) this.close();
     const now = this.#options.clock.monotonic();
-    for (const splice of this.#joined) {
-      splice.sweep(now);
-      if (this.#isStopping) splice.endIfQuiet(now, QUIET);
+    for (const tunnel of this.#joined) {
+      tunnel.sweep(now);
+      if (this.#isStopping) tunnel.endIfQuiet(now, QUIET);
     }
   }
 
-  #forget(splice: Splice): void {
-    this.#joined.delete(splice);
-    this.#fromClients += splice.fromFront;
-    this.#fromBackend += splice.fromBack;
-    this.#noteEmpty();
-  }
-
-  #leave(front: Socket): void {
-    this.#waiting.delete(front);
+  #forget(tunnel: Tunnel): void {
+    if (this.#joined.delete(tunnel)) {
+      this.#fromClients += tunnel.fromFront;
+      this.#fromBackend += tunnel.fromBack;
+    }
+    // Its front is lost before its backend was reached.
+    this.#waiting.get(tunnel)?.();
+    this.#waiting.delete(tunnel);
     this.#noteEmpty();
   }
 

@@ -21,7 +21,7 @@ import type { Confinement } from "../system/sandbox-plan.ts";
 import type { PoolState } from "../tasks/overload.ts";
 import type { TlsCounts } from "../tls/tls-acceptor.ts";
 import type { TlsMaterials } from "../tls/tls-identity.ts";
-import type { ListenSocket, ServedEndpoint } from "../transport/listen-socket.ts";
+import type { ListenSocket, ServedEndpoint } from "../transport/endpoint.ts";
 import type { BackendEndpoints } from "../tunnel/backend.ts";
 import type { TunnelCounts } from "../tunnel/tunnels.ts";
 

@@ -1,9 +1,12 @@
 /**
  * What a worker does for those who connect: it serves the sites, or it is one terminator. It may have several roles.
  */
-import type { Purpose } from "../transport/listen-socket.ts";
+import type { Purpose } from "../transport/endpoint.ts";
 import type { Reception } from "../transport/listener.ts";
 import type { DrainMode, RoleMessage, WorkerReport } from "./messages.ts";
+
+/** For the log, with what was thrown. */
+export const CONNECTION_FAULT = "a connection failed through a fault of the server";
 
 export interface Role {
   /** How many connections may wait to be accepted. */

@@ -10,13 +10,13 @@ import type { AccessLog } from "../observe/access-log.ts";
 import type { Events } from "../observe/log.ts";
 import { RefusalReport } from "../observe/refusal-report.ts";
 import { ThreadPool } from "../tasks/task-pool.ts";
+import { probeHandles } from "../tls/probe-handles.ts";
 import type { TlsMaterials } from "../tls/tls-identity.ts";
 import { sumTls } from "../tls/tls-status.ts";
-import { formatPurpose, type ListenSocket, type ServedEndpoint } from "../transport/listen-socket.ts";
+import { formatPurpose, type ListenSocket, type ServedEndpoint } from "../transport/endpoint.ts";
 import { Listener } from "../transport/listener.ts";
+import { describeTransport } from "../transport/transport-choice.ts";
 import type { BackendEndpoints } from "../tunnel/backend.ts";
-import { describeSplices, probeSplice } from "../tunnel/probe-splice.ts";
-import type { SpliceKit } from "../tunnel/splice-kit.ts";
 import type { NativeFiles } from "./build-sites.ts";
 import type { DrainMode, RoleMessage, ServerMessage, WorkerReport } from "./messages.ts";
 import type { Role } from "./role.ts";
@@ -147,26 +147,19 @@ async function openRoles(parts: WorkerParts): Promise<readonly Role[]> {
   const { settings, sockets, tls, backends, pool, send, native } = parts;
   const { access, events } = parts.logs;
   const refusals = new RefusalReport(systemClock, (text) => events.info(text));
+  const choice = await probeHandles();
+  if (choice.kind === "socket") events.warn(describeTransport(choice));
   const sites =
     pool === undefined
       ? []
-      : [await openSiteRole({ settings, access, events, refusals, sockets, tls, pool, send, native })];
-  const kit = settings.terminators.size === 0 ? undefined : await findSpliceKit(events);
+      : [await openSiteRole({ choice, settings, access, events, refusals, sockets, tls, pool, send, native })];
   const terminators = [...settings.terminators].map(([name, terminator]) => {
     const material = tls.get(formatPurpose({ kind: "terminator", name }));
     const places = backends.get(name);
     if (material === undefined || places === undefined) throw new Error(`terminator ${name} has no keys or no backend`);
-    return openTerminatorRole(name, terminator, material, places, kit, refusals);
+    return openTerminatorRole(name, terminator, material, places, choice, refusals, events);
   });
   return [...sites, ...terminators];
-}
-
-/** Undefined where tunnels are served the slower way. */
-async function findSpliceKit(events: Events): Promise<SpliceKit | undefined> {
-  const choice = await probeSplice();
-  if (choice.kind === "handle") return choice.kit;
-  events.warn(describeSplices(choice));
-  return undefined;
 }
 
 interface OpenListener {

@@ -24,21 +24,22 @@ import { createService } from "../site/serve.ts";
 import { prepareUploads } from "../site/upload.ts";
 import { UploadLedger } from "../site/upload-quota.ts";
 import type { ThreadPool } from "../tasks/task-pool.ts";
-import { probeHandles } from "../tls/probe-handles.ts";
 import { TlsAcceptor } from "../tls/tls-acceptor.ts";
 import type { TlsMaterials } from "../tls/tls-identity.ts";
-import { httpsRules } from "../tls/tls-wishes.ts";
-import { formatPurpose, type ListenSocket } from "../transport/listen-socket.ts";
+import { httpsRules } from "../tls/tls-specs.ts";
+import { formatPurpose, type ListenSocket } from "../transport/endpoint.ts";
 import type { Reception } from "../transport/listener.ts";
 import { openProxied } from "../transport/proxy-opening.ts";
-import type { PlainTransport } from "../transport/transport.ts";
-import { describeTransport, type TransportChoice } from "../transport/transport-choice.ts";
+import type { ByteStream } from "../transport/transport.ts";
+import type { TransportChoice } from "../transport/transport-choice.ts";
 import { buildSites, type NativeFiles } from "./build-sites.ts";
 import type { ServerMessage } from "./messages.ts";
-import type { Role } from "./role.ts";
+import { CONNECTION_FAULT, type Role } from "./role.ts";
 
 /** What the role is made of. */
 export interface SiteParts {
+  /** By which transports clients come. */
+  readonly choice: TransportChoice;
   readonly settings: Settings;
   readonly access: AccessLog;
   readonly events: Events;
@@ -58,14 +59,12 @@ interface Parts extends SiteParts {
 
 const HTTPS = formatPurpose({ kind: "https" });
 
-const CONNECTION_FAULT = "a connection failed through a fault of the server";
-
 /** How long a stop waits for handlers whose connections were cut, and for tasks. */
 const CLOSE_TIMEOUT_MS = 1000;
 
 /** @throws StartupError when a document root cannot be served; nothing is left open then but the pool */
 export async function openSiteRole(parts: SiteParts): Promise<Role> {
-  const { settings, events, pool } = parts;
+  const { choice, settings, events, pool } = parts;
   const uploads = new UploadLedger((upload) => parts.send({ kind: "stored", upload }));
   let phase: ServingPhase = "serving";
   const turn = new EventLoopTurn();
@@ -75,16 +74,14 @@ export async function openSiteRole(parts: SiteParts): Promise<Role> {
     { ...connectionParts({ ...parts, uploads }, sites, turn), phase: () => phase },
     settings.server,
   );
-  const choice = await probeHandles();
   const tls = openTls(parts, choice, connections);
-  if (choice.kind === "socket") events.warn(describeTransport(choice));
   let ended: Promise<void> = Promise.resolve();
   return {
     backlog: settings.server.backlog,
     reception: ({ kind }) => {
       if (kind === "http") return receivePlain(parts, choice, connections);
       if (kind === "https" && tls !== undefined) {
-        return { kind: "transports", choice, onAccepted: (transport) => tls.accept(transport) };
+        return { choice, onAccepted: (transport) => tls.accept(transport) };
       }
       return undefined;
     },
@@ -140,9 +137,9 @@ function receivePlain(
   connections: Connections,
 ): Reception {
   const { proxyProtocol, trustedProxies, headerTimeout } = settings.server;
-  if (!proxyProtocol) return { kind: "transports", choice, onAccepted: (transport) => connections.accept(transport) };
+  if (!proxyProtocol) return { choice, onAccepted: (transport) => connections.accept(transport) };
   const isTrusted = isTrustedIn(trustedProxies);
-  const onAccepted = (transport: PlainTransport): void => {
+  const onAccepted = (transport: ByteStream): void => {
     const { peer } = transport;
     openProxied(transport, isTrusted, headerTimeout, {
       onOpen: () => connections.accept(transport),
@@ -150,7 +147,7 @@ function receivePlain(
       onFault: (fault) => events.error(CONNECTION_FAULT, fault),
     });
   };
-  return { kind: "transports", choice, onAccepted };
+  return { choice, onAccepted };
 }
 
 function connectionParts(parts: Parts, sites: Sites, turn: LoopTurn): Omit<ConnectionContext, "phase"> {

@@ -7,14 +7,16 @@ import { isTrustedIn } from "../base/ip-range.ts";
 import { milliseconds } from "../base/units.ts";
 import { isBackendName } from "../config/listen-address.ts";
 import type { TerminatorSettings } from "../config/terminator-settings.ts";
+import type { Events } from "../observe/log.ts";
 import type { RefusalReport } from "../observe/refusal-report.ts";
+import { clientContext } from "../tls/tls-context.ts";
 import type { ClientMaterial, SideMaterial } from "../tls/tls-identity.ts";
-import { terminatorRules } from "../tls/tls-wishes.ts";
-import { formatPurpose } from "../transport/listen-socket.ts";
-import { type BackendTls, backendContext } from "../tunnel/backend.ts";
-import type { SpliceKit } from "../tunnel/splice-kit.ts";
+import { terminatorRules } from "../tls/tls-specs.ts";
+import { formatPurpose } from "../transport/endpoint.ts";
+import type { TransportChoice } from "../transport/transport-choice.ts";
+import type { BackendTls } from "../tunnel/backend.ts";
 import { Terminator, type TerminatorSide } from "../tunnel/terminator.ts";
-import type { Role } from "./role.ts";
+import { CONNECTION_FAULT, type Role } from "./role.ts";
 
 const NEVER = milliseconds(Number.POSITIVE_INFINITY);
 
@@ -24,8 +26,9 @@ export function openTerminatorRole(
   settings: TerminatorSettings,
   material: SideMaterial,
   places: readonly Endpoint[],
-  kit: SpliceKit | undefined,
+  choice: TransportChoice,
   refusals: RefusalReport,
+  events: Events,
 ): Role {
   const purpose = { kind: "terminator", name } as const;
   const user = formatPurpose(purpose);
@@ -33,7 +36,7 @@ export function openTerminatorRole(
   const terminator = new Terminator({
     side: sideOf(settings, material),
     places,
-    announcement: settings.announcement,
+    preamble: settings.announcement,
     isTrustedProxy: trustedProxies.length === 0 ? () => true : isTrustedIn(trustedProxies),
     maxConnections: settings.maxConnections,
     keepalive: settings.keepalive,
@@ -41,15 +44,14 @@ export function openTerminatorRole(
     headerTimeout: settings.tlsHandshakeTimeout,
     idleTimeout: settings.idleTimeout ?? NEVER,
     clock: systemClock,
-    kit,
+    choice,
     onRefused: (why, peer) => refusals.add(`connection of ${peer.address} cut: ${why}`),
+    onFault: (fault) => events.error(CONNECTION_FAULT, fault),
   });
   return {
     backlog: settings.backlog,
     reception: (wanted) =>
-      formatPurpose(wanted) === user
-        ? { kind: "sockets", onAccepted: (socket) => terminator.accept(socket) }
-        : undefined,
+      formatPurpose(wanted) === user ? { choice, onAccepted: (stream) => terminator.accept(stream) } : undefined,
     report: () => {
       const tunnels = terminator.counts;
       return { connections: tunnels.open, tls: terminator.handshakes, tunnels: new Map([[name, tunnels]]) };
@@ -63,7 +65,7 @@ export function openTerminatorRole(
     close: async () => terminator.close(),
     receive: (message) => {
       const moved = message.kind === "backends" ? message.backends.get(name) : undefined;
-      if (moved !== undefined) terminator.redirect(moved);
+      if (moved !== undefined) terminator.moveBackends(moved);
       const renewed = message.kind === "certificates" ? message.materials.get(user) : undefined;
       if (renewed?.side === "server") terminator.renew(renewed.material);
       if (renewed?.side === "client") terminator.renewBackend(backendTls(settings, renewed.material));
@@ -84,7 +86,7 @@ function sideOf(settings: TerminatorSettings, each: SideMaterial): TerminatorSid
 function backendTls(settings: TerminatorSettings, material: ClientMaterial): BackendTls {
   const { backend, alpn } = settings;
   return {
-    context: backendContext(material, terminatorRules(settings)),
+    context: clientContext(material, terminatorRules(settings)),
     name: backend.kind === "tcp" && isBackendName(backend.host) ? backend.host : undefined,
     isVerified: material.authorities !== undefined,
     alpn,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { describeTerminators, describeUnverified, type Interfaces, urlsFor } from "../../src/primary/announce.ts";
-import type { Purpose, ServedEndpoint } from "../../src/transport/listen-socket.ts";
+import type { Purpose, ServedEndpoint } from "../../src/transport/endpoint.ts";
 import { loadText, settingsOf } from "../config/fake-disk.ts";
 
 function ip(family: "IPv4" | "IPv6", address: string, internal = false) {

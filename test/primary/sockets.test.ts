@@ -6,7 +6,7 @@ import { type Endpoint, formatEndpoint } from "../../src/base/endpoint.ts";
 import { StartupError } from "../../src/base/errors.ts";
 import type { ListenAddress } from "../../src/config/listen-address.ts";
 import { type ListenSpec, type SocketChoice, Sockets } from "../../src/primary/sockets.ts";
-import type { ListenSocket, Purpose } from "../../src/transport/listen-socket.ts";
+import type { ListenSocket, Purpose } from "../../src/transport/endpoint.ts";
 import { makeTree } from "../support/file-tree.ts";
 import { findFreePort } from "../support/free-port.ts";
 

@@ -6,7 +6,7 @@ import type { AbsolutePath } from "../../src/base/absolute-path.ts";
 import { StartupError } from "../../src/base/errors.ts";
 import { describeTlsFiles, type LoadedTls, loadTls, withTickets } from "../../src/primary/tls-files.ts";
 import type { TlsMaterial } from "../../src/tls/tls-identity.ts";
-import { tlsWishes } from "../../src/tls/tls-wishes.ts";
+import { tlsSpecs } from "../../src/tls/tls-specs.ts";
 import { makeTree } from "../support/file-tree.ts";
 import { settingsFrom } from "../support/settings-from.ts";
 import { keyPath, readKey } from "../support/tls-client.ts";
@@ -25,7 +25,7 @@ function makeKeys(t: TestContext, files: readonly string[] = []): AbsolutePath {
 }
 
 const wishesOf = (top: AbsolutePath, lines: string) =>
-  tlsWishes(settingsFrom(top, `[main]\n${lines === "" ? "" : "tls-port = 0\n"}${lines}`));
+  tlsSpecs(settingsFrom(top, `[main]\n${lines === "" ? "" : "tls-port = 0\n"}${lines}`));
 
 const load = (top: AbsolutePath, lines: string, now = NOW) => loadTls(wishesOf(top, lines), TICKETS, now);
 
@@ -42,7 +42,7 @@ const TERMINATOR = "[TLS terminator x]\nfrontend = *,0\n";
 test("loadTls: the last file of a terminator is for every name", (t) => {
   const top = makeKeys(t, ["p256.pem", "rsa.pem", "wildcard.pem:certificates/a.pem"]);
   const settings = settingsFrom(top, `${TERMINATOR}pem = p256.pem, rsa.pem\ntls-dir = certificates`);
-  const { materials } = loadTls(tlsWishes(settings), TICKETS, NOW);
+  const { materials } = loadTls(tlsSpecs(settings), TICKETS, NOW);
   const each = materials.get("[TLS terminator x]");
   assert.ok(each?.side === "server");
   const files = each.material.identities.map(({ file }) => file);
@@ -56,7 +56,7 @@ test("loadTls: the last file of a terminator is for every name", (t) => {
 test("loadTls: a terminator that is a client of TLS may do without a certificate", (t) => {
   const top = makeKeys(t, ["ca.pem"]);
   const settings = settingsFrom(top, `${TERMINATOR}client = yes\nbackend-ca = ca.pem`);
-  const { materials, files } = loadTls(tlsWishes(settings), TICKETS, NOW);
+  const { materials, files } = loadTls(tlsSpecs(settings), TICKETS, NOW);
   assert.deepEqual(files, [join(top, "ca.pem")]);
   const material = { identity: undefined, authorities: readKey("ca.pem") };
   assert.deepEqual(materials.get("[TLS terminator x]"), { side: "client", material });
@@ -67,7 +67,7 @@ test("loadTls: names that OpenSSL does not know among others are refused, on eit
   for (const side of ["client = yes", "pem = p256.pem"]) {
     const settings = settingsFrom(top, `${TERMINATOR}${side}\ntls-suites = TLS_AES_128_GCM_SHA256:TLS_NO_SUCH`);
     assert.throws(
-      () => loadTls(tlsWishes(settings), TICKETS, NOW),
+      () => loadTls(tlsSpecs(settings), TICKETS, NOW),
       /^StartupError: \[TLS terminator x\]: .* OpenSSL knows no TLS_NO_SUCH$/,
     );
   }
@@ -76,7 +76,7 @@ test("loadTls: names that OpenSSL does not know among others are refused, on eit
 test("loadTls: what OpenSSL refuses of a terminator names it", (t) => {
   const settings = settingsFrom(makeKeys(t, ["p256.pem"]), `${TERMINATOR}pem = p256.pem\ntls-curves = P-1`);
   assert.throws(
-    () => loadTls(tlsWishes(settings), TICKETS, NOW),
+    () => loadTls(tlsSpecs(settings), TICKETS, NOW),
     /^StartupError: \[TLS terminator x\]: the TLS settings/,
   );
 });
@@ -84,7 +84,7 @@ test("loadTls: what OpenSSL refuses of a terminator names it", (t) => {
 test("withTickets: those of a file stay", (t) => {
   const top = makeKeys(t, ["p256.pem", "ticket.key"]);
   const own = `${TERMINATOR}pem = p256.pem\ntls-ticket-keys = ticket.key`;
-  const wishes = tlsWishes(settingsFrom(top, `[main]\ntls-port = 0\ntls-cert = p256.pem\n${own}`));
+  const wishes = tlsSpecs(settingsFrom(top, `[main]\ntls-port = 0\ntls-cert = p256.pem\n${own}`));
   const loaded = loadTls(wishes, TICKETS, NOW);
   const renewed = withTickets(loaded.materials, wishes, Buffer.alloc(48, 8));
   assert.deepEqual(httpsOf({ ...loaded, materials: renewed }).ticketKeys, Buffer.alloc(48, 8));

@@ -6,7 +6,7 @@ import { TicketKeys } from "../../src/primary/ticket-keys.ts";
 import { loadTls } from "../../src/primary/tls-files.ts";
 import { TlsWatch } from "../../src/primary/tls-watch.ts";
 import type { TlsMaterial, TlsMaterials } from "../../src/tls/tls-identity.ts";
-import { tlsWishes } from "../../src/tls/tls-wishes.ts";
+import { tlsSpecs } from "../../src/tls/tls-specs.ts";
 import { makeTree } from "../support/file-tree.ts";
 import { MemoryEvents } from "../support/memory-events.ts";
 import { settingsFrom } from "../support/settings-from.ts";
@@ -26,14 +26,14 @@ function openWatch(t: TestContext, more = "") {
   const put = (name: string): void => copyFileSync(keyPath(name), join(top, "cert.pem"));
   put("p256.pem");
   copyFileSync(keyPath("ticket.key"), join(top, "ticket.key"));
-  const wishes = tlsWishes(settingsFrom(top, `[main]\ntls-port = 0\ntls-cert = cert.pem\n${more}`));
+  const specs = tlsSpecs(settingsFrom(top, `[main]\ntls-port = 0\ntls-cert = cert.pem\n${more}`));
   let now = 0;
   const tickets = new TicketKeys(() => now);
-  const loaded = loadTls(wishes, tickets.current, Date.now());
+  const loaded = loadTls(specs, tickets.current, Date.now());
   const events = new MemoryEvents();
   const renewed: TlsMaterial[] = [];
   const onRenewed = (materials: TlsMaterials): void => void renewed.push(httpsOf(materials));
-  const watch = new TlsWatch({ wishes, loaded, tickets, events, onRenewed });
+  const watch = new TlsWatch({ specs, loaded, tickets, events, onRenewed });
   t.after(() => watch.close());
   const age = (milliseconds: number): void => {
     now += milliseconds;

@@ -158,6 +158,6 @@ export class FakeTransport implements Transport {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#waiting = [];
-    this.#events?.onClosed();
+    this.#events?.onClosed(this.#hasEnded && this.#clientHasEnded);
   }
 }

@@ -11,7 +11,7 @@ import { probeHandles } from "../../src/tls/probe-handles.ts";
 import { TlsAcceptor } from "../../src/tls/tls-acceptor.ts";
 import type { TlsMaterial } from "../../src/tls/tls-identity.ts";
 import { findNodeInternals } from "../../src/transport/node-internals.ts";
-import type { AcceptedTransport, PlainTransport, TransportEvents } from "../../src/transport/transport.ts";
+import type { AcceptedTransport, ByteStream, TransportEvents } from "../../src/transport/transport.ts";
 import type { TransportChoice } from "../../src/transport/transport-choice.ts";
 import { listenHere } from "./listen-here.ts";
 import { readKey } from "./tls-client.ts";
@@ -41,7 +41,7 @@ async function requireHandles(): Promise<TransportChoice> {
 /** Two ends of one connection, both ready: what a client has of it, and what the server has. */
 export interface TransportPair {
   readonly client: Socket;
-  readonly transport: PlainTransport;
+  readonly transport: ByteStream;
 }
 
 /** A transport and what carries its bytes. */
@@ -78,7 +78,7 @@ export function eachCarrier(): readonly Carrier[] {
 }
 
 async function openPlainPair(endpoint: Endpoint, choice: TransportChoice): Promise<TransportPair> {
-  const { promise: accepted, resolve: accept } = promised<PlainTransport>();
+  const { promise: accepted, resolve: accept } = promised<ByteStream>();
   const listener = await listenHere(endpoint, 16, accept, choice);
   const { endpoint: bound } = listener;
   const target = bound.kind === "tcp" ? { host: bound.host, port: bound.port } : { path: bound.path };
@@ -91,7 +91,7 @@ async function openPlainPair(endpoint: Endpoint, choice: TransportChoice): Promi
 
 /** Both ends have done their part of the handshake. */
 export async function openTlsPair(wanted: Endpoint, choice: TransportChoice): Promise<TransportPair> {
-  const { promise: accepted, resolve: accept, reject } = promised<PlainTransport>();
+  const { promise: accepted, resolve: accept, reject } = promised<ByteStream>();
   const acceptor = new TlsAcceptor({
     material: testMaterial(),
     rules: {

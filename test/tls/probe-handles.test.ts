@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { probeHandles } from "../../src/tls/probe-handles.ts";
-import { HandleTransport, WritePool } from "../../src/transport/handle-transport.ts";
+import { WritePool } from "../../src/transport/handle-pool.ts";
+import { HandleTransport } from "../../src/transport/handle-transport.ts";
 import { findNodeInternals, type NodeInternals } from "../../src/transport/node-internals.ts";
 import { countDescriptors, descriptorsUncounted } from "../support/served-site.ts";
 

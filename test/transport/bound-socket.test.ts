@@ -96,7 +96,7 @@ test("bindSocket: a port that is bound and not listened on yet is told when some
   t.after(() => first.close());
   await open(t, first.endpoint).catch(() => undefined);
   await assert.rejects(
-    Listener.open(second, 16, { kind: "transports", choice: { kind: "socket", why: "" }, onAccepted: ignore }),
+    Listener.open(second, 16, { choice: { kind: "socket", why: "" }, onAccepted: ignore }),
     /the port is in use/,
   );
 });

@@ -5,7 +5,7 @@ import { type TestContext, test } from "node:test";
 import { milliseconds } from "../../src/base/units.ts";
 import { encodeV1, encodeV2 } from "../../src/proxy/encode.ts";
 import { openProxied } from "../../src/transport/proxy-opening.ts";
-import type { Carrier, PlainTransport, TransportEvents } from "../../src/transport/transport.ts";
+import type { ByteStream, Carrier, TransportEvents } from "../../src/transport/transport.ts";
 import { settle } from "../support/connection-rig.ts";
 import { FakeTransport } from "../support/fake-transport.ts";
 import { listenHere } from "../support/listen-here.ts";
@@ -20,7 +20,7 @@ const GONE = "the client has gone";
 const PATIENCE = 10_000;
 
 /** Nobody has started it yet; what its events throw cuts it, as the real ones do. */
-class FakeAccepted extends FakeTransport implements PlainTransport {
+class FakeAccepted extends FakeTransport implements ByteStream {
   #events: TransportEvents | undefined;
   #isOver = false;
 
@@ -47,7 +47,7 @@ class FakeAccepted extends FakeTransport implements PlainTransport {
       onBytes: (chunk) => guarded(() => events.onBytes(chunk)),
       onEnd: () => guarded(() => events.onEnd()),
       onDrained: () => guarded(() => events.onDrained()),
-      onClosed: () => guarded(() => events.onClosed()),
+      onClosed: (isWhole) => guarded(() => events.onClosed(isWhole)),
     };
     this.listen(this.#events);
   }
@@ -55,6 +55,18 @@ class FakeAccepted extends FakeTransport implements PlainTransport {
   deliver(chunk: Buffer): void {
     if (!this.#isOver && chunk.length > 0) this.#events?.onBytes(chunk);
   }
+
+  readonly local = undefined;
+
+  pass(chunk: Uint8Array): boolean {
+    return this.write(Buffer.from(chunk));
+  }
+
+  cut(): void {
+    this.destroy();
+  }
+
+  keepAlive(): void {}
 
   detach(): Carrier {
     throw new Error("there is nothing below");
@@ -64,13 +76,13 @@ class FakeAccepted extends FakeTransport implements PlainTransport {
 interface Options {
   readonly isTrusted: (address: string) => boolean;
   readonly patience: number;
-  readonly onOpen: (transport: PlainTransport) => void;
+  readonly onOpen: (transport: ByteStream) => void;
 }
 
 /** Starts each transport, unless the test does something else, and notes what happens. */
 class Rig implements TransportEvents {
   readonly below = new FakeAccepted();
-  readonly opened: PlainTransport[] = [];
+  readonly opened: ByteStream[] = [];
   readonly refused: string[] = [];
   readonly faults: unknown[] = [];
   readonly seen: string[] = [];
@@ -92,7 +104,7 @@ class Rig implements TransportEvents {
     });
   }
 
-  get transport(): PlainTransport {
+  get transport(): ByteStream {
     return this.opened[0] ?? assert.fail("not open");
   }
 
@@ -345,7 +357,7 @@ for (const call of ["finish", "destroy"] as const) {
 const anyPort = { kind: "tcp", host: "127.0.0.1", port: 0 } as const;
 
 for (const { kind, choice } of eachTransport()) {
-  const open = async (t: TestContext, onAccepted: (transport: PlainTransport) => void) => {
+  const open = async (t: TestContext, onAccepted: (transport: ByteStream) => void) => {
     const listener = await listenHere(anyPort, 16, onAccepted, await choice);
     t.after(() => listener.close());
     assert.ok(listener.endpoint.kind === "tcp");

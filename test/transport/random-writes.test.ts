@@ -8,7 +8,7 @@ import assert from "node:assert/strict";
 import type { Socket } from "node:net";
 import { test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
-import type { PlainTransport, TransportEvents } from "../../src/transport/transport.ts";
+import type { ByteStream, TransportEvents } from "../../src/transport/transport.ts";
 import { rounds, timeFor } from "../support/rounds.ts";
 import { eachCarrier } from "../support/transports.ts";
 import { until } from "../support/until.ts";
@@ -35,7 +35,7 @@ const SIZES = [1, 100, 5000, 16_384, 16_385, 65_536, 65_537, 300_000, 2_000_000]
 /** Writes until the dice say otherwise, and knows what it has handed over. */
 class Writer implements TransportEvents {
   readonly #dice: Dice;
-  transport: PlainTransport | undefined;
+  transport: ByteStream | undefined;
   readonly written: Buffer[] = [];
   #isAwaiting = false;
   isClosed = false;

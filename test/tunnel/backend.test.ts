@@ -14,15 +14,9 @@ import { absolutePath } from "../../src/base/absolute-path.ts";
 import type { Endpoint } from "../../src/base/endpoint.ts";
 import { milliseconds } from "../../src/base/units.ts";
 import { readIdentity } from "../../src/tls/certificate.ts";
-import type { TlsRules } from "../../src/tls/tls-context.ts";
+import { clientContext, type TlsRules } from "../../src/tls/tls-context.ts";
 import type { ClientMaterial, TlsIdentity } from "../../src/tls/tls-identity.ts";
-import {
-  type BackendTls,
-  type BackendWay,
-  backendContext,
-  explainBackendFault,
-  reachBackend,
-} from "../../src/tunnel/backend.ts";
+import { type BackendTls, type BackendWay, explainBackendFault, reachBackend } from "../../src/tunnel/backend.ts";
 import { readKey } from "../support/tls-client.ts";
 import { until } from "../support/until.ts";
 
@@ -117,7 +111,7 @@ interface AttemptOptions {
 
 function attempt(t: TestContext, places: readonly Endpoint[], options: AttemptOptions = {}): Attempt {
   const { announcement = NOTHING, patience = LONG, tls } = options;
-  const way: BackendWay = { places, patience: milliseconds(patience), tls };
+  const way: BackendWay = { places, timeout: milliseconds(patience), tls };
   const all: Outcome[] = [];
   let settle: (outcome: Outcome) => void = () => undefined;
   const outcome = new Promise<Outcome>((resolve) => {
@@ -127,8 +121,11 @@ function attempt(t: TestContext, places: readonly Endpoint[], options: AttemptOp
     all.push(one);
     settle(one);
   };
-  const giveUp = reachBackend(way, announcement, {
-    onReached: (socket) => {
+  const giveUp = reachBackend(way, announcement, undefined, {
+    onReached: (stream) => {
+      const carrier = stream.detach();
+      assert.ok(carrier.kind === "socket");
+      const { socket } = carrier;
       t.after(() => socket.destroy());
       note({ kind: "reached", socket: socket.on("error", () => undefined) });
     },
@@ -155,7 +152,7 @@ async function whyNot(t: TestContext, places: readonly Endpoint[], options: Atte
 /** Says so, ends its side, and reads until the backend ends too. */
 async function ask(socket: Socket, question: string): Promise<string> {
   const chunks: Buffer[] = [];
-  socket.on("data", (chunk) => chunks.push(chunk));
+  socket.on("data", (chunk) => chunks.push(chunk)).resume();
   socket.end(question);
   await once(socket, "end");
   return Buffer.concat(chunks).toString();
@@ -280,7 +277,7 @@ const VERIFIED: ClientMaterial = { identity: undefined, authorities: readKey("ca
 
 function sealed({ name, ...material }: ClientMaterial & { readonly name?: string }, rules = RULES): BackendTls {
   const isVerified = material.authorities !== undefined;
-  return { context: backendContext(material, rules), name, isVerified, alpn: rules.alpn };
+  return { context: clientContext(material, rules), name, isVerified, alpn: rules.alpn };
 }
 
 /** Says what it knows of the client, and what that said. */

@@ -7,7 +7,9 @@ import { type TestContext, test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import type { PeerAddress } from "../../src/base/endpoint.ts";
 import { milliseconds } from "../../src/base/units.ts";
-import { type BackendTls, backendContext } from "../../src/tunnel/backend.ts";
+import { clientContext } from "../../src/tls/tls-context.ts";
+import { SocketTransport } from "../../src/transport/socket-transport.ts";
+import type { BackendTls } from "../../src/tunnel/backend.ts";
 import { type TunnelCounts, Tunnels } from "../../src/tunnel/tunnels.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { until } from "../support/until.ts";
@@ -62,10 +64,11 @@ async function openRig(t: TestContext, options: RigOptions = {}): Promise<Rig> {
     maxConnections,
     idleTimeout: milliseconds(idleTimeout),
     clock,
-    kit: undefined,
-    way: () => ({ places: [place], patience: milliseconds(patience), tls: backend === "silent" ? SEALED : undefined }),
+    pool: undefined,
+    way: () => ({ places: [place], timeout: milliseconds(patience), tls: backend === "silent" ? SEALED : undefined }),
     onUnreached: (why, peer) => unreached.push(`${peer.port}: ${why}`),
-    onTurnedAway: (peer) => turnedAway.push(peer),
+    onRejected: (peer) => turnedAway.push(peer),
+    onFault: assert.ifError,
   });
   t.after(() => {
     tunnels.destroyAll();
@@ -77,14 +80,14 @@ async function openRig(t: TestContext, options: RigOptions = {}): Promise<Rig> {
     const client = watch(t, connect({ port: frontPort, host: "127.0.0.1", allowHalfOpen: true }));
     const [socket] = await accepted;
     const peer = { address: "127.0.0.1", port: socket.remotePort ?? 0 };
-    tunnels.open(socket.pause(), Buffer.from(announcement), peer);
+    tunnels.open(new SocketTransport(socket), Buffer.from(announcement), peer);
     return { ...client, peer };
   };
   return { tunnels, clock, backs, unreached, turnedAway, visit };
 }
 
 const SEALED: BackendTls = {
-  context: backendContext(
+  context: clientContext(
     { identity: undefined, authorities: undefined },
     {
       minVersion: "TLSv1.2",

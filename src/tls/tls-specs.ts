@@ -4,11 +4,11 @@
 import type { AbsolutePath } from "../base/absolute-path.ts";
 import type { ServerSettings, Settings } from "../config/settings.ts";
 import type { TerminatorSettings } from "../config/terminator-settings.ts";
-import { formatPurpose } from "../transport/listen-socket.ts";
+import { formatPurpose } from "../transport/endpoint.ts";
 import type { TlsRules } from "./tls-context.ts";
 
 /** The files of one side of a handshake, and its rules. */
-export interface TlsWish {
+export interface TlsSpec {
   /** `client`: it begins the handshakes, and may do without a certificate. */
   readonly side: "server" | "client";
   readonly pemFiles: readonly AbsolutePath[];
@@ -26,18 +26,18 @@ export interface TlsWish {
 }
 
 /** By what `formatPurpose` calls whoever uses it; empty where TLS is not spoken. */
-export type TlsWishes = ReadonlyMap<string, TlsWish>;
+export type TlsSpecs = ReadonlyMap<string, TlsSpec>;
 
-export function tlsWishes({ server, terminators }: Pick<Settings, "server" | "terminators">): TlsWishes {
-  const wishes = new Map<string, TlsWish>();
-  if (server.tlsPort !== undefined) wishes.set(formatPurpose({ kind: "https" }), wishOfServer(server));
+export function tlsSpecs({ server, terminators }: Pick<Settings, "server" | "terminators">): TlsSpecs {
+  const specs = new Map<string, TlsSpec>();
+  if (server.tlsPort !== undefined) specs.set(formatPurpose({ kind: "https" }), serverSpec(server));
   for (const [name, terminator] of terminators) {
-    wishes.set(formatPurpose({ kind: "terminator", name }), wishOfTerminator(terminator));
+    specs.set(formatPurpose({ kind: "terminator", name }), terminatorSpec(terminator));
   }
-  return wishes;
+  return specs;
 }
 
-function wishOfServer(server: ServerSettings): TlsWish {
+function serverSpec(server: ServerSettings): TlsSpec {
   return {
     side: "server",
     pemFiles: server.tlsCert,
@@ -50,7 +50,7 @@ function wishOfServer(server: ServerSettings): TlsWish {
   };
 }
 
-function wishOfTerminator(terminator: TerminatorSettings): TlsWish {
+function terminatorSpec(terminator: TerminatorSettings): TlsSpec {
   const { client, pemFiles, tlsDir, tlsTicketKeys, tlsClientCa, backendCa } = terminator;
   return {
     side: client ? "client" : "server",

@@ -12,11 +12,11 @@ import { type SecureClient, TlsAcceptor } from "../../src/tls/tls-acceptor.ts";
 import type { TlsRules } from "../../src/tls/tls-context.ts";
 import type { TlsIdentity, TlsMaterial } from "../../src/tls/tls-identity.ts";
 import { SocketTransport } from "../../src/transport/socket-transport.ts";
-import { commonNameOf, describeClient } from "../../src/tunnel/announced-client.ts";
+import { commonNameOf, describeClient } from "../../src/tunnel/preamble-facts.ts";
 import { readKey, TlsClient, type TlsOptions } from "../support/tls-client.ts";
 import { until } from "../support/until.ts";
 
-const NO_HEADER = new Uint8Array(0);
+const NO_FACTS = { header: new Uint8Array(0) };
 const CLAIMED = { address: "192.0.2.1", port: 7 };
 
 async function listen(t: TestContext, server: Server): Promise<number> {
@@ -42,7 +42,7 @@ async function acceptPlain(t: TestContext): Promise<Socket> {
 test("describeClient: who is said to be there, and where he connected to", async (t) => {
   const socket = await acceptPlain(t);
   const header = Buffer.from("PROXY");
-  const told = describeClient(socket, CLAIMED, header, undefined);
+  const told = describeClient(new SocketTransport(socket, CLAIMED), { header });
   assert.ok(told !== undefined);
   assert.deepEqual(told.client, CLAIMED);
   assert.deepEqual(told.server, { address: "127.0.0.1", port: socket.localPort });
@@ -74,7 +74,7 @@ for (const [name, leave] of gone) {
   test(`describeClient: nobody, where the socket ${name}`, async (t) => {
     const socket = await acceptPlain(t);
     await leave(socket);
-    assert.equal(describeClient(socket, CLAIMED, NO_HEADER, undefined), undefined);
+    assert.equal(describeClient(new SocketTransport(socket, CLAIMED), NO_FACTS), undefined);
   });
 }
 
@@ -87,8 +87,7 @@ test("describeClient: nobody, where the client was gone before it was accepted",
   t.after(() => socket.destroy());
   assert.equal(socket.destroyed, false);
   assert.equal(socket.remoteAddress, undefined);
-  const peer = { address: "unknown", port: 0 };
-  assert.equal(describeClient(socket, peer, NO_HEADER, undefined), undefined);
+  assert.equal(describeClient(new SocketTransport(socket), NO_FACTS), undefined);
 });
 
 // ---- TLS
@@ -122,23 +121,28 @@ async function openService(t: TestContext): Promise<Service> {
     visit: async (options) => {
       const secure = new Promise<SecureClient>((resolve) => void secured.push(resolve));
       const client = await TlsClient.connect(port, options);
-      const { transport, serverName } = await secure;
-      const carrier = transport.detach();
-      assert.ok(carrier.kind === "socket");
-      const { socket } = carrier;
-      socket.on("error", () => undefined);
+      const { transport, session, serverName, header } = await secure;
+      transport.start(DEAF, assert.ifError);
       // A ticket goes out with the first bytes.
-      socket.write("hello");
+      transport.write(Buffer.from("hello"));
       t.after(() => {
         client.leave();
-        socket.destroy();
+        transport.destroy();
       });
-      const tlvs = describeClient(socket, CLAIMED, NO_HEADER, serverName)?.tlvs();
+      transport.peer = CLAIMED;
+      const tlvs = describeClient(transport, { session, serverName, header })?.tlvs();
       assert.ok(tlvs !== undefined);
       return { client, tlvs };
     },
   };
 }
+
+const DEAF = {
+  onBytes: () => undefined,
+  onEnd: () => undefined,
+  onDrained: () => undefined,
+  onClosed: () => undefined,
+};
 
 const RULES: TlsRules = {
   minVersion: "TLSv1.2",

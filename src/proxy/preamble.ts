@@ -4,9 +4,9 @@
 import type { SocketAddress } from "../base/endpoint.ts";
 import { encodeV1, encodeV2, encodeWriteIp, type ProxyTlvs } from "./encode.ts";
 
-export type AnnouncementForm = "nothing" | "ip" | "proxy-v1" | "proxy-v2" | "passed-on";
+export type PreambleForm = "nothing" | "ip" | "proxy-v1" | "proxy-v2" | "passed-on";
 
-export interface AnnouncedClient {
+export interface PreambleFacts {
   readonly client: SocketAddress;
   /** Where the client connected to. */
   readonly server: SocketAddress;
@@ -19,7 +19,7 @@ export interface AnnouncedClient {
 const NOTHING = new Uint8Array(0);
 
 /** @throws when an address is no IP address */
-export function encodeAnnouncement(form: AnnouncementForm, told: AnnouncedClient): Uint8Array {
+export function encodePreamble(form: PreambleForm, told: PreambleFacts): Uint8Array {
   switch (form) {
     case "nothing":
       return NOTHING;

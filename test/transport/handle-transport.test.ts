@@ -1,11 +1,9 @@
 import assert from "node:assert/strict";
-import { Socket } from "node:net";
-import { type TestContext, test } from "node:test";
+import { test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
-import { bytes } from "../../src/base/units.ts";
+import { WritePool } from "../../src/transport/handle-pool.ts";
+import { HandleTransport } from "../../src/transport/handle-transport.ts";
 import type { NodeInternals, StreamHandle } from "../../src/transport/node-internals.ts";
-import { SpliceHandleEnd } from "../../src/tunnel/splice-handle-end.ts";
-import { SpliceKit } from "../../src/tunnel/splice-kit.ts";
 
 /** What libuv has still to give, a byte at a time, as long as somebody reads. */
 class FakeHandle implements StreamHandle {
@@ -49,29 +47,26 @@ const INTERNALS: NodeInternals = {
   },
 };
 
-function openEnd(t: TestContext) {
+function openEnd() {
   const handle = new FakeHandle();
-  const socket = new Socket();
-  t.after(() => socket.destroy());
   const ignore = (): void => undefined;
-  const events = { onBytes: ignore, onEnd: ignore, onDrained: ignore, onLost: ignore, onClosed: ignore };
-  const end = new SpliceHandleEnd(socket, handle, events, new SpliceKit(INTERNALS), bytes(64 * 1024));
-  end.start();
+  const end = new HandleTransport(handle, new WritePool(INTERNALS));
+  end.start({ onBytes: ignore, onEnd: ignore, onDrained: ignore, onClosed: ignore }, assert.ifError);
   return { end, handle };
 }
 
 const MANY = 100_000;
 
-test("SpliceHandleEnd: who sends in small pieces lets others have their turn", async (t) => {
-  const { handle } = openEnd(t);
+test("HandleTransport: who sends in small pieces lets others have their turn", async () => {
+  const { handle } = openEnd();
   const row = handle.give(MANY);
   assert.ok(row < 1000, `${row} reads in a row`);
   await turn();
   assert.equal(handle.give(MANY), row);
 });
 
-test("SpliceHandleEnd: it does not read on before the others had their turn, nor while it is paused", async (t) => {
-  const { end, handle } = openEnd(t);
+test("HandleTransport: it does not read on before the others had their turn, nor while it is paused", async () => {
+  const { end, handle } = openEnd();
   handle.give(MANY);
   end.pause();
   end.resume();
@@ -83,8 +78,8 @@ test("SpliceHandleEnd: it does not read on before the others had their turn, nor
   assert.equal(handle.isReading, true);
 });
 
-test("SpliceHandleEnd: it does not read on when it was cut meanwhile", async (t) => {
-  const { end, handle } = openEnd(t);
+test("HandleTransport: it does not read on when it was cut meanwhile", async () => {
+  const { end, handle } = openEnd();
   handle.give(MANY);
   end.cut();
   await turn();

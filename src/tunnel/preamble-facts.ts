@@ -1,0 +1,65 @@
+/**
+ * Who a client is, as its connection tells it, in the form in which a backend is told.
+ */
+import type { X509Certificate } from "node:crypto";
+import type { ProxyTls, ProxyTlvs } from "../proxy/encode.ts";
+import type { PreambleFacts } from "../proxy/preamble.ts";
+import type { TlsSession } from "../tls/tls-session.ts";
+import type { ByteStream } from "../transport/transport.ts";
+
+/** How a client has come, besides its connection. */
+export interface ClientFacts {
+  /** The PROXY header that came first; empty where none did. */
+  readonly header: Uint8Array;
+  /** Undefined for one in plain. */
+  readonly session?: TlsSession;
+  /** That it has asked for; Node does not know it of a session that was resumed. */
+  readonly serverName?: string | undefined;
+}
+
+/** @returns undefined for a client that has gone already */
+export function describeClient(
+  stream: ByteStream,
+  { header, session, serverName }: ClientFacts,
+): PreambleFacts | undefined {
+  const { local, peer } = stream;
+  // Of one that was reset before it was accepted, only our own end is known.
+  if (local === undefined || peer.address === "unknown") return undefined;
+  return {
+    client: peer,
+    server: local,
+    tlvs: () => (session === undefined ? {} : describeTls(session, serverName)),
+    header,
+  };
+}
+
+function describeTls(session: TlsSession, authority: string | undefined): ProxyTlvs {
+  const { alpn } = session;
+  return {
+    ...(alpn === undefined ? {} : { alpn }),
+    ...(authority === undefined ? {} : { authority }),
+    tls: describeSession(session),
+  };
+}
+
+function describeSession({ certificate, version, cipher, isResumed, isVerified }: TlsSession): ProxyTls {
+  const commonName = certificate && commonNameOf(certificate);
+  const shown = isResumed ? "in-session" : "in-connection";
+  return {
+    certificate: certificate === undefined ? "none" : shown,
+    verify: certificate !== undefined && isVerified ? VERIFIED : NOT_VERIFIED,
+    ...(version === undefined ? {} : { version }),
+    ...(cipher === undefined ? {} : { cipher }),
+    ...(commonName === undefined ? {} : { commonName }),
+  };
+}
+
+/** As the certificate has it, not as it is written in a subject (RFC 4514); the first of several. */
+export function commonNameOf(certificate: X509Certificate): string | undefined {
+  // The types know of one alone.
+  const names: string | readonly string[] | undefined = certificate.toLegacyObject().subject?.CN;
+  return typeof names === "object" ? names[0] : names;
+}
+
+const VERIFIED = 0;
+const NOT_VERIFIED = 1;
