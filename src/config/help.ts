@@ -9,7 +9,7 @@ import { allOptions, keyOf, type NamedOption, type Option, type Situation } from
 import { ANNOUNCEMENTS, STUD_OPTIONS, type StudOption, TERMINATOR_HEADINGS } from "./terminator-options.ts";
 
 /** The manual shows the defaults of an ordinary user. */
-export const SHOWN_SITUATION: Situation = { isRoot: false, htdocs: absolutePath("/htdocs") };
+const SHOWN_SITUATION: Situation = { isRoot: false, htdocs: absolutePath("/htdocs") };
 
 const WIDTH = 80;
 /** Where the text beside a flag begins. */
@@ -149,7 +149,11 @@ export function defaultOf(row: Row): string {
 }
 
 export function defaultInWords(option: Option<unknown>): string {
-  return option.defaultInWords ?? option.kind.format(option.defaultFor(SHOWN_SITUATION));
+  return option.defaultInWords ?? (formatDefault(option) || "none");
+}
+
+export function formatDefault({ kind, defaultFor }: Option<unknown>): string {
+  return kind.format(defaultFor(SHOWN_SITUATION));
 }
 
 export const longFlag = (key: string): string => `--${key}`;

@@ -5,7 +5,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { type AbsolutePath, absolutePath } from "../base/absolute-path.ts";
-import { errorCode } from "../base/errors.ts";
+import { attempt, errorCode } from "../base/errors.ts";
 import { buildSettings } from "./build-settings.ts";
 import { fileFault, flagFault, quote } from "./fault.ts";
 import { type FileContent, NO_FILE, readSections } from "./file-sections.ts";
@@ -34,13 +34,7 @@ export const realDisk: ConfigDisk = {
       return explainUnreadable(error);
     }
   },
-  isFolder(path) {
-    try {
-      return statSync(path).isDirectory();
-    } catch {
-      return false;
-    }
-  },
+  isFolder: (path) => attempt(() => statSync(path).isDirectory()) ?? false,
 };
 
 export interface LoadInput {

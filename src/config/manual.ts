@@ -10,11 +10,11 @@ import {
   defaultInWords,
   defaultOf,
   flagsOf,
+  formatDefault,
   longFlag,
   mapHeadings,
   type Row,
   rowFlags,
-  SHOWN_SITUATION,
   VALUES_HELP,
   wrap,
 } from "./help.ts";
@@ -163,11 +163,12 @@ function helpOf([{ option, scope }]: Row): string {
 }
 
 function confHelp([{ option }]: Row): string {
-  return option.defaultInWords === undefined ? option.help : `${option.help} [${option.defaultInWords}]`;
+  const words = defaultInWords(option);
+  return words === "" || words === formatDefault(option) ? option.help : `${option.help} [${words}]`;
 }
 
 function confLine({ key, option }: NamedOption): string {
-  const value = option.written ?? option.kind.format(option.defaultFor(SHOWN_SITUATION));
+  const value = option.written ?? formatDefault(option);
   return `;${key} = ${value.replaceAll("%", "%%")}`.trimEnd();
 }
 

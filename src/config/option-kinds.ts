@@ -29,10 +29,10 @@ export interface OptionKind<Value> {
 /** A log is written to a file, or to standard output (`-`). */
 export type LogTarget = AbsolutePath | "-";
 
-const found = <Value>(value: Value): Parsed<Value> => ({ kind: "value", value });
-const fault = (expects: string): Parsed<never> => ({ kind: "fault", expects });
+export const found = <Value>(value: Value): Parsed<Value> => ({ kind: "value", value });
+export const fault = (expects: string): Parsed<never> => ({ kind: "fault", expects });
 
-function single<Value>(
+export function single<Value>(
   placeholder: string,
   parse: OptionKind<Value>["parse"],
   format: (value: Value) => string = String,
@@ -68,16 +68,8 @@ export function wholeNumber(least: number, most: number): OptionKind<number> {
 
 /** A number, or `auto`: the server chooses. */
 export function orAuto(kind: OptionKind<number>): OptionKind<number | "auto"> {
-  return {
-    shape: "single",
-    placeholder: `auto|${kind.placeholder}`,
-    parse(text, folder) {
-      if (text.toLowerCase() === "auto") return found("auto");
-      const parsed = kind.parse(text, folder);
-      return parsed.kind === "value" ? parsed : fault(`${parsed.expects}, or auto`);
-    },
-    format: String,
-  };
+  const isAuto = (text: string): boolean => text.toLowerCase() === "auto";
+  return { ...withWord(kind, "auto" as const, isAuto, "auto", "auto"), placeholder: `auto|${kind.placeholder}` };
 }
 
 /** The permission bits of a file, as chmod(1) writes them: `660`. */
@@ -170,40 +162,43 @@ export function numberChoice<Each extends number>(...numbers: readonly Each[]): 
 }
 
 /** The empty text stands for "none". */
-export const optional = <Value>(kind: OptionKind<Value>) => withNone(kind, (text) => text === "", "nothing", "");
+export const optional = <Value>(kind: OptionKind<Value>) =>
+  withWord(kind, undefined, (text) => text === "", "nothing", "");
 
 /** A value that can be turned off with `no`. */
 export const orNo = <Value>(kind: OptionKind<Value>) =>
-  withNone(kind, (text) => FALSE_WORDS.has(text.toLowerCase()), "no", "no");
+  withWord(kind, undefined, (text) => FALSE_WORDS.has(text.toLowerCase()), "no", "no");
 
-/** @param written  how "none" is written down; `word` is what a fault calls it */
-function withNone<Value>(
+/** A kind with one value more. @param word  what a fault calls that value; it is formatted as `written` */
+function withWord<Value, More extends string | undefined>(
   kind: OptionKind<Value>,
-  isNone: (text: string) => boolean,
+  more: More,
+  isMore: (text: string) => boolean,
   word: string,
   written: string,
-): OptionKind<Value | undefined> {
+): OptionKind<Value | More> {
   return {
     ...kind,
     parse(text, folder) {
-      if (isNone(text)) return found(undefined);
+      if (isMore(text)) return found(more);
       const parsed = kind.parse(text, folder);
       return parsed.kind === "value" ? parsed : fault(`${parsed.expects}, or ${word}`);
     },
-    format: (value) => (value === undefined ? written : kind.format(value)),
+    format: (value) => (value === more ? written : kind.format(value as Value)),
+  };
+}
+
+/** Changes a value after it was read. */
+function reading<From, To>(parse: OptionKind<From>["parse"], change: (value: From) => To): OptionKind<To>["parse"] {
+  return (text, folder) => {
+    const parsed = parse(text, folder);
+    return parsed.kind === "value" ? found(change(parsed.value)) : parsed;
   };
 }
 
 /** Text that may be empty, which means that nothing is sent. */
 export function orEmpty(kind: OptionKind<string>): OptionKind<string> {
-  const either = optional(kind);
-  return {
-    ...kind,
-    parse: (text, folder) => {
-      const parsed = either.parse(text, folder);
-      return parsed.kind === "value" ? found(parsed.value ?? "") : parsed;
-    },
-  };
+  return { ...kind, parse: reading(optional(kind).parse, (text) => text ?? "") };
 }
 
 export const filePath: OptionKind<AbsolutePath> = single("PATH", (text, folder) => {
@@ -214,10 +209,7 @@ export const filePath: OptionKind<AbsolutePath> = single("PATH", (text, folder) 
 /** A folder to be shut in. `/` is no such folder, and reads as nothing. */
 export const rootFolder: OptionKind<AbsolutePath | undefined> = {
   ...optional(filePath),
-  parse(text, folder) {
-    const parsed = optional(filePath).parse(text, folder);
-    return parsed.kind === "value" && parsed.value === "/" ? found(undefined) : parsed;
-  },
+  parse: reading(optional(filePath).parse, (path) => (path === "/" ? undefined : path)),
 };
 
 export const logTarget: OptionKind<LogTarget> = single<LogTarget>("FILE", (text, folder) => {
@@ -324,12 +316,10 @@ export function listOf<Value>(kind: OptionKind<Value>): OptionKind<readonly Valu
 /** Like `listOf`, with at least one value in it; `no` is the empty list. */
 export function listOrNo<Value>(kind: OptionKind<Value>): OptionKind<readonly Value[]> {
   const list = orNo(listOf(kind));
+  const parse = reading(list.parse, (values) => values ?? []);
   return {
     ...list,
-    parse(text, folder) {
-      const parsed = list.parse(text.trim() === "" ? "," : text, folder);
-      return parsed.kind === "value" ? found(parsed.value ?? []) : parsed;
-    },
+    parse: (text, folder) => parse(text.trim() === "" ? "," : text, folder),
     format: (values) => list.format(values.length === 0 ? undefined : values),
   };
 }

@@ -57,7 +57,7 @@ export interface Option<Value> {
   readonly short?: string;
   /** Present on a flag whose short form switches it off. */
   readonly shortSets?: "no";
-  /** The default in words, where it is not one value. */
+  /** The default in words, where it is not one value; "none" for a default that is nothing. */
   readonly defaultInWords?: string;
   /** The default as the shipped configuration file writes it, where that is not the value itself. */
   readonly written?: string;
@@ -113,20 +113,16 @@ export const httpsOptions = {
     optional(tcpPort),
     undefined,
     "TCP port for HTTPS on the same addresses; 0 picks a free one and prints it",
-    { defaultInWords: "none" },
   ),
   tlsCert: option(
     listOf(filePath),
     [],
     "PEM files, each with a certificate, its chain and its key; chosen by the SNI name, or the first if no certificate matches",
-    { defaultInWords: "none" },
   ),
   tlsKey: option(optional(filePath), undefined, "PEM file with the private key, if tls-cert is a single file", {
     defaultInWords: "in the same file",
   }),
-  tlsDir: option(optional(filePath), undefined, "folder whose *.pem files are used after those of tls-cert", {
-    defaultInWords: "none",
-  }),
+  tlsDir: option(optional(filePath), undefined, "folder whose *.pem files are used after those of tls-cert"),
   tlsSniStrict: option(flag, false, "refuse handshakes whose SNI name matches no certificate"),
   tlsMinVersion: option(choice("1.2", "1.3"), "1.2", "minimum TLS version"),
   tlsCiphers: option(optional(opensslNames), undefined, "TLS 1.2 ciphers in order of preference", {
@@ -181,7 +177,6 @@ const proxies = {
     listOf(ipRange),
     [],
     "proxies whose PROXY header or X-Forwarded-For is trusted: addresses, CIDR ranges, or unix for Unix sockets",
-    { defaultInWords: "none" },
   ),
 };
 
@@ -210,7 +205,7 @@ const privileges = {
     rootFolder,
     undefined,
     "root directory of the worker processes (chroot(2)); only root can set it, and it requires user",
-    { short: "r", defaultInWords: "none" },
+    { short: "r" },
   ),
   sandbox: option(
     choice("auto", "yes", "no"),
@@ -332,7 +327,6 @@ const hosts = {
     optional(hostName),
     undefined,
     "virtual host for requests whose host matches none; without it they are answered 404",
-    { defaultInWords: "none" },
   ),
 };
 
@@ -379,9 +373,7 @@ const access = {
   types: option(listOf(extension), [], "file extensions that are served; others are answered 415", {
     defaultInWords: "all",
   }),
-  download: option(listOf(extension), [], "file extensions that are offered as downloads instead of being shown", {
-    defaultInWords: "none",
-  }),
+  download: option(listOf(extension), [], "file extensions that are offered as downloads instead of being shown"),
 };
 
 const uploads = {
@@ -391,9 +383,7 @@ const uploads = {
     "URL path that accepts JSON documents by POST; no: uploads are off",
   ),
   uploadDir: option(directoryName, "uploads", "folder for uploads; a relative path is below docbase"),
-  uploadQuota: option(optional(size(0)), undefined, "maximum total size of uploads; more is answered 507", {
-    defaultInWords: "none",
-  }),
+  uploadQuota: option(optional(size(0)), undefined, "maximum total size of uploads; more is answered 507"),
 };
 
 const ERROR_PAGES: ReadonlyMap<ErrorStatus, string> = new Map([[404, "/404.html"]]);
@@ -402,7 +392,7 @@ const ERROR_PAGE_HELP = "page for that status, as a URL path below docbase; empt
 
 function errorPageOption(status: ErrorStatus): Option<string | undefined> {
   const page = ERROR_PAGES.get(status);
-  return option(optional(urlPath), page, ERROR_PAGE_HELP);
+  return option(optional(urlPath), page, ERROR_PAGE_HELP, { defaultInWords: page ?? "" });
 }
 
 /** Options of the whole server. */

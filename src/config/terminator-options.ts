@@ -9,15 +9,16 @@ import {
   accountName,
   choice,
   duration,
+  fault,
   filePath,
   flag,
+  found,
   ipRange,
   listOf,
-  type OptionKind,
   optional,
   orNo,
-  type Parsed,
   rootFolder,
+  single,
   tcpPort,
   textLike,
   wholeNumber,
@@ -36,41 +37,37 @@ export interface FrontAddress {
   readonly port: number;
 }
 
-export const frontAddress: OptionKind<FrontAddress> = {
-  shape: "single",
-  placeholder: "HOST,PORT",
-  parse(text, folder): Parsed<FrontAddress> {
-    const fault = { kind: "fault", expects: "HOST,PORT or [HOST]:PORT, such as *,8443 or [::1]:8443" } as const;
+/** Where a terminator listens, as stud wrote it: `HOST,PORT` or `[HOST]:PORT`. */
+export const frontAddress = single<FrontAddress>(
+  "HOST,PORT",
+  (text, folder) => {
     const words = splitHostPort(text);
-    if (words === undefined) return fault;
     const address = parseListenAddress(words.host);
     const port = tcpPort.parse(words.port, folder);
-    if (address === undefined || address.kind === "unix" || port.kind === "fault") return fault;
-    return { kind: "value", value: { address, port: port.value } };
+    return address === undefined || address.kind === "unix" || port.kind === "fault"
+      ? fault("HOST,PORT or [HOST]:PORT, such as *,8443 or [::1]:8443")
+      : found({ address, port: port.value });
   },
-  format: ({ address, port }) => `${formatListenAddress(address)},${port}`,
-};
+  ({ address, port }) => `${formatListenAddress(address)},${port}`,
+);
 
 const backPort = wholeNumber(1, 65535);
 
-export const backAddress: OptionKind<Endpoint> = {
-  shape: "single",
-  placeholder: "HOST,PORT",
-  parse(text, folder): Parsed<Endpoint> {
-    const expects = "HOST,PORT, [HOST]:PORT or unix:/path, such as 127.0.0.1,8000; * is no address to connect to";
-    const fault = { kind: "fault", expects } as const;
+/** Where it connects to. */
+export const backAddress = single<Endpoint>(
+  "HOST,PORT",
+  (text, folder) => {
     const whole = parseListenAddress(text);
-    if (whole?.kind === "unix") return { kind: "value", value: whole };
+    if (whole?.kind === "unix") return found(whole);
     const words = splitHostPort(text);
-    if (words === undefined) return fault;
     const address = parseListenAddress(words.host);
     const port = backPort.parse(words.port, folder);
-    if (address?.kind !== "ip" && address?.kind !== "name") return fault;
-    if (port.kind === "fault") return fault;
-    return { kind: "value", value: { kind: "tcp", host: formatListenAddress(address), port: port.value } };
+    return (address?.kind !== "ip" && address?.kind !== "name") || port.kind === "fault"
+      ? fault("HOST,PORT, [HOST]:PORT or unix:/path, such as 127.0.0.1,8000; * is no address to connect to")
+      : found({ kind: "tcp", host: formatListenAddress(address), port: port.value });
   },
-  format: (back) => (back.kind === "unix" ? `unix:${back.path}` : `${back.host},${back.port}`),
-};
+  (back) => (back.kind === "unix" ? `unix:${back.path}` : `${back.host},${back.port}`),
+);
 
 const everywhere: FrontAddress = { address: { kind: "every" }, port: 8443 };
 const localServer: Endpoint = { kind: "tcp", host: "127.0.0.1", port: 8000 };
@@ -108,15 +105,11 @@ const encryption = {
   }),
   tlsSuites: shared(serverOptions.tlsSuites, "TLS 1.3 cipher suites"),
   tlsCurves: shared(serverOptions.tlsCurves, "key exchange groups"),
-  alpn: option(listOf(protocolName), [], "ALPN protocols, such as h2,http/1.1", {
-    defaultInWords: "none",
-  }),
+  alpn: option(listOf(protocolName), [], "ALPN protocols, such as h2,http/1.1"),
   tlsTicketKeys: option(optional(filePath), undefined, "file of ticket keys that servers share", {
     defaultInWords: "generated at start",
   }),
-  tlsClientCa: option(optional(filePath), undefined, "PEM file with the CAs of client certificates", {
-    defaultInWords: "none",
-  }),
+  tlsClientCa: option(optional(filePath), undefined, "PEM file with the CAs of client certificates"),
   tlsClientVerify: shared(serverOptions.tlsClientVerify, "whether clients need a certificate"),
   tlsHandshakes: shared(serverOptions.tlsHandshakes, "maximum number of handshakes, per process"),
   backendCa: option(optional(filePath), undefined, "with client: PEM file that verifies the backend", {
@@ -142,7 +135,7 @@ const times = {
 const processes = {
   workers: option(wholeNumber(1, 256), 1, "worker processes", { short: "n" }),
   daemon: option(flag, false, "run in the background; implies quiet and syslog"),
-  pidfile: option(optional(filePath), undefined, "file for the process ID", { defaultInWords: "none" }),
+  pidfile: option(optional(filePath), undefined, "file for the process ID"),
   grace: option(duration(0, DAY), milliseconds(30 * SECOND), "time limit for open connections at a stop"),
   test: option(flag, false, "check the configuration and exit", { short: "t" }),
 };
@@ -150,7 +143,6 @@ const processes = {
 const rights = {
   chroot: option(rootFolder, undefined, "root directory (chroot); requires user", {
     short: "r",
-    defaultInWords: "none",
   }),
   user: option(optional(accountName), undefined, "account to run as", { short: "u", defaultInWords: "unchanged" }),
   group: option(optional(accountName), undefined, "group to run as", {
@@ -268,9 +260,9 @@ export const STUD_OPTIONS: readonly StudOption[] = [
   },
 ];
 
-function splitHostPort(text: string): { readonly host: string; readonly port: string } | undefined {
-  const [, bracketed, bracketedPort = ""] = /^\[([^[\]]+)\]:([0-9]+)$/.exec(text) ?? [];
-  if (bracketed !== undefined) return { host: bracketed, port: bracketedPort };
-  const [, host, port = ""] = /^([^,]+),([0-9]+)$/.exec(text) ?? [];
-  return host === undefined ? undefined : { host, port };
+/** Both are empty, which is neither a host nor a port, when `text` has another form. */
+function splitHostPort(text: string): { readonly host: string; readonly port: string } {
+  const match = /^\[([^[\]]+)\]:([0-9]+)$/.exec(text) ?? /^([^,]+),([0-9]+)$/.exec(text);
+  const [, host = "", port = ""] = match ?? [];
+  return { host, port };
 }

@@ -4,12 +4,12 @@
  */
 
 import { unreachable } from "../base/errors.ts";
-import { type Milliseconds, milliseconds, unixMilliseconds } from "../base/units.ts";
+import { milliseconds, unixMilliseconds } from "../base/units.ts";
 import type { Command } from "../config/argv.ts";
 import { type Fault, formatFault } from "../config/fault.ts";
 import type { Settings } from "../config/settings.ts";
-import { describeReload, describeStop, reloadServer, stopServer } from "./ask-server.ts";
-import { type PidFilePath, pidFilePaths } from "./pid-file.ts";
+import { type AnswerReport, describeReload, describeStop, reloadServer, stopServer } from "./ask-server.ts";
+import { pidFilePaths } from "./pid-file.ts";
 import { describeStatus, lookAtServer, type StatusOutcome } from "./status.ts";
 import type { UserFacts } from "./user-directories.ts";
 
@@ -38,35 +38,26 @@ const STOP_MARGIN_MS = 5000;
 export async function runCommand({ name, settings, faults, user }: CommandInput): Promise<CommandReport> {
   const { pidfile, grace } = settings.server;
   const paths = pidFilePaths(pidfile, user);
+  const complaints = faults.map(formatFault);
   switch (name) {
-    case "stop":
-      return stop(paths, grace, faults);
-    case "reload":
-      return reload(paths, faults);
-    case "status":
-      return tellStatus(paths, faults);
+    case "stop": {
+      const outcome = await stopServer(paths, milliseconds(grace + STOP_MARGIN_MS));
+      // The faults will keep the server from starting again.
+      return toReport(describeStop(outcome), complaints);
+    }
+    case "reload": {
+      const outcome = await reloadServer(paths, RELOAD_TIMEOUT);
+      // A server reports the faults itself. Where none is found, they may have hidden its PID file.
+      return toReport(describeReload(outcome), outcome.kind === "not-running" ? complaints : []);
+    }
+    case "status": {
+      const outcome = doubtStatus(lookAtServer(paths), faults);
+      const { message, exitStatus } = describeStatus(outcome, unixMilliseconds(Date.now()));
+      return { output: message, complaints: outcome.kind === "not-running" ? complaints : [], exitStatus };
+    }
     default:
       return unreachable(name);
   }
-}
-
-/** The faults are told: they will keep the server from starting again. */
-async function stop(paths: readonly PidFilePath[], grace: Milliseconds, faults: readonly Fault[]) {
-  const timeout = milliseconds(grace + STOP_MARGIN_MS);
-  return toReport(describeStop(await stopServer(paths, timeout)), faults.map(formatFault));
-}
-
-/** The faults are told by the server; by us only where there is none, for they may have hidden its PID file. */
-async function reload(paths: readonly PidFilePath[], faults: readonly Fault[]) {
-  const outcome = await reloadServer(paths, RELOAD_TIMEOUT);
-  return toReport(describeReload(outcome), outcome.kind === "not-running" ? faults.map(formatFault) : []);
-}
-
-function tellStatus(paths: readonly PidFilePath[], faults: readonly Fault[]): CommandReport {
-  const outcome = doubtStatus(lookAtServer(paths), faults);
-  const { message, exitStatus } = describeStatus(outcome, unixMilliseconds(Date.now()));
-  const complaints = outcome.kind === "not-running" ? faults.map(formatFault) : [];
-  return { output: message, complaints, exitStatus };
 }
 
 /** A configuration file that cannot be read may name another PID file than the one that is not there. */
@@ -76,10 +67,7 @@ export function doubtStatus(outcome: StatusOutcome, faults: readonly Fault[]): S
   return { kind: "unknown", why: formatFault(wholeFile) };
 }
 
-function toReport(
-  { message, exitStatus }: { readonly message: string; readonly exitStatus: number },
-  complaints: readonly string[],
-): CommandReport {
+function toReport({ message, exitStatus }: AnswerReport, complaints: readonly string[]): CommandReport {
   if (exitStatus === 0) return { output: message, complaints, exitStatus };
   return { output: undefined, complaints: [...complaints, message], exitStatus };
 }

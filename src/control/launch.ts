@@ -13,7 +13,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { unreachable } from "../base/errors.ts";
-import { DAEMON_MARK, parseLaunchMessage } from "./start-reporter.ts";
+import { DAEMON_MARK, type LaunchMessage, parseLaunchMessage } from "./start-reporter.ts";
 
 export interface LaunchOptions {
   /** Absolute path of the program's entry file. */
@@ -26,8 +26,7 @@ export interface LaunchOptions {
 }
 
 export type LaunchOutcome =
-  | { readonly kind: "ready"; readonly lines: readonly string[] }
-  | { readonly kind: "failed"; readonly message: string; readonly exitStatus: number }
+  | LaunchMessage
   /** It ended without having said anything. */
   | { readonly kind: "ended"; readonly status: number | null; readonly signal: NodeJS.Signals | null }
   | { readonly kind: "not-spawned"; readonly why: string }

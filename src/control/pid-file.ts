@@ -28,7 +28,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { type AbsolutePath, absolutePath } from "../base/absolute-path.ts";
-import { errorCode, StartupError } from "../base/errors.ts";
+import { attempt, errorCode, StartupError } from "../base/errors.ts";
 import { type UnixMilliseconds, unixMilliseconds } from "../base/units.ts";
 import { describeSystemError } from "../observe/thrown.ts";
 import { inspectProcess, type ProcessState } from "./process-info.ts";
@@ -214,7 +214,8 @@ function choosePath(places: readonly PidFilePath[]): AbsolutePath {
   const [first, ...others] = places;
   if (first === undefined) throw new Error("no place for the PID file");
   if (others.length > 0 && !isWritableFolder(dirname(first.path))) return choosePath(others);
-  if (first.isInStateDirectory) makeFolderIfPossible(dirname(first.path));
+  // Where the folder cannot be made, writing the file fails and says why.
+  if (first.isInStateDirectory) attempt(() => mkdirSync(dirname(first.path), { recursive: true, mode: 0o700 }));
   return first.path;
 }
 
@@ -227,21 +228,9 @@ function isWritableFolder(folder: string): boolean {
   }
 }
 
-function makeFolderIfPossible(folder: string): void {
-  try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-  } catch {
-    // Writing the file then fails and says why.
-  }
-}
-
-/** A file that stays is stale, and who reads it next sees that by the PID in it. */
+/** A file that stays is stale, and its next reader sees that by the PID in it. */
 export function removeIfPossible(path: AbsolutePath): void {
-  try {
-    rmSync(path, { force: true });
-  } catch {
-    // As said above.
-  }
+  attempt(() => rmSync(path, { force: true }));
 }
 
 function lookAtSelf(): Asker {

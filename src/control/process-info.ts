@@ -4,6 +4,7 @@
  * Name and start come from /proc/PID/stat (proc_pid_stat(5)); where there is no /proc only the first is known.
  */
 import { readFileSync } from "node:fs";
+import { attempt } from "../base/errors.ts";
 import { isProcessAlive } from "../base/process-alive.ts";
 import { type Bytes, bytes, type UnixMilliseconds, unixMilliseconds } from "../base/units.ts";
 
@@ -82,9 +83,5 @@ const TICKS_A_SECOND = 100;
 const START_TIME_AFTER_STATE = 22 - 4;
 
 function readProc(path: string): string | undefined {
-  try {
-    return readFileSync(path, "latin1");
-  } catch {
-    return undefined;
-  }
+  return attempt(() => readFileSync(path, "latin1"));
 }

@@ -4,6 +4,7 @@
  * directory, the standard error.
  */
 import { closeSync, openSync, writeSync } from "node:fs";
+import { attempt } from "../base/errors.ts";
 import { isTexts } from "./state-file.ts";
 
 /** What a daemon says to the command that started it: one message, once. */
@@ -89,11 +90,7 @@ export function redirectStandardError(path: string): void {
 
 /** A console that has gone away is no reason not to serve. */
 function writeSafely(descriptor: number, text: string): void {
-  try {
-    writeSync(descriptor, text);
-  } catch {
-    // Nobody is there to read it.
-  }
+  attempt(() => writeSync(descriptor, text));
 }
 
 /** The message, or undefined for anything that is none. */

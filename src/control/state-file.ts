@@ -6,6 +6,7 @@
  */
 import { closeSync, constants, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { type AbsolutePath, absolutePath } from "../base/absolute-path.ts";
+import { attempt } from "../base/errors.ts";
 import { type UnixMilliseconds, unixMilliseconds } from "../base/units.ts";
 import { removeIfPossible } from "./pid-file.ts";
 
@@ -73,7 +74,7 @@ export class StateFile {
 
 /** @returns undefined where there is none, or none that can be read */
 export function readState(pidFilePath: AbsolutePath): ServerState | undefined {
-  try {
+  return attempt(() => {
     // O_NONBLOCK: a named pipe must not make us wait.
     const descriptor = openSync(statePathOf(pidFilePath), constants.O_RDONLY | constants.O_NONBLOCK);
     try {
@@ -81,9 +82,7 @@ export function readState(pidFilePath: AbsolutePath): ServerState | undefined {
     } finally {
       closeSync(descriptor);
     }
-  } catch {
-    return undefined;
-  }
+  });
 }
 
 /** The state of this very server, and not one that an earlier server left. */

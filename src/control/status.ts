@@ -84,12 +84,16 @@ const PHASE_WORDS: Readonly<Record<ServerPhase, string>> = {
 
 /** @returns undefined where there is no PID file */
 function lookAtPlace(path: AbsolutePath): StatusOutcome | undefined {
-  const content = readSafely(path);
+  let content: PidFileContent;
+  try {
+    content = readPidFile(path);
+  } catch (error) {
+    if (!(error instanceof StartupError)) throw error;
+    return { kind: "unknown", why: error.message };
+  }
   switch (content.kind) {
     case "absent":
       return undefined;
-    case "unreadable":
-      return { kind: "unknown", why: content.why };
     case "foreign":
       return { kind: "unknown", why: `${path} is not a PID file` };
     case "empty":
@@ -100,15 +104,6 @@ function lookAtPlace(path: AbsolutePath): StatusOutcome | undefined {
     }
     default:
       return unreachable(content);
-  }
-}
-
-function readSafely(path: AbsolutePath): PidFileContent | { readonly kind: "unreadable"; readonly why: string } {
-  try {
-    return readPidFile(path);
-  } catch (error) {
-    if (!(error instanceof StartupError)) throw error;
-    return { kind: "unreadable", why: error.message };
   }
 }
 

@@ -5,6 +5,7 @@
  * the hard one when it starts. The hard one only root can raise, and nobody beyond /proc/sys/fs/nr_open.
  */
 import { readdirSync, readFileSync } from "node:fs";
+import { attempt } from "../base/errors.ts";
 import { withFewerConnections } from "../config/limits-per-worker.ts";
 import type { Settings } from "../config/settings.ts";
 import type { DescriptorLimit, Native } from "./native.ts";
@@ -57,7 +58,7 @@ export function describeShortage(need: DescriptorNeed, { soft }: DescriptorLimit
  */
 export function withinDescriptors(settings: Settings, threads: number): Settings {
   const limit = readDescriptorLimit();
-  const open = countOpenDescriptors();
+  const open = attempt(() => readdirSync("/proc/self/fd").length);
   if (limit === undefined || open === undefined) return settings;
   return withFewerConnections(settings, connectionsHeld(limit, open, threads));
 }
@@ -106,29 +107,13 @@ function trySet(native: Native, limit: DescriptorLimit): boolean {
 }
 
 function readDescriptorLimit(): DescriptorLimit | undefined {
-  return parseDescriptorLimit(readSmallFile("/proc/self/limits") ?? "");
-}
-
-function countOpenDescriptors(): number | undefined {
-  try {
-    return readdirSync("/proc/self/fd").length;
-  } catch {
-    return undefined;
-  }
+  return parseDescriptorLimit(attempt(() => readFileSync("/proc/self/limits", "latin1")) ?? "");
 }
 
 function readDescriptorCeiling(): number {
-  const ceiling = Number(readSmallFile("/proc/sys/fs/nr_open"));
+  const ceiling = Number(attempt(() => readFileSync("/proc/sys/fs/nr_open", "latin1")));
   return ceiling > 0 ? ceiling : USUAL_CEILING;
 }
 
 // The kernel's own, where /proc does not tell.
 const USUAL_CEILING = 2 ** 20;
-
-function readSmallFile(path: string): string | undefined {
-  try {
-    return readFileSync(path, "latin1");
-  } catch {
-    return undefined;
-  }
-}
