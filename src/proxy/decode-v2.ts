@@ -3,21 +3,29 @@
  *
  * Where the peer's own address counts (LOCAL, an unspecified family or protocol, a Unix socket) all behind the fixed
  * part is skipped unread, its checksum too. Datagrams are refused: no connection carries them.
+ *
+ * What TLVs say of the client is not used, but a header is taken only whole and well formed: lengths must fit, and what
+ * this server knows may come once. The checksum is verified where there is one.
  */
 import type { SocketAddress } from "../base/endpoint.ts";
 import { formatIpAddress, IPV4_OCTETS, IPV6_OCTETS } from "../base/ip-address.ts";
-import { checkTlvs, leavesRoomForTlvs } from "./decode-tlvs.ts";
-import { NEED_MORE, type ProxyDecoding, reject } from "./header.ts";
 import {
-  FIXED_OCTETS,
-  LOCAL_COMMAND,
-  PROXY_COMMAND,
+  COMMAND,
+  FAMILY,
+  MAX_UNIQUE_ID_OCTETS,
+  NEED_MORE,
+  type NeedMore,
+  type ProxyDecoding,
+  type Rejected,
+  reject,
   SIGNATURE,
-  TCP_OVER_IPV4,
-  TCP_OVER_IPV6,
-  UNIX_STREAM,
-} from "./v2-layout.ts";
+  SSL_HEAD_OCTETS,
+  SSL_TLV,
+  TLV,
+} from "./header.ts";
 
+/** What stands before the address block: the signature, two octets, and a length of two. */
+const FIXED_OCTETS = 16;
 /** For addresses and TLVs together. The specification wants a header to fit in 536 bytes. */
 const MAX_REST_BYTES = 4096;
 
@@ -36,6 +44,35 @@ type AddressBlock =
   | { readonly kind: "skipped"; readonly length: number }
   | { readonly kind: "reject"; readonly why: string };
 
+/** What is known of a type before its value is looked at. */
+interface TlvForm {
+  readonly least: number;
+  readonly most: number;
+  /** TLVs that its value ends in, behind `least` octets. */
+  readonly inner?: TlvForms;
+}
+type TlvForms = ReadonlyMap<number, TlvForm>;
+
+/** Where the values of the known types begin. */
+interface Located {
+  readonly kind: "located";
+  readonly starts: ReadonlyMap<number, number>;
+}
+
+const TLV_HEAD_OCTETS = 3;
+const CRC32C_OCTETS = 4;
+const MAX_LENGTH = 0xffff;
+const ANY: TlvForm = { least: 0, most: MAX_LENGTH };
+
+const SSL_FORMS: TlvForms = new Map(Object.values(SSL_TLV).map((type) => [type, ANY]));
+const FORMS: TlvForms = new Map<number, TlvForm>([
+  [TLV.ALPN, ANY],
+  [TLV.AUTHORITY, ANY],
+  [TLV.CRC32C, { least: CRC32C_OCTETS, most: CRC32C_OCTETS }],
+  [TLV.UNIQUE_ID, { least: 0, most: MAX_UNIQUE_ID_OCTETS }],
+  [TLV.SSL, { least: SSL_HEAD_OCTETS, most: MAX_LENGTH, inner: SSL_FORMS }],
+]);
+
 export function decodeV2(bytes: Uint8Array): ProxyDecoding {
   const received = bytes.subarray(0, SIGNATURE.length);
   if (received.some((octet, at) => octet !== SIGNATURE[at])) return reject("not a PROXY header");
@@ -43,10 +80,10 @@ export function decodeV2(bytes: Uint8Array): ProxyDecoding {
   const [command, family, lengthHigh, lengthLow] = bytes.subarray(SIGNATURE.length, FIXED_OCTETS);
   if (command === undefined) return NEED_MORE;
   if (command >> 4 !== VERSION) return reject("unknown PROXY version");
-  if (command !== LOCAL_COMMAND && command !== PROXY_COMMAND) return reject("unknown v2 command");
+  if (command !== COMMAND.LOCAL && command !== COMMAND.PROXY) return reject("unknown v2 command");
 
   if (family === undefined) return NEED_MORE;
-  const block = command === LOCAL_COMMAND ? skipped(0) : addressBlockOf(family);
+  const block = command === COMMAND.LOCAL ? skipped(0) : addressBlockOf(family);
   if (block.kind === "reject") return block;
 
   if (lengthHigh === undefined) return NEED_MORE;
@@ -82,9 +119,9 @@ function decodeProxied(bytes: Uint8Array, addressOctets: number, end: number): P
 }
 
 function addressBlockOf(family: number): AddressBlock {
-  if (family === TCP_OVER_IPV4) return ipBlock(IPV4_OCTETS);
-  if (family === TCP_OVER_IPV6) return ipBlock(IPV6_OCTETS);
-  if (family === UNIX_STREAM) return skipped(UNIX_BLOCK_OCTETS);
+  if (family === FAMILY.TCP_OVER_IPV4) return ipBlock(IPV4_OCTETS);
+  if (family === FAMILY.TCP_OVER_IPV6) return ipBlock(IPV6_OCTETS);
+  if (family === FAMILY.UNIX_STREAM) return skipped(UNIX_BLOCK_OCTETS);
 
   const protocol = family & 0x0f;
   if (family >> 4 > MAX_FAMILY || protocol > DATAGRAM) return reject("unknown v2 family or protocol");
@@ -98,4 +135,77 @@ function ipBlock(addressOctets: number): AddressBlock {
 
 function skipped(length: number): AddressBlock {
   return { kind: "skipped", length };
+}
+
+/**
+ * @param header  what has been received of it, perhaps less than up to `end`, perhaps more
+ * @param start  where the first TLV begins
+ * @param end  of the header; `end - start` leaves room for TLVs
+ * @returns undefined when there is nothing wrong with them
+ */
+function checkTlvs(header: Uint8Array, start: number, end: number): NeedMore | Rejected | undefined {
+  const located = locateTlvs(header, start, end, FORMS);
+  if (located.kind !== "located") return located;
+  const checksumAt = located.starts.get(TLV.CRC32C);
+  if (checksumAt === undefined || isIntact(header.subarray(0, end), checksumAt)) return undefined;
+  return reject("wrong CRC32C");
+}
+
+/** Whether so many octets may be left for TLVs: none at all, or at least one of them without a value. */
+function leavesRoomForTlvs(octets: number): boolean {
+  return octets === 0 || octets >= TLV_HEAD_OCTETS;
+}
+
+/** Finds the values of the types in `forms`; bytes behind `end` are not part of the header. */
+function locateTlvs(bytes: Uint8Array, start: number, end: number, forms: TlvForms): Located | NeedMore | Rejected {
+  const starts = new Map<number, number>();
+  let at = start;
+  while (at < end) {
+    const [type, lengthHigh, lengthLow] = bytes.subarray(at, at + TLV_HEAD_OCTETS);
+    if (type === undefined) return NEED_MORE;
+    if (starts.has(type)) return reject("TLV repeated");
+
+    const form = forms.get(type) ?? ANY;
+    const valueAt = at + TLV_HEAD_OCTETS;
+    const most = Math.min(form.most, end - valueAt);
+    if (lengthHigh === undefined) return NEED_MORE;
+    if (lengthHigh << 8 > most) return reject("malformed TLV length");
+    if (lengthLow === undefined) return NEED_MORE;
+    const length = (lengthHigh << 8) | lengthLow;
+    if (length > most || length < form.least) return reject("malformed TLV length");
+    at = valueAt + length;
+    if (!leavesRoomForTlvs(end - at)) return reject("malformed TLV length");
+
+    if (form.inner !== undefined) {
+      if (!leavesRoomForTlvs(length - form.least)) return reject("malformed TLV length");
+      const inner = locateTlvs(bytes, valueAt + form.least, at, form.inner);
+      if (inner.kind !== "located") return inner;
+    }
+    if (forms.has(type)) starts.set(type, valueAt);
+  }
+  return bytes.length < end ? NEED_MORE : { kind: "located", starts };
+}
+
+/** The checksum is that of the whole header with zeros in its own place (§2.2.3). */
+function isIntact(header: Uint8Array, checksumAt: number): boolean {
+  const zeroed = Uint8Array.from(header);
+  zeroed.fill(0, checksumAt, checksumAt + CRC32C_OCTETS);
+  return new DataView(header.buffer, header.byteOffset).getUint32(checksumAt) === crc32c(zeroed);
+}
+
+/** The Castagnoli polynomial 0x1EDC6F41 with its bits reversed. */
+const REVERSED_POLYNOMIAL = 0x82f63b78;
+
+/** For each octet, what eight steps of the division make of it. */
+const STEPS = Uint32Array.from({ length: 256 }, (_, octet) => {
+  let rest = octet;
+  for (let bit = 0; bit < 8; bit++) rest = (rest & 1) === 1 ? (rest >>> 1) ^ REVERSED_POLYNOMIAL : rest >>> 1;
+  return rest;
+});
+
+/** CRC-32C (RFC 9260 appendix A). @returns an unsigned number of 32 bits */
+export function crc32c(bytes: Uint8Array): number {
+  let rest = 0xffffffff;
+  for (const octet of bytes) rest = (STEPS[(rest ^ octet) & 0xff] as number) ^ (rest >>> 8);
+  return ~rest >>> 0;
 }

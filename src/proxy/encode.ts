@@ -8,26 +8,7 @@
 import { Buffer } from "node:buffer";
 import type { SocketAddress } from "../base/endpoint.ts";
 import { formatIpAddress, IPV4_OCTETS, mapIpv4, parseIpAddress, unmapIpv4 } from "../base/ip-address.ts";
-import {
-  ALPN,
-  AUTHORITY,
-  CLIENT_CERT_CONN,
-  CLIENT_CERT_SESS,
-  CLIENT_SSL,
-  LOCAL_COMMAND,
-  MAX_UNIQUE_ID_OCTETS,
-  PROXY_COMMAND,
-  SIGNATURE,
-  SSL,
-  SSL_CIPHER,
-  SSL_CN,
-  SSL_HEAD_OCTETS,
-  SSL_VERSION,
-  TCP_OVER_IPV4,
-  TCP_OVER_IPV6,
-  UNIQUE_ID,
-  UNSPEC,
-} from "./v2-layout.ts";
+import { COMMAND, FAMILY, MAX_UNIQUE_ID_OCTETS, SIGNATURE, SSL_HEAD_OCTETS, SSL_TLV, TLV } from "./header.ts";
 
 /** Of the client's TLS connection to the proxy (PP2_TYPE_SSL, §2.2.6). */
 export interface ProxyTls {
@@ -52,6 +33,19 @@ export interface ProxyTlvs {
   readonly tls?: ProxyTls;
 }
 
+/** What a backend gets ahead of the client's first byte, as the settings name it. */
+export type PreambleForm = "nothing" | "ip" | "proxy-v1" | "proxy-v2" | "passed-on";
+
+export interface PreambleFacts {
+  readonly client: SocketAddress;
+  /** Where the client connected to. */
+  readonly server: SocketAddress;
+  /** Asked for where the form has room for them. */
+  readonly tlvs: () => ProxyTlvs;
+  /** The PROXY header that the client's connection began with; empty where there was none. */
+  readonly header: Uint8Array;
+}
+
 /** The `address` of a socket that has a path and no IP address. */
 const UNIX = "unix";
 
@@ -60,6 +54,11 @@ const AF_INET6_ON_LINUX = 10;
 
 /** Longer texts are left out, not cut: half a name may be another's. SNI, ALPN and most common names are shorter. */
 const MAX_TEXT_OCTETS = 255;
+
+// Client flags of SSL.
+const CLIENT_SSL = 0x01;
+const CLIENT_CERT_CONN = 0x02;
+const CLIENT_CERT_SESS = 0x04;
 
 // A certificate shown in the connection belongs to its session as well.
 const CERTIFICATE_FLAGS: Readonly<Record<ProxyTls["certificate"], number>> = {
@@ -74,6 +73,22 @@ const NOTHING = new Uint8Array(0);
 interface AddressPair {
   readonly client: Uint8Array;
   readonly server: Uint8Array;
+}
+
+/** @throws when an address is no IP address */
+export function encodePreamble(form: PreambleForm, told: PreambleFacts): Uint8Array {
+  switch (form) {
+    case "nothing":
+      return NOTHING;
+    case "ip":
+      return encodeWriteIp(told.client.address);
+    case "proxy-v1":
+      return encodeV1(told.client, told.server);
+    case "proxy-v2":
+      return encodeV2(told.client, told.server, told.tlvs());
+    case "passed-on":
+      return told.header;
+  }
 }
 
 /**
@@ -96,20 +111,20 @@ export function encodeV1(client: SocketAddress, server: SocketAddress): Uint8Arr
  */
 export function encodeV2(client: SocketAddress, server: SocketAddress, tlvs: ProxyTlvs = {}): Uint8Array {
   const pair = pairAddresses(client, server);
-  if (pair === undefined) return encodeFixedPart(LOCAL_COMMAND, UNSPEC, 0);
+  if (pair === undefined) return encodeFixedPart(COMMAND.LOCAL, FAMILY.UNSPEC, 0);
 
   const rest = Buffer.concat([
     pair.client,
     pair.server,
     uint16(client.port),
     uint16(server.port),
-    encodeText(ALPN, tlvs.alpn),
-    encodeText(AUTHORITY, tlvs.authority),
+    encodeText(TLV.ALPN, tlvs.alpn),
+    encodeText(TLV.AUTHORITY, tlvs.authority),
     encodeUniqueId(tlvs.uniqueId),
     encodeTls(tlvs.tls),
   ]);
-  const family = pair.client.length === IPV4_OCTETS ? TCP_OVER_IPV4 : TCP_OVER_IPV6;
-  return Buffer.concat([encodeFixedPart(PROXY_COMMAND, family, rest.length), rest]);
+  const family = pair.client.length === IPV4_OCTETS ? FAMILY.TCP_OVER_IPV4 : FAMILY.TCP_OVER_IPV6;
+  return Buffer.concat([encodeFixedPart(COMMAND.PROXY, family, rest.length), rest]);
 }
 
 /**
@@ -155,17 +170,17 @@ function encodeTls(tls: ProxyTls | undefined): Uint8Array {
   head.setUint8(0, CLIENT_SSL | CERTIFICATE_FLAGS[tls.certificate]);
   head.setUint32(1, tls.verify);
   const inner = [
-    encodeText(SSL_VERSION, tls.version),
-    encodeText(SSL_CIPHER, tls.cipher),
-    encodeText(SSL_CN, tls.commonName),
+    encodeText(SSL_TLV.VERSION, tls.version),
+    encodeText(SSL_TLV.CIPHER, tls.cipher),
+    encodeText(SSL_TLV.CN, tls.commonName),
   ];
-  return encodeTlv(SSL, Buffer.concat([new Uint8Array(head.buffer), ...inner]));
+  return encodeTlv(TLV.SSL, Buffer.concat([new Uint8Array(head.buffer), ...inner]));
 }
 
 function encodeUniqueId(id: Uint8Array | undefined): Uint8Array {
   if (id === undefined) return NOTHING;
   if (id.length > MAX_UNIQUE_ID_OCTETS) throw new Error(`a unique id of ${id.length} bytes`);
-  return encodeTlv(UNIQUE_ID, id);
+  return encodeTlv(TLV.UNIQUE_ID, id);
 }
 
 function encodeText(type: number, text: string | undefined): Uint8Array {

@@ -2,8 +2,7 @@
  * Who a client is, as its connection tells it, in the form in which a backend is told.
  */
 import type { X509Certificate } from "node:crypto";
-import type { ProxyTls, ProxyTlvs } from "../proxy/encode.ts";
-import type { PreambleFacts } from "../proxy/preamble.ts";
+import type { PreambleFacts, ProxyTls, ProxyTlvs } from "../proxy/encode.ts";
 import type { TlsSession } from "../tls/tls-session.ts";
 import type { ByteStream } from "../transport/transport.ts";
 

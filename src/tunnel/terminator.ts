@@ -5,7 +5,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { Endpoint, PeerAddress } from "../base/endpoint.ts";
 import type { Milliseconds } from "../base/units.ts";
-import { encodePreamble, type PreambleForm } from "../proxy/preamble.ts";
+import { encodePreamble, type PreambleForm } from "../proxy/encode.ts";
 import { TlsAcceptor, type TlsCounts } from "../tls/tls-acceptor.ts";
 import type { TlsRules } from "../tls/tls-context.ts";
 import type { TlsMaterial } from "../tls/tls-identity.ts";

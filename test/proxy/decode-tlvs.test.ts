@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { decodeProxyHeader } from "../../src/proxy/decode.ts";
-import { crc32c } from "../../src/proxy/decode-tlvs.ts";
+import { crc32c } from "../../src/proxy/decode-v2.ts";
 import { assertHeader, assertRejectedAtEnd } from "./feed.ts";
 
 const FIXED = Buffer.from("0d0a0d0a000d0a515549540a2111", "hex");

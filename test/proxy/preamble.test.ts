@@ -1,9 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { decodeProxyHeader } from "../../src/proxy/decode.ts";
-import type { ProxyTlvs } from "../../src/proxy/encode.ts";
-import { encodeV1, encodeV2 } from "../../src/proxy/encode.ts";
-import { encodePreamble, type PreambleForm } from "../../src/proxy/preamble.ts";
+import { encodePreamble, encodeV1, encodeV2, type PreambleForm, type ProxyTlvs } from "../../src/proxy/encode.ts";
 import { readTlvs } from "../support/proxy-tlvs.ts";
 
 const client = { address: "192.0.2.1", port: 56324 };
