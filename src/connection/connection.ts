@@ -7,10 +7,9 @@
  */
 import type { PeerAddress } from "../base/endpoint.ts";
 import { type Milliseconds, milliseconds, toUnixSeconds } from "../base/units.ts";
-import { decideExpectation, decideFraming } from "../http/body-framing.ts";
 import type { Refusal, SendOutcome } from "../http/exchange.ts";
 import { clientOf } from "../http/forwarded-for.ts";
-import { connectionField, decidePersistence } from "../http/persistence.ts";
+import { connectionField, decideExpectation, decideFraming, decidePersistence } from "../http/framing.ts";
 import type { RequestHead } from "../http/request-head.ts";
 import { RequestParser } from "../http/request-parser.ts";
 import { bodyLength, type ResponsePlan } from "../http/response-plan.ts";

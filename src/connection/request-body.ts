@@ -2,9 +2,9 @@
  * The body of one request, taken out of the connection's waiting bytes as its reader asks for it (RFC 9112 §6, §7).
  */
 import type { Bytes } from "../base/units.ts";
-import type { BodyFraming } from "../http/body-framing.ts";
 import { ChunkedDecoder } from "../http/chunked-decoder.ts";
 import type { BodyEvent, BodyReader, Refusal } from "../http/exchange.ts";
+import type { BodyFraming } from "../http/framing.ts";
 import type { ByteQueue } from "./byte-queue.ts";
 
 export type PresentFraming = Extract<BodyFraming, { kind: "length" | "chunked" }>;

@@ -5,8 +5,8 @@ import type { Clock } from "../base/clock.ts";
 import { unreachable } from "../base/errors.ts";
 import { type Bytes, bytes, type Milliseconds, milliseconds, type UnixSeconds } from "../base/units.ts";
 import type { SendOutcome } from "../http/exchange.ts";
-import { formatResponseHead } from "../http/response-head.ts";
-import type { ResponseMemo, ResponsePlan } from "../http/response-plan.ts";
+import { formatResponseHead, type MessageMemo } from "../http/response-head.ts";
+import type { ResponsePlan } from "../http/response-plan.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { BufferPool } from "./buffer-pool.ts";
 import { type FileBody, transferFile } from "./file-transfer.ts";
@@ -169,7 +169,7 @@ function headBytes(plan: ResponsePlan, connection: string | undefined, now: Unix
   return Buffer.from(formatResponseHead(plan, now, connection), "latin1");
 }
 
-function keepMessage(memo: ResponseMemo, plan: ResponsePlan, body: Uint8Array, now: UnixSeconds): Uint8Array {
+function keepMessage(memo: MessageMemo, plan: ResponsePlan, body: Uint8Array, now: UnixSeconds): Uint8Array {
   const head = formatResponseHead(plan, now, undefined);
   const message = join(Buffer.allocUnsafeSlow(head.length + body.length), head, body);
   memo.keep(now, message);

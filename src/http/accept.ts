@@ -3,7 +3,7 @@
  *
  * Parameters other than `q` are read and not compared: no form of ours differs from another in these alone.
  */
-import { isToken } from "./field-list.ts";
+import { isToken } from "./field-syntax.ts";
 
 interface MediaRange {
   readonly type: string;

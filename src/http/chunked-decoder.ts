@@ -6,7 +6,7 @@
  */
 import type { Bytes } from "../base/units.ts";
 import type { Refusal } from "./exchange.ts";
-import { COLON, CR, LF, TOKEN_OCTETS, VALUE_OCTETS } from "./octets.ts";
+import { COLON, CR, LF, TOKEN_OCTETS, VALUE_OCTETS } from "./field-syntax.ts";
 
 export type ChunkedOutcome =
   /** The whole chunk belonged to the body, which goes on. */

@@ -67,7 +67,7 @@ export function isWeakMatch(one: EntityTag, other: EntityTag): boolean {
 /**
  * The tag of a file: strong, from its modification time in nanoseconds, its size and its inode.
  *
- * A file modified within `CLOCK_TICK` of `now` may change again without a trace in these. Its tag is weak, and made so
+ * A file modified within `MTIME_GRANULARITY` of `now` may change again without a trace in these. Its tag is weak, and made so
  * that it is not the tag of any later look: who holds it will fetch the file once more.
  */
 export function fileEntityTag(identity: FileIdentity, now: UnixMilliseconds): EntityTag {

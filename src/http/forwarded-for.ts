@@ -7,7 +7,7 @@
  */
 import type { PeerAddress } from "../base/endpoint.ts";
 import { formatIpAddress, parseIpAddress, parseIpv4, parseIpv6 } from "../base/ip-address.ts";
-import { splitList } from "./field-list.ts";
+import { splitList } from "./field-syntax.ts";
 import type { RequestFields } from "./request-head.ts";
 
 // An IPv4 address, or anything between brackets; a port behind it is skipped.

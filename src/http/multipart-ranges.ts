@@ -2,24 +2,13 @@
  * The body of a 206 with several parts: multipart/byteranges (RFC 9110 §14.6, RFC 2046 §5.1).
  */
 import { Buffer } from "node:buffer";
-import { type Bytes, bytes } from "../base/units.ts";
+import { bytes } from "../base/units.ts";
 import { type ByteRange, formatContentRange } from "./byte-range.ts";
 import type { EntityTag } from "./entity-tag.ts";
-import type { Part } from "./response-plan.ts";
+import type { BodyPlan, FileFacts } from "./response-plan.ts";
 
 /** What a body plan of kind `parts` says beside its source. */
-export interface MultipartPlan {
-  readonly parts: readonly Part[];
-  readonly epilogue: Uint8Array;
-  /** Of the whole body: preambles, slices and epilogue. */
-  readonly length: Bytes;
-}
-
-/** The file the slices are taken from. */
-export interface SlicedFile {
-  readonly size: Bytes;
-  readonly mediaType: string;
-}
+export type MultipartPlan = Omit<Extract<BodyPlan, { kind: "parts" }>, "kind" | "source">;
 
 /**
  * The line that stands between the parts: the same for every answer with this version of a file.
@@ -43,7 +32,11 @@ export function formatMultipartType(boundary: string): string {
 }
 
 /** @param ranges  inside the file, none of them empty; sent in this order */
-export function planMultipartRanges(file: SlicedFile, ranges: readonly ByteRange[], boundary: string): MultipartPlan {
+export function planMultipartRanges(
+  file: Pick<FileFacts, "size" | "mediaType">,
+  ranges: readonly ByteRange[],
+  boundary: string,
+): MultipartPlan {
   const parts = ranges.map((range, index) => ({
     preamble: toBytes(
       `${index === 0 ? "" : "\r\n"}--${boundary}\r\n` +

@@ -1,18 +1,29 @@
 /**
  * The head of a response as it goes over the wire (RFC 9112 §4), and messages that are sent again and again.
  */
-import { reasonPhrase } from "../base/status.ts";
+import { reasonPhrase, type Status } from "../base/status.ts";
 import type { UnixSeconds } from "../base/units.ts";
+import { CR } from "./field-syntax.ts";
 import { formatHttpDate } from "./http-date.ts";
-import { CR } from "./octets.ts";
-import type { ResponsePlan } from "./response-plan.ts";
+
+/** One header field line of a response. */
+export interface Field {
+  readonly name: string;
+  readonly value: string;
+}
+
+export interface StatusAndFields {
+  readonly status: Status;
+  /** All fields but the two that belong to the moment of sending and to the connection: Date and Connection. */
+  readonly fields: readonly Field[];
+}
 
 /**
  * Status line and fields with the empty line after them, as Latin-1 text.
  *
  * @param connection  the value of the Connection field, or undefined to leave it out
  */
-export function formatResponseHead(plan: ResponsePlan, now: UnixSeconds, connection: string | undefined): string {
+export function formatResponseHead(plan: StatusAndFields, now: UnixSeconds, connection: string | undefined): string {
   let head = `HTTP/1.1 ${plan.status} ${reasonPhrase(plan.status)}\r\nDate: ${dateAt(now)}\r\n`;
   for (const { name, value } of plan.fields) head += `${name}: ${value}\r\n`;
   if (connection !== undefined) head += `Connection: ${connection}\r\n`;
@@ -21,8 +32,9 @@ export function formatResponseHead(plan: ResponsePlan, now: UnixSeconds, connect
 
 /** @param message  begins with what `formatResponseHead` has made */
 function stampDate(message: Uint8Array, now: UnixSeconds): void {
+  dateAt(now);
   // The status line ends with the first CR; Date is the first field.
-  message.set(dateOctetsAt(now), message.indexOf(CR) + LENGTH_TO_DATE);
+  message.set(dateOctets, message.indexOf(CR) + LENGTH_TO_DATE);
 }
 
 const LENGTH_TO_DATE = "\r\nDate: ".length;
@@ -39,11 +51,6 @@ function dateAt(now: UnixSeconds): string {
     dateOctets = Buffer.from(dateText, "latin1");
   }
   return dateText;
-}
-
-function dateOctetsAt(now: UnixSeconds): Uint8Array {
-  dateAt(now);
-  return dateOctets;
 }
 
 /**

@@ -1,37 +1,18 @@
 /**
  * A response as a value: everything about it except the writing.
  */
-import type { Status } from "../base/status.ts";
 import type { Bytes, UnixSeconds } from "../base/units.ts";
 import { chunkedLength } from "./chunked-encoder.ts";
 import type { EntityTag, FileIdentity } from "./entity-tag.ts";
 import type { Reason } from "./reason.ts";
+import type { Field, MessageMemo, StatusAndFields } from "./response-head.ts";
 
-export interface ResponsePlan {
-  readonly status: Status;
-  /** All fields but the two that belong to the moment of sending and to the connection: Date and Connection. */
-  readonly fields: readonly Field[];
+export interface ResponsePlan extends StatusAndFields {
   readonly body: BodyPlan;
   /** Why it was refused: for the log. */
   readonly reason?: Reason;
   /** Present on a plan that is sent again and again: where its finished bytes are kept. */
-  readonly memo?: ResponseMemo;
-}
-
-/** Finished bytes of a response that is sent again and again. */
-export interface ResponseMemo {
-  /** The message with the date of that second, valid until the next call; undefined when there is none. */
-  at(second: UnixSeconds): Uint8Array | undefined;
-  /** @param message  formatted for that second; belongs to the memo from now on */
-  keep(second: UnixSeconds, message: Uint8Array): void;
-  /** The bytes are still being read elsewhere: the memo does not change them any more. */
-  release(): void;
-}
-
-/** One header field line of a response. */
-export interface Field {
-  readonly name: string;
-  readonly value: string;
+  readonly memo?: MessageMemo;
 }
 
 export type BodyPlan =
@@ -41,7 +22,7 @@ export type BodyPlan =
   | { readonly kind: "file"; readonly source: OpenSource; readonly start: Bytes; readonly end: Bytes }
   /** A whole file of `size` bytes in the chunked coding. */
   | { readonly kind: "chunked"; readonly source: OpenSource; readonly size: Bytes }
-  /** A multipart/byteranges body of `length` bytes: each part's preamble, then its slice; `epilogue` last. */
+  /** A multipart/byteranges body (RFC 9110 §14.6) of `length` bytes: each part's preamble and slice, then `epilogue`. */
   | {
       readonly kind: "parts";
       readonly source: OpenSource;

@@ -40,6 +40,7 @@ export class DocumentRoot implements StampedRoot {
   readonly descriptorPaths: DescriptorPaths;
   readonly openExactly: ExactOpener | undefined;
   readonly stat: StatFn;
+  readonly #options: DocumentRootOptions;
   readonly #turn: LoopTurn;
   /** Set where this root is a directory of another, which it must not leave. */
   readonly #parent: ParentRoot | undefined;
@@ -53,6 +54,7 @@ export class DocumentRoot implements StampedRoot {
   #inode: number | undefined;
 
   constructor(options: DocumentRootOptions, parent?: ParentRoot) {
+    this.#options = options;
     this.path = options.path;
     this.descriptorPaths = options.descriptorPaths;
     this.openExactly = options.openExactly;
@@ -104,16 +106,8 @@ export class DocumentRoot implements StampedRoot {
    * @param name  one path component, neither empty nor `.` nor `..`
    */
   child(name: string, symlinks: SymlinkRule): DocumentRoot {
-    return new DocumentRoot(
-      {
-        path: pathBelow(this.path, name),
-        turn: this.#turn,
-        descriptorPaths: this.descriptorPaths,
-        openExactly: this.openExactly,
-        stat: this.stat,
-      },
-      { root: this, name, linksAllowed: symlinks !== "never" },
-    );
+    const options = { ...this.#options, path: pathBelow(this.path, name) };
+    return new DocumentRoot(options, { root: this, name, linksAllowed: symlinks !== "never" });
   }
 
   #lookUp(): AbsolutePath | undefined {

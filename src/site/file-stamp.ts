@@ -33,19 +33,11 @@ export interface FileLocation {
   readonly realPath: AbsolutePath;
 }
 
-export interface FileStamp {
-  readonly relativePath: string;
-  readonly symlinks: SymlinkRule;
-  readonly realPath: AbsolutePath;
+export interface FileStamp extends Omit<FileLocation, "rootPath">, Omit<FileStat, "isLink"> {
   /** Where it is looked for again. */
   readonly path: AbsolutePath;
   /** Down to its directory and as many steps up again: see `StampedRoot.isRootItself`. */
   readonly pathBackToRoot: AbsolutePath;
-  readonly device: number;
-  readonly inode: number;
-  readonly size: number;
-  readonly modifiedMs: number;
-  readonly changedMs: number;
 }
 
 /** The root below which a stamped file lies, in the present turn of the event loop. */

@@ -7,9 +7,9 @@
 import type { Seconds } from "../base/units.ts";
 import type { IncomingRequest } from "../http/exchange.ts";
 import { isGetOrHead, type RequestHead } from "../http/request-head.ts";
-import { chooseSite, formatHostCheck, type Sites } from "./choose-site.ts";
 import type { Resource } from "./resource.ts";
 import type { Site } from "./site.ts";
+import { chooseSite, formatHostCheck, type Sites } from "./site.ts";
 import { takesUploads } from "./upload.ts";
 
 /** @param site  undefined in front of the gate that chooses it */

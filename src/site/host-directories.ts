@@ -6,9 +6,8 @@
 import { opendirSync } from "node:fs";
 import type { LoopTurn } from "../base/clock.ts";
 import { isHostDirectoryName } from "../http/host.ts";
-import type { SiteDirectories } from "./choose-site.ts";
 import type { DocumentRoot } from "./document-root.ts";
-import type { Site, SiteRules } from "./site.ts";
+import type { Site, SiteDirectories, SiteRules } from "./site.ts";
 
 // Clients choose which sites are found, but only among directories that exist; a server with more is merely slower.
 const MAX_REMEMBERED_SITES = 1000;

@@ -4,19 +4,44 @@
  */
 import { closeSync } from "node:fs";
 import { unreachable } from "../base/errors.ts";
-import type { Seconds } from "../base/units.ts";
+import { type Bytes, bytes, type Seconds } from "../base/units.ts";
 import { preferredForm } from "../http/accept.ts";
 import type { IncomingRequest } from "../http/exchange.ts";
-import type { RequestHead } from "../http/request-head.ts";
 import { formatSitePath, parseSitePath, type SitePath } from "../http/site-path.ts";
 import type { ListDirectoryFailure, ListDirectoryOutput } from "../tasks/list-directory.ts";
 import type { TaskOutcome, TaskPool } from "../tasks/task-types.ts";
 import { type FileContext, findFile, isServedByName } from "./find-file.ts";
-import type { ListingMemory } from "./listing-memory.ts";
 import { openDirectoryBelow } from "./open-file.ts";
 import type { Resource } from "./resource.ts";
 import type { Site } from "./site.ts";
 import type { UploadLedger } from "./upload-quota.ts";
+
+/** Listings that are being sent may take so much memory: each is made in one piece, and may wait for a slow reader. */
+const MAX_LISTING_BYTES = bytes(64 * 1024 * 1024);
+
+export class ListingMemory {
+  readonly #maxBytes: Bytes;
+  #taken = 0;
+
+  constructor(maxBytes: Bytes = MAX_LISTING_BYTES) {
+    this.#maxBytes = maxBytes;
+  }
+
+  /**
+   * A page that is larger than all there may be is taken when it is the only one, else it could never be sent.
+   *
+   * @returns false when the page must not be kept; when true, `give` must be called with the same size
+   */
+  reserve(size: number): boolean {
+    if (this.#taken > 0 && this.#taken + size > this.#maxBytes) return false;
+    this.#taken += size;
+    return true;
+  }
+
+  release(size: number): void {
+    this.#taken -= size;
+  }
+}
 
 /** What looking needs beside the site: shared by all requests. */
 export interface LocateContext extends FileContext {
@@ -28,30 +53,21 @@ export interface LocateContext extends FileContext {
   readonly retryAfter: Seconds;
 }
 
-/**
- * The caller hands the resource to `release` when its response has ended.
- *
- * @param request  of it only the signal is used, and only by what may have to wait
- */
-export function locate(
-  context: LocateContext,
-  site: Site,
-  head: RequestHead,
-  request?: Pick<IncomingRequest, "gone">,
-): Resource | Promise<Resource> {
-  const parsed = parseSitePath(head.path);
+/** Of a request, what decides and, for what may have to wait, its signal. */
+type Located = Pick<IncomingRequest, "head" | "gone">;
+
+/** The caller hands the resource to `release` when its response has ended. */
+export function locate(context: LocateContext, site: Site, request: Located): Resource | Promise<Resource> {
+  const parsed = parseSitePath(request.head.path);
   if (parsed.kind === "refused") {
     const status = parsed.reason === "traversal" ? site.rules.traversalStatus : 400;
     return { kind: "refused", status, reason: parsed.reason };
   }
   const { path } = parsed;
   if (!isServedByName(site, path.segments)) return { kind: "refused", status: 404, reason: "dotfile" };
-  return path.directory ? locateDirectory(context, site, path, head, request) : locateFile(context, site, path, head);
-}
-
-function locateFile(context: LocateContext, site: Site, path: SitePath, head: RequestHead): Resource {
+  if (path.directory) return locateDirectory(context, site, path, request);
   const found = findFile(context, site, path.segments);
-  return found.kind === "directory" ? redirectToDirectory(path, head.query) : found;
+  return found.kind === "directory" ? redirectToDirectory(path, request.head.query) : found;
 }
 
 /** The location is built from the decoded path, so whatever slashes the client sent, it begins with one. */
@@ -64,23 +80,19 @@ function locateDirectory(
   context: LocateContext,
   site: Site,
   path: SitePath,
-  head: RequestHead,
-  request?: Pick<IncomingRequest, "gone">,
+  request: Located,
 ): Resource | Promise<Resource> {
   for (const [place, name] of site.rules.indexfiles.entries()) {
-    const found = findFile(context, site, [...path.segments, name]);
+    const indexfile = { segments: [...path.segments, name], directory: false };
+    const found = findFile(context, site, indexfile.segments);
     if (found.kind === "file") {
       // Only the first name of the list: a later one is right only as long as those before it are missing.
-      if (place === 0) context.files.alias(site, formatSitePath(path), indexPath(path, name));
+      if (place === 0) context.files.alias(site, formatSitePath(path), formatSitePath(indexfile));
       return found;
     }
     if (found.kind !== "directory" && !isAbsent(found)) return found;
   }
-  return listDirectory(context, site, path, head, request);
-}
-
-function indexPath(path: SitePath, name: string): string {
-  return formatSitePath({ segments: [...path.segments, name], directory: false });
+  return listDirectory(context, site, path, request);
 }
 
 function isAbsent(found: Resource): boolean {
@@ -91,10 +103,10 @@ function listDirectory(
   context: LocateContext,
   site: Site,
   path: SitePath,
-  head: RequestHead,
-  request?: Pick<IncomingRequest, "gone">,
+  request: Located,
 ): Resource | Promise<Resource> {
   const { rules, root } = site;
+  const { head } = request;
   const directory = openDirectoryBelow(root, path.segments, rules.symlinks);
   if (directory.kind !== "directory") return directory;
   const realRoot = root.realPath();
@@ -115,7 +127,7 @@ function listDirectory(
     types: rules.types,
   } as const;
   return context.pool
-    .run("list-directory", input, request?.gone)
+    .run("list-directory", input, request.gone)
     .then((outcome) => listingResource(context, outcome))
     .finally(() => closeSync(directory.descriptor));
 }

@@ -162,10 +162,7 @@ interface Lookup {
 }
 
 /** The name led to one file when it was opened and to another when that was checked. */
-interface Replaced {
-  readonly kind: "moved";
-}
-const REPLACED: Replaced = { kind: "moved" };
+type Replaced = undefined;
 
 function retryWhenReplaced<R>(
   root: DocumentRoot,
@@ -181,7 +178,7 @@ function retryWhenReplaced<R>(
     lookup = { realRoot, relativePath, path: pathBelow(realRoot, relativePath), symlinks, root };
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
       const result = look(lookup);
-      if (!isReplaced(result)) return result;
+      if (result !== undefined) return result;
     }
     return NOT_FOUND;
   } catch (error) {
@@ -252,11 +249,11 @@ function findDirectory({ realRoot, path, symlinks }: Lookup): FoundDirectory | U
 }
 
 /** Closes the descriptor unless the result holds it. */
-function keepIfOpened<R extends object>(descriptor: number, examine: (descriptor: number) => R): R {
+function keepIfOpened<R extends object | Replaced>(descriptor: number, examine: (descriptor: number) => R): R {
   let kept = false;
   try {
     const result = examine(descriptor);
-    kept = "descriptor" in result;
+    kept = result !== undefined && "descriptor" in result;
     return result;
   } finally {
     if (!kept) closeSync(descriptor);
@@ -268,7 +265,7 @@ function provenPath(lookup: Lookup, descriptor: number, stats: BigIntStats): Abs
   const { realRoot, path, symlinks, root } = lookup;
   if (symlinks === "anywhere") return path;
   const place = root.descriptorPaths === "proc" ? pathOfDescriptor(descriptor, stats) : pathOfName(path, stats);
-  if (place === undefined) return REPLACED;
+  if (place === undefined) return undefined;
   return isAllowedPlace(symlinks, realRoot, path, place) ? absolutePath(place) : SYMLINK_ESCAPE;
 }
 
@@ -292,10 +289,6 @@ function isSameFile(path: string, stats: BigIntStats): boolean {
   } catch {
     return false;
   }
-}
-
-function isReplaced(result: unknown): result is Replaced {
-  return result === REPLACED;
 }
 
 /** A root that cannot be found is as missing, or as forbidden, as a file. */

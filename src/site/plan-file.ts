@@ -10,13 +10,13 @@ import {
   type RangeDecision,
 } from "../http/byte-range.ts";
 import { encodeChunked } from "../http/chunked-encoder.ts";
-import { formatAttachment } from "../http/content-disposition.ts";
 import { formatEntityTag } from "../http/entity-tag.ts";
 import { formatHttpDate } from "../http/http-date.ts";
 import { formatBoundary, formatMultipartType, joinMultipart, planMultipartRanges } from "../http/multipart-ranges.ts";
 import { checkPreconditions, isIfRangeSatisfied } from "../http/preconditions.ts";
 import type { RequestHead } from "../http/request-head.ts";
-import { type BodyPlan, contentFields, type Field, type FileFacts, type ResponsePlan } from "../http/response-plan.ts";
+import type { Field } from "../http/response-head.ts";
+import { type BodyPlan, contentFields, type FileFacts, type ResponsePlan } from "../http/response-plan.ts";
 import { planError } from "./plan-page.ts";
 import type { FileContent } from "./resource.ts";
 
@@ -154,4 +154,30 @@ function fileFields(facts: FileFacts, now: UnixSeconds): readonly Field[] {
 
 function tagField(facts: FileFacts): Field {
   return { name: "ETag", value: formatEntityTag(facts.tag) };
+}
+
+// Anything but printable ASCII, and what old clients read in a way of their own: quotes, escapes, paths, `%41`.
+const NOT_PLAIN = /[^\x20-\x7e]|["%/\\]/gu;
+/** What stands for itself in an extended value (attr-char, RFC 8187 §3.2.1). */
+const ATTRIBUTE_CHARACTER = /[!#$&+\-.^_`|~0-9A-Za-z]/;
+
+/**
+ * Content-Disposition of a file to be saved and not shown (RFC 6266): `attachment; filename="report.txt"`. Where the name has characters that quotes cannot carry safely, those become
+ * `_`, and `filename*` with the whole name in UTF-8 follows: a client that knows it prefers it (RFC 6266 §4.3).
+ */
+export function formatAttachment(name: string): string {
+  const plain = name.replace(NOT_PLAIN, "_");
+  if (plain === name) return `attachment; filename="${name}"`;
+  return `attachment; filename="${plain}"; filename*=UTF-8''${encodeExtendedValue(name)}`;
+}
+
+function encodeExtendedValue(text: string): string {
+  let encoded = "";
+  for (const octet of new TextEncoder().encode(text)) {
+    const character = String.fromCharCode(octet);
+    encoded += ATTRIBUTE_CHARACTER.test(character)
+      ? character
+      : `%${octet.toString(16).toUpperCase().padStart(2, "0")}`;
+  }
+  return encoded;
 }

@@ -6,7 +6,8 @@ import { bytes, type Seconds, type UnixSeconds } from "../base/units.ts";
 import { checkPreconditions } from "../http/preconditions.ts";
 import type { Reason } from "../http/reason.ts";
 import type { RequestHead } from "../http/request-head.ts";
-import { contentFields, type Field, type ResponsePlan } from "../http/response-plan.ts";
+import type { Field } from "../http/response-head.ts";
+import { contentFields, type ResponsePlan } from "../http/response-plan.ts";
 import { renderErrorPage } from "./error-page.ts";
 import type { Receipt, Refused, RenderedPage } from "./resource.ts";
 

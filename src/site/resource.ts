@@ -4,7 +4,8 @@
 import type { ErrorStatus } from "../base/status.ts";
 import type { Bytes, Seconds } from "../base/units.ts";
 import type { Reason } from "../http/reason.ts";
-import type { Field, FileFacts, OpenSource } from "../http/response-plan.ts";
+import type { Field } from "../http/response-head.ts";
+import type { FileFacts, OpenSource } from "../http/response-plan.ts";
 
 export type Resource =
   | { readonly kind: "file"; readonly facts: FileFacts; readonly content: FileContent }

@@ -9,7 +9,6 @@ import { isGetOrHead, type RequestHead } from "../http/request-head.ts";
 import { MessageMemo } from "../http/response-head.ts";
 import type { BodyPlan, ResponsePlan } from "../http/response-plan.ts";
 import type { RefusalReport } from "../observe/refusal-report.ts";
-import { chooseSite } from "./choose-site.ts";
 import type { CachedVariant } from "./file-cache.ts";
 import { loadErrorPage, release } from "./find-file.ts";
 import { allowedMethods, type GateOptions, makeGates, passGates } from "./gates.ts";
@@ -18,6 +17,7 @@ import { withErrorPage } from "./plan-page.ts";
 import { hstsField, planRefusal, planResponse, withField, withServerField } from "./plan-response.ts";
 import type { Resource } from "./resource.ts";
 import type { Site } from "./site.ts";
+import { chooseSite } from "./site.ts";
 import { ACCEPT_POST, acceptUpload, takesUploads } from "./upload.ts";
 
 export interface ServeOptions extends GateOptions {
@@ -58,7 +58,7 @@ export function createService(options: ServeOptions): Service {
   /** By the methods that pass the gates: POST does only where it uploads. */
   function find(site: Site, request: IncomingRequest): Resource | Promise<Resource> {
     const { head } = request;
-    if (isGetOrHead(head.method)) return locate(locating, site, head, request);
+    if (isGetOrHead(head.method)) return locate(locating, site, request);
     return head.method === "OPTIONS" ? describeOptions(site, head) : acceptUpload(locating, site, request);
   }
 
@@ -105,9 +105,8 @@ export function createService(options: ServeOptions): Service {
   function plan(head: RequestHead, resource: Resource, site: Site | undefined): ResponsePlan {
     const context = { now: now(), boundaryNonce: options.boundaryNonce, chunked: site?.rules.chunked ?? false };
     const planned = complete(planResponse(head, resource, context), site);
-    return tls === undefined || tls.hsts === 0 || site === undefined
-      ? planned
-      : withField(planned, hstsField(tls.hsts));
+    if (tls === undefined || tls.hsts === 0 || site === undefined) return planned;
+    return withField(planned, hstsField(tls.hsts));
   }
 
   function planRefusedRequest(refusal: Refusal, head: RequestHead | undefined): ResponsePlan {
@@ -118,10 +117,9 @@ export function createService(options: ServeOptions): Service {
   /** What the protocol itself refuses; two statuses bring a field of their own (RFC 9110 §15.5.6, §15.6.4). */
   function planEarlyRefusal(refusal: Refusal, head: RequestHead | undefined): ResponsePlan {
     const plan = planRefusal(refusal, head);
-    if (refusal.status === 405)
-      return { ...plan, fields: [...plan.fields, { name: "Allow", value: allowedMethods(false) }] };
+    if (refusal.status === 405) return withField(plan, { name: "Allow", value: allowedMethods(false) });
     if (refusal.status !== 503) return plan;
-    return { ...plan, fields: [...plan.fields, { name: "Retry-After", value: String(locating.retryAfter) }] };
+    return withField(plan, { name: "Retry-After", value: String(locating.retryAfter) });
   }
 
   function complete(plan: ResponsePlan, site: Site | undefined): ResponsePlan {

@@ -11,11 +11,10 @@ import { isJsonMediaType } from "../http/media-type.ts";
 import type { RequestFields } from "../http/request-head.ts";
 import { parseSitePath } from "../http/site-path.ts";
 import type { StoreJsonOutput } from "../tasks/store-json.ts";
-import type { Sites } from "./choose-site.ts";
 import type { IncomingUpload } from "./incoming-upload.ts";
 import { type LocateContext, queueFull } from "./locate.ts";
 import type { Refused, Resource } from "./resource.ts";
-import type { Site, SiteRules } from "./site.ts";
+import type { Site, SiteRules, Sites } from "./site.ts";
 import { UploadLedger } from "./upload-quota.ts";
 import { UploadStore } from "./upload-store.ts";
 

@@ -7,12 +7,11 @@ import type { LoopTurn } from "../base/clock.ts";
 import { errorCode, StartupError } from "../base/errors.ts";
 import type { Settings, SiteSettings } from "../config/settings.ts";
 import { describeSystemError } from "../observe/thrown.ts";
-import type { Sites } from "../site/choose-site.ts";
 import { DocumentRoot, type ExactOpener } from "../site/document-root.ts";
 import type { StatFn } from "../site/file-stamp.ts";
 import { HostDirectories } from "../site/host-directories.ts";
 import { probeDescriptorPaths } from "../site/open-file.ts";
-import type { Site } from "../site/site.ts";
+import type { Site, Sites } from "../site/site.ts";
 
 /** What the C library can do for a site, where it can be called. */
 export interface NativeFiles {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { connectionField, decidePersistence, type Persistence } from "../../src/http/persistence.ts";
+import { connectionField, decidePersistence, type Persistence } from "../../src/http/framing.ts";
 import { type FieldLine, fakeRequestHead } from "../support/request-head.ts";
 
 const cases: [name: string, version: "1.0" | "1.1", lines: string[], want: Persistence][] = [

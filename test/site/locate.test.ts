@@ -7,8 +7,7 @@ import type { Status } from "../../src/base/status.ts";
 import { bytes, seconds } from "../../src/base/units.ts";
 import { fileEntityTag } from "../../src/http/entity-tag.ts";
 import { loadErrorPage, release } from "../../src/site/find-file.ts";
-import { ListingMemory } from "../../src/site/listing-memory.ts";
-import { type LocateContext, locate } from "../../src/site/locate.ts";
+import { ListingMemory, type LocateContext, locate } from "../../src/site/locate.ts";
 import type { Resource } from "../../src/site/resource.ts";
 import type { Site, SiteRules } from "../../src/site/site.ts";
 import type { ListDirectoryOutput } from "../../src/tasks/list-directory.ts";
@@ -91,10 +90,14 @@ interface Target {
   readonly accept?: string;
 }
 
+function asking(head: Parameters<typeof fakeRequestHead>[0], gone: AbortSignal = new AbortController().signal) {
+  return { head: fakeRequestHead(head), gone };
+}
+
 async function find({ context, site }: Fixture, target: string | Target): Promise<Resource> {
   const { path, query, accept } = typeof target === "string" ? { path: target } : target;
   const fields = accept === undefined ? [] : [["Accept", accept] as const];
-  return await locate(context, site, fakeRequestHead({ path, query, fields }));
+  return await locate(context, site, asking({ path, query, fields }));
 }
 
 /** The resource in a few words. It is released. */
@@ -317,8 +320,8 @@ test("locate: the pool is told when the client goes", async (t) => {
   const { context, site } = makeFixture(t, {}, {}, sharedTree);
   const signals: (AbortSignal | undefined)[] = [];
   const gone = AbortSignal.abort();
-  const asking = { ...context, pool: poolThat(pageOf(1), signals) };
-  release(await locate(asking, site, fakeRequestHead({ path: "/plain/" }), { gone }));
+  const watched = { ...context, pool: poolThat(pageOf(1), signals) };
+  release(await locate(watched, site, asking({ path: "/plain/" }, gone)));
   assert.deepEqual(signals, [gone]);
 });
 
@@ -350,9 +353,9 @@ for (const [name, path, mode, target, want] of forbidden) {
   test(`locate without the right: ${name}`, async (t) => {
     const fixture = makeFixture(t);
     chmodSync(`${fixture.top}/${path}`, mode);
-    const head = fakeRequestHead({ path: target });
+    const request = asking({ path: target });
     // The first look is synchronous, and what it finds decides all of these.
-    const resource = asOrdinaryUser(fixture.top, () => locate(fixture.context, fixture.site, head));
+    const resource = asOrdinaryUser(fixture.top, () => locate(fixture.context, fixture.site, request));
     chmodSync(`${fixture.top}/${path}`, 0o755);
     const found = await resource;
     release(found);
@@ -548,11 +551,8 @@ test("locate: a file that is never twice the same while it is read is sent from 
     monotonic: () => fixture.clock.monotonic(),
   };
   const before = countDescriptors();
-  const resource = await locate(
-    { ...fixture.context, clock: restless },
-    fixture.site,
-    fakeRequestHead({ path: "/f.txt" }),
-  );
+  const context = { ...fixture.context, clock: restless };
+  const resource = await locate(context, fixture.site, asking({ path: "/f.txt" }));
   assert.ok(resource.kind === "file" && resource.content.kind === "open");
   assert.equal(resource.content.source.identity.size, size - 1);
   assert.equal(resource.facts.tag.opaque, fileEntityTag(resource.content.source.identity, fixture.clock.wall()).opaque);

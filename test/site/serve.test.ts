@@ -20,11 +20,10 @@ import { formatHttpDate } from "../../src/http/http-date.ts";
 import type { Method } from "../../src/http/request-head.ts";
 import type { ResponsePlan } from "../../src/http/response-plan.ts";
 import { RefusalReport } from "../../src/observe/refusal-report.ts";
-import type { Sites } from "../../src/site/choose-site.ts";
 import { HostDirectories } from "../../src/site/host-directories.ts";
 import type { LocateContext } from "../../src/site/locate.ts";
 import { createService } from "../../src/site/serve.ts";
-import type { SiteRules } from "../../src/site/site.ts";
+import type { SiteRules, Sites } from "../../src/site/site.ts";
 import { addToTree, linkTo, makeTree } from "../support/file-tree.ts";
 import { type FakeRequest, type FieldLine, fakeRequestHead } from "../support/request-head.ts";
 import {

@@ -3,7 +3,7 @@ import { chmodSync, rmSync } from "node:fs";
 import { type TestContext, test } from "node:test";
 import type { AbsolutePath } from "../../src/base/absolute-path.ts";
 import { StartupError } from "../../src/base/errors.ts";
-import { chooseSite } from "../../src/site/choose-site.ts";
+import { chooseSite } from "../../src/site/site.ts";
 import { buildSites } from "../../src/worker/build-sites.ts";
 import { linkTo, makeTree } from "../support/file-tree.ts";
 import { asOrdinaryUser, HandTurn } from "../support/served-site.ts";

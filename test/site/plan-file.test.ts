@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { formatAttachment } from "../../src/http/content-disposition.ts";
+import { formatAttachment } from "../../src/site/plan-file.ts";
 
 const cases: [name: string, file: string, want: string][] = [
   ["plain", "report.txt", 'attachment; filename="report.txt"'],

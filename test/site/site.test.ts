@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { absolutePath } from "../../src/base/absolute-path.ts";
-import { chooseSite, formatHostCheck, type SiteDirectories, type Sites } from "../../src/site/choose-site.ts";
 import { DocumentRoot } from "../../src/site/document-root.ts";
 import type { Site } from "../../src/site/site.ts";
+import { chooseSite, formatHostCheck, type SiteDirectories, type Sites } from "../../src/site/site.ts";
 import { siteRules } from "../support/site-rules.ts";
 
 const root = new DocumentRoot({

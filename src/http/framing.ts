@@ -1,12 +1,13 @@
 /**
- * Where a request's body ends (RFC 9112 §6), and whether its sender waits for a sign to send it (RFC 9110 §10.1.1).
+ * What a request's head says of the bytes behind it: where the body ends (RFC 9112 §6), whether its sender waits for a
+ * sign to send it (RFC 9110 §10.1.1), and whether another request may follow (RFC 9112 §9.3).
  *
  * Where the RFC allows to mend or to choose, we refuse: two servers that read one message differently are what request
  * smuggling is made of. So Content-Length comes once, `chunked` is the one coding, and both together are an error.
  */
 import { type Bytes, bytes } from "../base/units.ts";
 import type { Refusal } from "./exchange.ts";
-import { isToken, splitList } from "./field-list.ts";
+import { isToken, splitList } from "./field-syntax.ts";
 import type { RequestHead } from "./request-head.ts";
 
 export type BodyFraming =
@@ -23,6 +24,8 @@ export type ExpectationDecision =
   /** The client sends the body after a 100, or when it tires of waiting. */
   | { readonly kind: "continue" }
   | { readonly kind: "reject"; readonly refusal: Refusal };
+
+export type Persistence = "keep" | "close";
 
 const DIGITS = /^[0-9]+$/;
 
@@ -51,6 +54,36 @@ export function decideExpectation(head: RequestHead, framing: BodyFraming): Expe
   if (expectations === undefined || head.version === "1.0") return { kind: "none" };
   if (!splitList(expectations).every((member) => member === "100-continue")) return reject(UNKNOWN_EXPECTATION);
   return hasBody(framing) ? { kind: "continue" } : { kind: "none" };
+}
+
+/**
+ * Whether the connection outlives the response (RFC 9112 §9.3). Decides from the request alone: what else ends a
+ * connection, such as a refusal or a body left unread, its owner adds.
+ *
+ * @param served  how many requests this connection has brought, this one included
+ * @param maxRequests  how many it may bring, at least 1
+ * @param draining  the server is stopping: every response is the last
+ */
+export function decidePersistence(
+  head: RequestHead,
+  served: number,
+  maxRequests: number,
+  draining: boolean,
+): Persistence {
+  if (draining || served >= maxRequests) return "close";
+  const field = head.fields.get("connection");
+  if (field === undefined) return head.version === "1.1" ? "keep" : "close";
+
+  if (field === "keep-alive") return "keep";
+  const options = splitList(field);
+  if (options.includes("close")) return "close";
+  return head.version === "1.1" || options.includes("keep-alive") ? "keep" : "close";
+}
+
+/** The value of the response's Connection field; undefined where the version says it without words (RFC 9112 §9.3). */
+export function connectionField(head: RequestHead, persistence: Persistence): "close" | "keep-alive" | undefined {
+  if (persistence === "close") return "close";
+  return head.version === "1.0" ? "keep-alive" : undefined;
 }
 
 /*

@@ -9,7 +9,7 @@ import {
   decideFraming,
   type ExpectationDecision,
   type FramingDecision,
-} from "../../src/http/body-framing.ts";
+} from "../../src/http/framing.ts";
 import type { Reason } from "../../src/http/reason.ts";
 import { type FieldLine, fakeRequestHead } from "../support/request-head.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { isToken, splitList } from "../../src/http/field-list.ts";
+import { isToken, splitList } from "../../src/http/field-syntax.ts";
 
 const lists: [name: string, value: string, want: string[]][] = [
   ["one member", "close", ["close"]],

@@ -1,0 +1,55 @@
+/**
+ * The octets and words of a request head (RFC 9110 §5.5 to §5.6.2, RFC 3986). What may stand where is in tables, because
+ * the parser asks for every byte.
+ */
+export const CR = 0x0d;
+export const LF = 0x0a;
+export const SP = 0x20;
+export const HTAB = 0x09;
+export const COLON = 0x3a;
+
+function octetTable(isMember: (octet: number) => boolean): Uint8Array {
+  return Uint8Array.from({ length: 256 }, (_, octet) => (isMember(octet) ? 1 : 0));
+}
+
+const TOKEN_PUNCTUATION = "!#$%&'*+-.^_`|~";
+
+/** 1 for tchar: the octets of a method or a field name. */
+export const TOKEN_OCTETS = octetTable(
+  (octet) => /[0-9A-Za-z]/.test(String.fromCharCode(octet)) || TOKEN_PUNCTUATION.includes(String.fromCharCode(octet)),
+);
+
+/** 1 for the octets of a field value: tab, blank, visible ASCII, and opaque octets above it. */
+export const VALUE_OCTETS = octetTable((octet) => octet === HTAB || (octet >= SP && octet !== 0x7f));
+
+/** 1 for visible ASCII: all that may stand in a request target, before its form is looked at. */
+export const VISIBLE_OCTETS = octetTable((octet) => octet > SP && octet < 0x7f);
+
+/**
+ * The members of a list such as Connection, in lower case, without the blanks and tabs around them. Empty members are
+ * kept. Only for lists without quoted strings: a comma inside quotes would be taken for the end of a member.
+ */
+export function splitList(value: string): readonly string[] {
+  return value.toLowerCase().split(",").map(trimBlanks);
+}
+
+export function isToken(text: string): boolean {
+  for (let at = 0; at < text.length; at++) {
+    if (TOKEN_OCTETS[text.charCodeAt(at)] !== 1) return false;
+  }
+  return text !== "";
+}
+
+// No regular expression: one that looks for blanks before the end takes quadratic time where there are blanks within.
+// Not trim() either: it takes away VT and NBSP, and so makes `chunked` of what is not.
+function trimBlanks(text: string): string {
+  let start = 0;
+  let end = text.length;
+  while (start < end && isBlank(text.charCodeAt(start))) start++;
+  while (end > start && isBlank(text.charCodeAt(end - 1))) end--;
+  return text.slice(start, end);
+}
+
+function isBlank(octet: number): boolean {
+  return octet === SP || octet === HTAB;
+}
