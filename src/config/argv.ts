@@ -102,7 +102,7 @@ function askYargs(argv: readonly string[]): YargsAnswer {
     .command("stop", "stop the server that the PID file names")
     .command("reload", "reload the configuration")
     .command("status", "show whether the server runs, and how")
-    .command("tls", "end TLS for another server")
+    .command("tls", "terminate TLS for another server")
     .completion("completion", "print a completion script for the shell")
     .help(false)
     .version(false)
@@ -148,7 +148,7 @@ function checkWords([command, ...rest]: readonly string[]): readonly Fault[] {
   }
   // Its command line is read by other rules, so it must be known from the first word.
   if (command === "tls") return [flagFault("tls", "expected it before every flag: comanche tls [options] PEM...")];
-  return rest.map((word) => flagFault(quote(word), `expected nothing but flags after ${command}`));
+  return rest.map((word) => flagFault(quote(word), `expected only flags after ${command}`));
 }
 
 function checkFlag(name: string, texts: readonly (string | undefined)[]): readonly Fault[] {

@@ -33,13 +33,13 @@ export function crossCheck({ settings, layer, situation, unreadable }: CrossChec
     [
       address.length === 0 && terminators.size === 0,
       ["address"],
-      "leaves nothing to do: expected a section [TLS terminator NAME], or an address",
+      "leaves nothing to serve: expected a section [TLS terminator NAME], or an address",
     ],
     ...checkTls(server, layer),
     [
       proxyProtocol && trustedProxies.length === 0,
       ["proxy-protocol"],
-      "would cut every connection: expected trusted-proxies to name who is believed",
+      "would close every connection: expected trusted-proxies to name the proxies",
     ],
     checkChroot(server),
     ...checkProcesses(server),
@@ -76,11 +76,11 @@ function checkAddresses(addresses: readonly ListenAddress[]): readonly Check[] {
   const onTcp = addresses.filter(({ kind }) => kind !== "unix");
   const hasOthers = onTcp.length > 1 && onTcp.some(({ kind }) => kind === "every");
   return [
-    [repeated !== undefined, ["address"], `${repeated} is there twice: expected each address once`],
+    [repeated !== undefined, ["address"], `${repeated} is given twice: expected each address once`],
     [
       repeated === undefined && hasOthers,
       ["address"],
-      "* is every address: expected no other beside it but unix:/path",
+      "* is every address: expected no further address, except unix:/path",
     ],
   ];
 }
@@ -104,14 +104,14 @@ function checkTls(server: ServerSettings, layer: Layer): readonly Check[] {
     [
       tlsKey !== undefined && (tlsCert.length !== 1 || tlsDir !== undefined),
       ["tls-key"],
-      "expected just one file in tls-cert and no tls-dir: the others have their keys with them",
+      "expected exactly one file in tls-cert and no tls-dir: several files must contain their own keys",
     ],
     [
       address.every(({ kind }) => kind === "unix"),
       ["tls-port", "address"],
-      "has no effect without an address that is no Unix socket",
+      "has no effect if every address is a Unix socket",
     ],
-    [tlsPort === port && tlsPort !== 0, ["tls-port", "port"], "is the same as port: expected another"],
+    [tlsPort === port && tlsPort !== 0, ["tls-port", "port"], "is the same as port: expected another number"],
     [
       tlsClientCa === undefined && tlsClientVerify !== "require",
       ["tls-client-verify"],
@@ -120,7 +120,7 @@ function checkTls(server: ServerSettings, layer: Layer): readonly Check[] {
     [
       hsts > 0 && !tlsRedirect,
       ["hsts", "tls-redirect"],
-      "expected tls-redirect = yes: over plain HTTP it would mean nothing",
+      "expected tls-redirect = yes: browsers ignore Strict-Transport-Security over HTTP",
     ],
   ];
 }
@@ -138,7 +138,7 @@ function isDefault(key: string, layer: Layer): boolean {
 /** Root can leave a chroot again, so it would hold nobody. */
 export function checkChroot({ chroot, user }: Pick<ServerSettings, "chroot" | "user">): Check {
   const staysRoot = user === undefined || user === "root" || /^0+$/.test(user);
-  const problem = "expected user to be set too, and not to root, who can leave a chroot";
+  const problem = "expected user to name an unprivileged account: root can leave a chroot";
   return [chroot !== undefined && staysRoot, ["chroot", "user"], problem];
 }
 
@@ -152,7 +152,7 @@ function checkProcesses({ processes, workers, maxConnections, address }: ServerS
     [
       processes <= workers && processes > maxConnections,
       ["processes", "max-connections"],
-      `${ofConnections}: each process needs a connection to answer`,
+      `${ofConnections}: each process needs at least one connection`,
     ],
   ];
 }

@@ -88,7 +88,7 @@ function scanIni(lines: readonly string[], file: string): IniDocument {
       }
       section = sections.get(name);
       if (section !== undefined) {
-        addFault(`[${quote(name)}]: began at line ${section.line} already: expected each section once`);
+        addFault(`[${quote(name)}]: already began at line ${section.line}: expected each section once`);
       }
       section ??= { name, line, pairs: new Map() };
       sections.set(name, section);
@@ -115,7 +115,7 @@ function scanIni(lines: readonly string[], file: string): IniDocument {
     if (first === undefined) section.pairs.set(key, pair);
     else {
       const found = `[${quote(section.name)}] ${quote(key)} = ${quote(value.trim())}`;
-      addFault(`${found}: was given at line ${first.line} already: expected each key once in a section`);
+      addFault(`${found}: already given at line ${first.line}: expected each key once in a section`);
     }
   }
   return { sections: [...sections.values()], faults };

@@ -248,7 +248,7 @@ export const charsetName = textLike(
 export const opensslNames = textLike(
   "NAMES",
   /^[A-Za-z0-9!+@=_.-]+(:[A-Za-z0-9!+@=_.-]+)*$/,
-  "names as OpenSSL has them, with colons between",
+  "OpenSSL names separated by colons",
 );
 
 /** `text` is kept beside what it means, to be written down again. */
@@ -262,7 +262,7 @@ export const ipRange: OptionKind<NamedRange> = single(
   (text) => {
     const range = parseIpRange(text);
     return range === undefined
-      ? fault("an IP address, a range such as 192.0.2.0/24 whose address has no bits behind the prefix, or unix")
+      ? fault("an IP address, a CIDR range such as 192.0.2.0/24 without host bits, or unix")
       : found({ text, range });
   },
   ({ text }) => text,

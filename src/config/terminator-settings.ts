@@ -61,7 +61,7 @@ export function readTerminator(
     pemFiles,
   };
   const keys = announced.map(({ key }) => key);
-  const several = `${keys.join(" and ")} each tell the backend in their own way who the client is: expected one of them`;
+  const several = `${keys.join(" and ")} exclude each other: expected only one of them`;
   const checks = [[keys.length > 1, keys, several] as const, ...crossCheckTerminator(terminator)];
   faults.push(...faultsAt(checks, layer, reader.unreadable));
   return terminator;
@@ -94,7 +94,7 @@ function crossCheckTerminator(terminator: TerminatorSettings): readonly Check[] 
     [
       backendCa !== undefined && !client,
       ["backend-ca"],
-      "has no effect without client: the backend is spoken to in plain",
+      "has no effect without client: the connection to the backend is not encrypted",
     ],
     [
       tlsClientCa === undefined && tlsClientVerify !== "require",
@@ -109,7 +109,7 @@ function crossCheckTerminator(terminator: TerminatorSettings): readonly Check[] 
     [
       client && pemFiles.length > 1,
       [PEM_KEY, "client"],
-      "with client expected one PEM file at most, to show to the backend",
+      "with client: expected at most one PEM file, the client certificate for the backend",
     ],
     ...SERVER_KEYS.map(
       ([key, isSet]): Check => [

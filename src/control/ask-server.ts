@@ -102,14 +102,14 @@ export function describeReload(outcome: ReloadOutcome): AnswerReport {
     case "stopping":
       return failure(`PID ${outcome.pid} does not reload: it is stopping`);
     case "died":
-      return failure(`PID ${outcome.pid} ended before it had reloaded: its error log says why`);
+      return failure(`PID ${outcome.pid} exited before it had reloaded: see its error log`);
     case "mute": {
-      const why = "it keeps no state file that can be read: its error log says what came of it";
+      const why = "its state file cannot be read: see its error log for the result";
       return failure(`PID ${outcome.pid} was asked to reload, but ${why}`);
     }
     case "silent": {
       const time = `${outcome.timeout / 1000} s`;
-      return failure(`PID ${outcome.pid} was asked to reload but has not said within ${time} what came of it`);
+      return failure(`PID ${outcome.pid} was asked to reload but has not reported a result within ${time}`);
     }
     default:
       return describeNotAsked(outcome, "reload");

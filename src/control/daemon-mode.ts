@@ -45,7 +45,7 @@ export function decideMode(request: DaemonRequest, environment: Environment): Mo
 function findSupervisor({ pid, parentPid, variables, hasContainerMark }: Environment): string | undefined {
   if (pid === 1) return "running as PID 1";
   if (variables.NOTIFY_SOCKET || variables.SYSTEMD_EXEC_PID === String(pid)) return "under systemd";
-  if (variables.LISTEN_PID === String(pid)) return "with sockets of a service manager";
+  if (variables.LISTEN_PID === String(pid)) return "with sockets from a service manager";
   // systemd before version 248. A shell of the user's session inherits the variable too, but is not a child of PID 1.
   if (variables.INVOCATION_ID && parentPid === 1) return "under systemd";
   if (hasContainerMark || variables.container || variables.KUBERNETES_SERVICE_HOST) return "in a container";

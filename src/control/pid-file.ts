@@ -171,7 +171,7 @@ function putInPlace(temporary: AbsolutePath, path: AbsolutePath): void {
     }
     removeIfPossible(turn);
   }
-  throw new StartupError(`PID file ${path} does not stay the same long enough to be taken`);
+  throw new StartupError(`PID file ${path} keeps changing: another program writes it`);
 }
 
 /** Text and version are those of one file, whatever takes its name meanwhile. */

@@ -45,13 +45,13 @@ export function describeStatus(outcome: StatusOutcome, now: UnixMilliseconds): S
       return { message: describeRunning(outcome, now).join("\n"), exitStatus: 0 };
     case "dead": {
       const { pid, path } = outcome;
-      const what = pid === undefined ? "is empty" : `names PID ${pid}, which has gone`;
+      const what = pid === undefined ? "is empty" : `names PID ${pid}, which no longer runs`;
       return { message: `not running, and it did not stop cleanly: PID file ${path} ${what}`, exitStatus: 1 };
     }
     case "not-running":
       return { message: `not running: no PID file ${outcome.paths.join(" or ")}`, exitStatus: 3 };
     case "unknown":
-      return { message: `whether it runs cannot be known: ${outcome.why}`, exitStatus: 4 };
+      return { message: `cannot tell whether the server runs: ${outcome.why}`, exitStatus: 4 };
     default:
       return unreachable(outcome);
   }
@@ -121,10 +121,7 @@ function describeRunning({ pid, path, state, memory }: Running, now: UnixMillise
   const resident = memory.get(pid);
   const ownMemory = resident === undefined ? "" : `, ${formatHumanSize(resident)}`;
   if (state === undefined) {
-    return [
-      `running (PID ${pid}${ownMemory}, PID file ${path})`,
-      "more is not known: it keeps no state file that can be read",
-    ];
+    return [`running (PID ${pid}${ownMemory}, PID file ${path})`, "no further details: its state file cannot be read"];
   }
   return [
     `Comanche ${state.version} is ${PHASE_WORDS[state.phase]} (PID ${pid}${ownMemory})`,
@@ -144,7 +141,7 @@ function describeWorker(
   now: UnixMilliseconds,
 ): string {
   const resident = memory.get(pid);
-  const size = resident === undefined ? "has just ended" : formatHumanSize(resident);
+  const size = resident === undefined ? "has just exited" : formatHumanSize(resident);
   const draining = generation === state.generation ? "" : `, draining (generation ${generation})`;
   return `for ${ageAt(now, startedAt)}, ${size}${draining}`;
 }

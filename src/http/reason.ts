@@ -8,7 +8,7 @@ const MALFORMED = "The browser or program in use sent a request that breaks the 
 const WRONG_ADDRESS = "This address is not written correctly. Please check it for a typing error.";
 const NOT_HERE =
   "There is nothing at this address. It may have been moved or deleted, or the address may have a typing error.";
-const BUSY = "The server has too much to do at this moment. Please try again in a few seconds.";
+const BUSY = "The server is busy at this moment. Please try again in a few seconds.";
 
 interface ReasonTexts {
   readonly operator: string;
@@ -26,15 +26,15 @@ export const REASONS = {
   ),
   "bad-version": reason("the version is not HTTP/digit.digit (RFC 9112 §2.3)", MALFORMED),
   "version-unsupported": reason(
-    "HTTP/2 and later are not spoken here without negotiation",
-    "This server speaks HTTP/1.1 and HTTP/1.0, and was spoken to in a later version.",
+    "HTTP/2 and later are not supported",
+    "This server supports HTTP/1.1 and HTTP/1.0, and the request uses a later version.",
   ),
   "bad-line-end": reason("a line does not end in CR LF, or holds a CR of its own (RFC 9112 §2.2)", MALFORMED),
   "bad-field": reason("a header line is not name, colon, value (RFC 9112 §5)", MALFORMED),
   "obs-fold": reason("a header line is continued on the next (RFC 9112 §5.2)", MALFORMED),
   "bad-host": reason(
     "Host is missing, repeated or not a host (RFC 9112 §3.2)",
-    "The request does not say properly which site it is for.",
+    "The request does not name its site correctly.",
   ),
   "bad-content-length": reason("Content-Length is repeated or not a number of digits (RFC 9112 §6.3)", MALFORMED),
   "bad-transfer-encoding": reason(
@@ -61,10 +61,10 @@ export const REASONS = {
     "What was being sent took too long to arrive. Please try again.",
   ),
   "unknown-expectation": reason(
-    "Expect asks for something other than 100-continue (RFC 9110 §10.1.1)",
-    "The request expects something of the server that it does not know.",
+    "Expect has a value other than 100-continue (RFC 9110 §10.1.1)",
+    "The request expects a feature that the server does not have.",
   ),
-  "unknown-method": reason("the method is not known", "The request asks for an action that the server does not know."),
+  "unknown-method": reason("unknown method", "The request asks for an action that the server does not support."),
   "method-not-allowed": reason(
     "the method is known but not allowed here",
     "The requested action is not possible at this address.",
@@ -75,8 +75,8 @@ export const REASONS = {
     "Too many connections from your address are open at once. Please try again in a moment.",
   ),
   "queue-full": reason(
-    "all workers are busy and the queue holds as much as it may",
-    "The server has as much to do as it can take on. Please try again in a few seconds.",
+    "all threads are busy and the queue is full",
+    "The server is busy. Please try again in a few seconds.",
   ),
   "bad-path-encoding": reason("a percent sign without two hex digits, or bytes that are not UTF-8", WRONG_ADDRESS),
   "bad-path-character": reason("NUL, an encoded slash or a backslash in the path", WRONG_ADDRESS),
@@ -85,16 +85,16 @@ export const REASONS = {
     "no site of that name, or not one of `hosts`",
     "There is no site of this name on this server.",
   ),
-  "not-found": reason("nothing of that name", NOT_HERE),
+  "not-found": reason("no file or directory of that name", NOT_HERE),
   "not-a-file": reason("neither a regular file nor a directory", NOT_HERE),
   dotfile: reason("a name that begins with a dot", NOT_HERE),
   "symlink-escape": reason(
     "a symbolic link that leads out of the document root, or any link with symlinks = never",
     NOT_HERE,
   ),
-  "name-too-long": reason("longer than the file system takes", NOT_HERE),
+  "name-too-long": reason("a name longer than the file system allows", NOT_HERE),
   "no-permission": reason(
-    "the server may not read it",
+    "the server has no permission to read it",
     "The server is not allowed to read what is at this address. Its owner can change that.",
   ),
   "no-listing": reason(
@@ -123,19 +123,19 @@ export const REASONS = {
     "The file has changed since the program in use last looked at it.",
   ),
   "changed-while-sending": reason(
-    "the file became another while it was being sent; the connection was cut",
+    "the file changed while it was being sent; the connection was closed",
     "The file changed while it was being sent. Please ask for it again.",
   ),
   "send-timeout": reason(
-    "the client took nothing for send-timeout; the connection was cut",
-    "The answer was not taken in time. Please ask for it again.",
+    "the client read nothing for send-timeout; the connection was closed",
+    "The response was not read in time. Please ask for it again.",
   ),
   "range-unsatisfiable": reason(
     "no part of the range is inside the file (RFC 9110 §14)",
     "The requested part lies outside the file, which may have become shorter.",
   ),
   "internal-error": reason(
-    "a fault of the server, logged with its place",
+    "an internal error; the log has its stack trace",
     "Something went wrong inside the server. Its operator finds the details in the log.",
   ),
 };

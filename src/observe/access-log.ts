@@ -139,7 +139,7 @@ export class AccessLog {
     this.#isFlushing = false;
     if (!isWritten) {
       const left = this.#batchedBytes + this.#lines.length;
-      this.#events.error(`access log ${this.#file.name} does not keep up: bytes left unwritten: ${left}`);
+      this.#events.error(`access log ${this.#file.name} is too slow: bytes not written at exit: ${left}`);
     }
     return isWritten;
   }
@@ -161,7 +161,7 @@ export class AccessLog {
   }
 
   #drop(lines: number): void {
-    if (this.#lostLines === 0) this.#events.warn(`access log ${this.#file.name} does not keep up: dropping lines`);
+    if (this.#lostLines === 0) this.#events.warn(`access log ${this.#file.name} is too slow: dropping lines`);
     this.#lostLines += lines;
   }
 
@@ -237,12 +237,12 @@ export class AccessLog {
     if (this.#isRefused) return;
     this.#isRefused = true;
     const interval = this.#limits.retry / 1000;
-    this.#events.error(`cannot write access log ${this.#file.name}: ${why}; trying again every ${interval} s`);
+    this.#events.error(`cannot write access log ${this.#file.name}: ${why}; retrying every ${interval} s`);
   }
 
   #reportEndOfTrouble(): void {
     if (!this.#isRefused && this.#lostLines === 0) return;
-    this.#events.warn(`access log ${this.#file.name} is written again; lines lost: ${this.#lostLines}`);
+    this.#events.warn(`access log ${this.#file.name} is writable again; lines lost: ${this.#lostLines}`);
     this.#isRefused = false;
     this.#lostLines = 0;
   }

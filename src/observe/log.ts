@@ -106,7 +106,7 @@ export class LineSink implements EventSink {
   write(level: EventLevel, text: string): void {
     const time = this.#time(this.#clock.wall());
     const apology =
-      this.#lost === 0 ? "" : formatEvent(time, "warn", `events that could not be written here: ${this.#lost}`);
+      this.#lost === 0 ? "" : formatEvent(time, "warn", `events that could not be written to this log: ${this.#lost}`);
     const event = Buffer.from(apology + formatEvent(time, level, text));
     this.#lost = writeWhole(this.#write, this.#output.descriptor, event) ? 0 : this.#lost + 1;
   }

@@ -114,7 +114,7 @@ export function describeTerminators(terminators: Terminators, served: readonly S
 export function describeUnverified(terminators: Terminators): readonly string[] {
   return [...terminators.values()].flatMap(({ client, backendCa, backend }) =>
     client && backendCa === undefined
-      ? [`nobody verifies that ${backAddress.format(backend)} is the backend: set backend-ca`]
+      ? [`the certificate of backend ${backAddress.format(backend)} is not verified: set backend-ca`]
       : [],
   );
 }

@@ -35,7 +35,7 @@ async function findBackend(backend: Endpoint, lookUp: LookUp): Promise<readonly 
     const addresses = await lookUp(host);
     return addresses.map((address) => ({ kind: "tcp", host: address, port }));
   } catch (cause) {
-    throw new StartupError(`backend ${backAddress.format(backend)}: the name is not known`, { cause });
+    throw new StartupError(`backend ${backAddress.format(backend)}: the host name cannot be resolved`, { cause });
   }
 }
 
@@ -77,11 +77,11 @@ export class BackendWatch {
       if (this.#isClosed) return;
       if (describe(places) !== describe(this.#places)) {
         this.#places = places;
-        events.info(`backends have moved: ${describe(places)}`);
+        events.info(`backend addresses have changed: ${describe(places)}`);
         onMoved(places);
       }
       const complaint = complaints.join(", ");
-      if (complaint !== "" && complaint !== this.#complaint) events.warn(`${complaint}; its last address stays in use`);
+      if (complaint !== "" && complaint !== this.#complaint) events.warn(`${complaint}; keeping its last address`);
       this.#complaint = complaint;
     } finally {
       this.#isLooking = false;

@@ -18,5 +18,5 @@ export async function checkSettings(settings: Settings): Promise<readonly string
   await findBackends(settings.terminators);
   const { warning } = await preparePrivileges(settings.server);
   const certificates = files.length === 0 ? "no certificate" : `certificates in ${files.join(", ")}`;
-  return [...warnings, ...(warning === undefined ? [] : [warning]), `the configuration is good: ${certificates}`];
+  return [...warnings, ...(warning === undefined ? [] : [warning]), `the configuration is valid: ${certificates}`];
 }

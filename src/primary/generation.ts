@@ -153,7 +153,7 @@ export class Generation {
   #killAfter(time: number): void {
     void setTimeout(time, undefined, { ref: false }).then(() => {
       for (const worker of this.#workers) {
-        this.#events.error(`worker process ${worker.pid} does not end: killing it`);
+        this.#events.error(`worker process ${worker.pid} does not exit: killing it`);
         worker.kill();
       }
     });
@@ -228,7 +228,7 @@ export class Generation {
   /** A successor first, so that nobody waits. */
   async #replace(slot: Slot, old: WorkerChild, why: string): Promise<void> {
     if (this.#staffing.signal.aborted || slot.worker !== old) return;
-    this.#events.warn(`worker process ${old.pid} leaves because ${why}: starting another`);
+    this.#events.warn(`worker process ${old.pid} is replaced because ${why}: starting another`);
     const successor = this.#startWorker(slot);
     void this.#keepStaffed(slot, successor);
     this.#reportStart(successor);

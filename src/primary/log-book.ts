@@ -113,7 +113,7 @@ export class LogBook {
         file.useInstead(reopenLog(path));
         if (file === this.#access) this.#handAccess();
       } catch (error) {
-        this.events.error(`cannot open ${path} anew: ${describeSystemError(error)}; the old file stays in use`);
+        this.events.error(`cannot reopen ${path}: ${describeSystemError(error)}; still writing the old file`);
       }
     }
     if (this.#isDaemon && this.errorPath !== undefined) redirectStandardError(this.errorPath);

@@ -157,7 +157,7 @@ class Primary {
           break;
         case "SIGUSR1":
           this.#logs.reopen();
-          this.#logs.events.info("SIGUSR1: opened the logs anew");
+          this.#logs.events.info("SIGUSR1: logs reopened");
           break;
         case "SIGUSR2":
           void this.#tellStatus();
@@ -169,7 +169,7 @@ class Primary {
   }
 
   get #logs(): LogBook {
-    if (this.#active === undefined) throw new Error("signals are acted on when the server serves");
+    if (this.#active === undefined) throw new Error("ignored until the server listens");
     return this.#active.logs;
   }
 
@@ -252,7 +252,7 @@ class Primary {
       if (loaded.kind === "faults") throw new StartupError(describeFaults(loaded.faults));
       const { settings } = loaded;
       if (settings.server.pidfile !== old.settings.server.pidfile) {
-        throw new StartupError("pidfile has changed: expected the same as at the start, or a restart");
+        throw new StartupError("pidfile has changed: this needs a restart");
       }
       const config = await this.#open(settings, old.generation.number + 1);
       this.#active = config;
@@ -263,7 +263,7 @@ class Primary {
       return { outcome: "done", message: `generation ${config.generation.number} serves with ${configuration}` };
     } catch (error) {
       const why = error instanceof StartupError ? error.message : describeThrown(error);
-      return { outcome: "failed", message: `the configuration is not taken up, the old one stays in force: ${why}` };
+      return { outcome: "failed", message: `reload failed, keeping the old configuration: ${why}` };
     }
   }
 
@@ -358,9 +358,9 @@ function describeFaults(faults: readonly Fault[]): string {
 
 /** Faults that belong to no request. After an exception nobody knows what still holds, so that ends the server. */
 function watchForFaults({ events }: LogBook): void {
-  process.on("unhandledRejection", (fault) => events.error("a fault of the server was not handled", fault));
+  process.on("unhandledRejection", (fault) => events.error("unhandled internal error", fault));
   process.on("uncaughtException", (fault) => {
-    events.error("stopping after a fault of the server", fault);
+    events.error("stopping after an internal error", fault);
     process.exit(1);
   });
 }

@@ -58,7 +58,7 @@ export function openServiceNotifier(
   if (spec.kind === "none") return SILENT;
   if (native.kind === "missing") {
     throw new StartupError(
-      `NOTIFY_SOCKET is set, so the service manager waits for a word from the server, and sending it is not possible: ${native.why} (without it: Type=exec in the unit instead of Type=notify, and no WatchdogSec=)`,
+      `NOTIFY_SOCKET is set, but the server cannot notify the service manager: ${native.why} (use Type=exec in the unit instead of Type=notify, and no WatchdogSec=)`,
     );
   }
   const send = (text: string): void => native.native.sendDatagram(spec.address, text);
@@ -212,7 +212,7 @@ export class ServiceMessages implements ServiceNotifier {
       this.#send(message);
     } catch (error) {
       if (errorCode(error) === "EAGAIN") return "no-room";
-      if (!this.#isTroubled) this.#onTrouble(`the service manager cannot be told anything: ${String(error)}`);
+      if (!this.#isTroubled) this.#onTrouble(`cannot notify the service manager: ${String(error)}`);
       this.#isTroubled = true;
       return "lost";
     }

@@ -60,7 +60,7 @@ export function checkSocket({ descriptor, name }: ActivatedSocket): void {
   const found = describeDescriptor(descriptor);
   if (found === "a socket") return;
   throw new StartupError(
-    `LISTEN_FDS: descriptor ${descriptor}${name === "" ? "" : ` (${name})`} is ${found}: expected a socket that listens`,
+    `LISTEN_FDS: descriptor ${descriptor}${name === "" ? "" : ` (${name})`} is ${found}: expected a listening socket`,
   );
 }
 
@@ -73,7 +73,7 @@ function parseCount(variable: string, text: string, most: number): number {
 function parseName(name: string): string {
   if (name === "http" || name === "https" || name === "" || name === UNNAMED || name.endsWith(".socket")) return name;
   throw new StartupError(
-    `the service manager passes a socket with the name ${disarmControls(name)}: expected http or https (FileDescriptorName= in the socket unit)`,
+    `the service manager passes a socket named ${disarmControls(name)}: expected http or https (FileDescriptorName= in the socket unit)`,
   );
 }
 

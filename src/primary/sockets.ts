@@ -140,17 +140,17 @@ function chooseActivated(sockets: readonly ListenSocket[], specs: readonly Liste
     specs.some(({ purpose, addresses }) => purpose.kind === kind && addresses.length > 0);
   const hasTls = sockets.some(({ purpose }) => purpose.kind === "https");
   if (!isWanted("http")) {
-    throw new StartupError("the service manager passes sockets, and no site is served: a terminator binds its own");
+    throw new StartupError(
+      "the service manager passes sockets, but no site is served: a terminator binds its own sockets",
+    );
   }
   if (isWanted("https") && !hasTls) {
     throw new StartupError(
-      "tls-port is set, and the service manager passes no socket with the name https (FileDescriptorName=https in a socket unit)",
+      "tls-port is set, but the service manager passes no socket named https (FileDescriptorName=https in a socket unit)",
     );
   }
   if (hasTls && !isWanted("https")) {
-    throw new StartupError(
-      "the service manager passes a socket with the name https: expected tls-port and tls-cert too",
-    );
+    throw new StartupError("the service manager passes a socket named https: expected tls-port and tls-cert too");
   }
   const notice = `listens on the sockets of the service manager (${sockets.length}); address and port are not used`;
   return { sockets, notice, others: specs.filter(({ purpose }) => purpose.kind === "terminator") };
@@ -176,7 +176,7 @@ async function endpointsOf(address: ListenAddress, port: number): Promise<readon
     const found = await lookup(address.name, { all: true });
     return found.map((each) => ({ kind: "tcp", host: each.address, port }));
   } catch (cause) {
-    throw new StartupError(`cannot listen on ${address.name}: the name is not known`, { cause });
+    throw new StartupError(`cannot listen on ${address.name}: the host name cannot be resolved`, { cause });
   }
 }
 

@@ -81,7 +81,7 @@ function assemble(spec: TlsSpec, identities: readonly TlsIdentity[], tickets: Ui
   const authorities = spec.authorityFile === undefined ? undefined : readAuthorities(spec.authorityFile, spec.side);
   const fallback = identities.at(spec.fallback === "first" ? 0 : -1);
   if (spec.side === "client") return { side: "client", material: { identity: fallback, authorities } };
-  if (fallback === undefined) throw new StartupError(`tls-dir ${spec.folder}: there is no *.pem file in it`);
+  if (fallback === undefined) throw new StartupError(`tls-dir ${spec.folder}: no *.pem file found`);
   const ticketKeys = spec.ticketKeyFile === undefined ? tickets : readTicketKeys(spec.ticketKeyFile);
   return { side: "server", material: { identities, fallback, ticketKeys, clientAuthorities: authorities } };
 }
@@ -96,7 +96,7 @@ function checkRules(user: string, { rules }: TlsSpec, each: SideMaterial): void 
   } catch (cause) {
     const why = cause instanceof Error ? cause.message.trim() : String(cause);
     const whose = user === HTTPS ? "" : `${user}: `;
-    throw new StartupError(`${whose}the TLS settings do not work: ${why}`, { cause });
+    throw new StartupError(`${whose}OpenSSL rejects the TLS settings: ${why}`, { cause });
   }
 }
 
@@ -151,7 +151,7 @@ function readAuthorities(path: AbsolutePath, side: TlsSpec["side"]): string {
   const { certificates } = splitPem(Buffer.from(readWhole(path)).toString("latin1"));
   const option = side === "server" ? "tls-client-ca" : "backend-ca";
   if (certificates.length === 0)
-    throw new StartupError(`${path}: there is no certificate in it: expected those of ${option}`);
+    throw new StartupError(`${path}: no certificate found: expected those of ${option}`);
   return certificates.join("");
 }
 

@@ -63,11 +63,11 @@ export class TlsWatch {
     try {
       const loaded = loadTls(specs, this.#ticketKeys, Date.now());
       this.#renew(loaded.materials);
-      events.info(`certificates taken up: ${loaded.files.join(", ")}`);
+      events.info(`certificates reloaded: ${loaded.files.join(", ")}`);
       for (const warning of loaded.warnings) events.warn(warning);
     } catch (error) {
       const why = error instanceof StartupError ? error.message : describeThrown(error);
-      events.error(`changed certificates are not taken up, the old ones stay in force: ${why}`);
+      events.error(`cannot reload certificates, keeping the old ones: ${why}`);
     }
   }
 

@@ -28,8 +28,7 @@ type PosixProcess = Required<
 
 /** @throws StartupError where they are missing */
 export function posixProcess(): PosixProcess {
-  if (process.geteuid === undefined)
-    throw new StartupError(`${process.platform} has no users that could be changed to`);
+  if (process.geteuid === undefined) throw new StartupError(`${process.platform} cannot change the user of a process`);
   return process as NodeJS.Process & PosixProcess;
 }
 
@@ -141,12 +140,12 @@ function become(option: "user" | "group", account: string, take: (id: string | n
 function explain(option: "user" | "group", cause: unknown): string {
   switch (errorCode(cause)) {
     case "ERR_UNKNOWN_CREDENTIAL":
-      return `the system knows no ${option} of that name`;
+      return `no ${option} of that name exists`;
     case "ERR_OUT_OF_RANGE":
     case "EINVAL":
       return `expected a number below ${2 ** 32 - 1}`;
     case "EPERM":
-      return option === "user" ? "only root can run the server as somebody else" : "only root can change the group";
+      return option === "user" ? "only root can run the server as another user" : "only root can change the group";
     default:
       return String(cause);
   }

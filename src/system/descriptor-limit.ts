@@ -45,8 +45,8 @@ export function describeShortage(need: DescriptorNeed, { soft }: DescriptorLimit
   if (soft >= descriptorsNeeded(need)) return undefined;
   const each = Math.max(0, Math.floor((soft - otherDescriptors(need)) / DESCRIPTORS_A_CONNECTION));
   const held = each * need.processes;
-  const remedy = held > 0 ? ` or lower max-connections to ${held} in all` : need.threads > 0 ? " or lower workers" : "";
-  return `${need.maxConnections} connections (max-connections) cannot be held: ${soft} descriptors a process are enough for ${held} connections that each need another, for a file or a backend; raise the limit (LimitNOFILE= in the unit, ulimit -n)${remedy}`;
+  const remedy = held > 0 ? ` or set max-connections = ${held}` : need.threads > 0 ? " or lower workers" : "";
+  return `max-connections = ${need.maxConnections} needs more file descriptors than the limit of ${soft} per process allows: enough for ${held} connections. Raise LimitNOFILE= in the unit (ulimit -n)${remedy}`;
 }
 
 /**

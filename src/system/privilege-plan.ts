@@ -40,11 +40,11 @@ export function planPrivileges(
   }
   const staysRoot = isRoot && (account === undefined || account.uid === 0);
   if (staysRoot && chroot !== undefined) {
-    return refuse(`chroot = ${chroot}: root can leave a chroot: set user too, to somebody else`);
+    return refuse(`chroot = ${chroot}: root can leave a chroot: set user to an unprivileged account`);
   }
   if (staysRoot && isOther) {
     const named = user === undefined ? "without user" : `with user = ${user}`;
-    return refuse(`group holds nobody back ${named}: set user to somebody else`);
+    return refuse(`group ${named} has no effect for root: set user to an unprivileged account`);
   }
   return { kind: "plan", plan: { chroot, account: isRoot && isOther ? account : undefined } };
 }
@@ -52,7 +52,7 @@ export function planPrivileges(
 /** What to warn of at start; undefined when nothing. A `user` that is root was somebody's choice. */
 export function privilegeWarning({ user }: PrivilegeRequest, starter: Account): string | undefined {
   if (starter.uid !== 0 || user !== undefined) return undefined;
-  return "running as root: set user, so that who breaks into the server is not root";
+  return "worker processes run as root: set user to an unprivileged account";
 }
 
 function refuse(reason: string): PrivilegeDecision {

@@ -55,7 +55,7 @@ function checkProgram({ user }: PrivilegeRequest): void {
       closeSync(openSync(file, "r"));
     } catch (cause) {
       const problem = `user = ${user}: that user cannot read the program, ${fileURLToPath(file)}`;
-      throw new StartupError(`${problem}: install Comanche where everybody may read`, { cause });
+      throw new StartupError(`${problem}: install Comanche in a directory that every user can read`, { cause });
     }
   }
 }
@@ -73,7 +73,8 @@ export function dropPrivileges({ chroot, account }: PrivilegePlan, native: Nativ
   const statuses = new ThreadStatusFiles();
   try {
     if (chroot !== undefined) {
-      if (native === undefined) throw new StartupError(`chroot = ${chroot} is not possible: koffi is not there`);
+      if (native === undefined)
+        throw new StartupError(`chroot = ${chroot} is not possible: the optional package koffi is not installed`);
       step(`chroot to ${chroot}`, () => native.chroot(chroot));
     }
     // An open working directory is a way out of a chroot.
@@ -128,7 +129,7 @@ function isSameSet(some: readonly number[], others: readonly number[]): boolean 
 function findWayBack(): string | undefined {
   try {
     posixProcess().setuid(0);
-    return "root could be had again";
+    return "setuid(0) still succeeds";
   } catch {
     return undefined;
   }

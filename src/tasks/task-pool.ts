@@ -75,7 +75,7 @@ export class ThreadPool implements TaskPool {
         maxYoungGenerationSizeMb: MAX_YOUNG_MEBIBYTES,
       },
     });
-    this.#piscina.on("error", (fault: unknown) => this.#events.error("a thread for tasks has failed", fault));
+    this.#piscina.on("error", (fault: unknown) => this.#events.error("a task thread has failed", fault));
     this.#piscina.on("workerDestroy", () => {
       queueMicrotask(() => this.#cancelWithoutThreads());
       if (this.#closed === undefined) options.keepAll?.onLost();

@@ -32,16 +32,15 @@ export function readIdentity({ certificate, key: keyFile, ocsp }: IdentityFiles,
   const { certificates, keys, dhParameters } = splitPem(certificate.text);
   const fault = (text: string): IdentityResult => ({ kind: "fault", fault: text });
   const [own] = certificates;
-  if (own === undefined)
-    return fault(`${certificate.name}: there is no certificate in it (-----BEGIN CERTIFICATE-----)`);
+  if (own === undefined) return fault(`${certificate.name}: no certificate found (-----BEGIN CERTIFICATE-----)`);
   const inFile = keyFile ?? certificate;
   const [keyText, secondKey] = keyFile === undefined ? keys : splitPem(keyFile.text).keys;
   if (keyText === undefined) {
     return fault(
-      `${inFile.name}: there is no key in it (-----BEGIN PRIVATE KEY-----); a key in another file is named with tls-key`,
+      `${inFile.name}: no private key found (-----BEGIN PRIVATE KEY-----); name a separate key file with tls-key`,
     );
   }
-  if (secondKey !== undefined) return fault(`${inFile.name}: there are several keys in it: expected one`);
+  if (secondKey !== undefined) return fault(`${inFile.name}: several private keys found: expected one`);
 
   const leaf = parseCertificate(own);
   if (leaf === undefined) return fault(`${certificate.name}: its first certificate cannot be read`);
@@ -90,8 +89,8 @@ function namesOf(leaf: X509Certificate): readonly string[] {
 
 function describeValidity(name: string, { validFrom, validTo }: X509Certificate, now: number): string | undefined {
   const [from, to] = [Date.parse(validFrom), Date.parse(validTo)];
-  if (now < from) return `${name}: the certificate is not valid before ${validFrom}: clients will refuse it`;
-  if (now > to) return `${name}: the certificate has expired on ${validTo}: clients refuse it`;
+  if (now < from) return `${name}: the certificate is not valid before ${validFrom}: clients reject it`;
+  if (now > to) return `${name}: the certificate expired on ${validTo}: clients reject it`;
   const days = Math.floor((to - now) / DAY_MS);
   return days < WARN_DAYS ? `${name}: the certificate expires on ${validTo}, in ${days} days` : undefined;
 }

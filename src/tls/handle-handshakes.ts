@@ -110,7 +110,7 @@ class HandleHandshake implements HandleReader {
     const { streamBaseState, kReadBytesOrError }: NodeInternals = this.#pool.internals;
     const count = streamBaseState[kReadBytesOrError] as number;
     // No byte of the client counts before the handshake is done; half a handshake is of no use.
-    if (count === END_OF_FILE || count < 0) this.#fail("the client has gone");
+    if (count === END_OF_FILE || count < 0) this.#fail("the client has disconnected");
   }
 
   onBroken(error: Error): void {

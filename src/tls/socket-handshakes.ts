@@ -41,7 +41,7 @@ export class SocketHandshakes {
   begin(socket: Socket, place: number, hello: Uint8Array, hooks: HandshakeHooks): void {
     this.#underWay.set(socket, hooks);
     // Whoever knows better why speaks in the same turn.
-    socket.once("close", () => setImmediate(() => this.#take(socket)?.onFailed("the client has gone")));
+    socket.once("close", () => setImmediate(() => this.#take(socket)?.onFailed("the client has disconnected")));
     // Half a handshake is of no use: who closes one end in it has gone.
     socket.allowHalfOpen = false;
     // The chunk is the transport's.

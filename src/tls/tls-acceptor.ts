@@ -80,7 +80,7 @@ export class TlsAcceptor {
     const { peer } = transport;
     if (this.#underWay >= maxHandshakes) {
       transport.destroy();
-      this.#fail("too many handshakes at a time", peer);
+      this.#fail("too many handshakes (tls-handshakes)", peer);
       return;
     }
     if (isTrustedProxy?.(peer.address) === false) {

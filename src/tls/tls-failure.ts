@@ -3,24 +3,24 @@
  */
 import { errorCode } from "../base/errors.ts";
 
-export const REJECTED_CERTIFICATE = "the client's certificate is not accepted";
-export const TOOK_TOO_LONG = "it took too long";
+export const REJECTED_CERTIFICATE = "the client's certificate is not valid";
+export const TOOK_TOO_LONG = "timeout";
 
 const WORDS: Readonly<Record<string, string>> = {
   ERR_TLS_HANDSHAKE_TIMEOUT: TOOK_TOO_LONG,
-  ECONNRESET: "the client has gone",
-  EPIPE: "the client has gone",
+  ECONNRESET: "the client has disconnected",
+  EPIPE: "the client has disconnected",
   ERR_SSL_UNSUPPORTED_PROTOCOL: "no protocol version in common",
   ERR_SSL_WRONG_VERSION_NUMBER: "no TLS",
   ERR_SSL_NO_SHARED_CIPHER: "no cipher in common",
   ERR_SSL_NO_APPLICATION_PROTOCOL: "no application protocol in common",
   ERR_SSL_NO_SUITABLE_KEY_SHARE: "no group in common",
-  ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE: "the client showed no certificate",
+  ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE: "the client sent no certificate",
   ERR_SSL_CERTIFICATE_VERIFY_FAILED: REJECTED_CERTIFICATE,
-  ERR_SSL_ALERT_UNKNOWN_CA: "the client does not accept the certificate",
-  ERR_SSL_ALERT_CERTIFICATE_UNKNOWN: "the client does not accept the certificate",
-  ERR_SSL_ALERT_BAD_CERTIFICATE: "the client does not accept the certificate",
-  ERR_SSL_ALERT_CERTIFICATE_EXPIRED: "the client does not accept the certificate",
+  ERR_SSL_ALERT_UNKNOWN_CA: "the client rejects the certificate",
+  ERR_SSL_ALERT_CERTIFICATE_UNKNOWN: "the client rejects the certificate",
+  ERR_SSL_ALERT_BAD_CERTIFICATE: "the client rejects the certificate",
+  ERR_SSL_ALERT_CERTIFICATE_EXPIRED: "the client rejects the certificate",
 };
 
 /** Which protocol an alert comes from depends on OpenSSL's version: `TLSV1_`, `SSLV3_`, and later `SSL/TLS_`. */
@@ -32,5 +32,5 @@ export function describeHandshakeFailure(error: Error): string {
   if (known !== undefined) return known;
   // Such as ERR_SSL_BAD_RECORD_TYPE, in lower case and without underscores.
   if (code.startsWith("ERR_SSL_")) return code.slice("ERR_SSL_".length).toLowerCase().replaceAll("_", " ");
-  return code === "" ? "a fault of the handshake" : code;
+  return code === "" ? "handshake failure" : code;
 }

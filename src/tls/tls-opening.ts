@@ -48,7 +48,7 @@ const UNRECOGNIZED_NAME = "\x15\x03\x03\x00\x02\x02\x70";
 /** Where names are taken strictly: who asks for one that nobody has is told so. */
 export function refuseUnknownName(decision: OpeningDecision, isKnown: (name: string) => boolean): OpeningDecision {
   if (decision.kind !== "open" || decision.serverName === undefined || isKnown(decision.serverName)) return decision;
-  return { kind: "refused", why: "no certificate for the name asked for", answer: UNRECOGNIZED_NAME };
+  return { kind: "refused", why: "no certificate for the SNI name", answer: UNRECOGNIZED_NAME };
 }
 
 /** The same behind a PROXY header. @param bytes  all that came so far */

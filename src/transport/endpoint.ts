@@ -55,22 +55,22 @@ export function explainListenFault(code: string | undefined, endpoint: Endpoint)
   switch (code) {
     case "EADDRINUSE":
       return endpoint.kind === "unix"
-        ? "another program listens there, or it is not a socket"
-        : "the port is in use; choose another, or stop the program that has it";
+        ? "another program listens there, or the file is not a socket"
+        : "the port is in use; choose another one, or stop the program that uses it";
     case "EACCES":
       return endpoint.kind === "tcp" && endpoint.port < 1024 && endpoint.port !== 0
-        ? "permission denied; ports below 1024 are for root, try -p 8080"
+        ? "permission denied; ports below 1024 need root, try -p 8080"
         : "permission denied";
     case "EADDRNOTAVAIL":
       return "this machine does not have that address";
     case "EAFNOSUPPORT":
-      return "this machine does not speak that address family";
+      return "this machine does not support that address family";
     case "ENOTFOUND":
     case "EAI_AGAIN":
-      return "the name is not known";
+      return "the host name cannot be resolved";
     case "ENOENT":
       return "there is no such directory";
     default:
-      return code ?? "unknown fault";
+      return code ?? "unknown error";
   }
 }

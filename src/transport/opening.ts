@@ -97,8 +97,8 @@ export function openTransport(
     }
   };
   const onGone = (): void => {
-    if (!isOpen) refuse("the client has gone");
+    if (!isOpen) refuse("the client has disconnected");
   };
-  const timer = setTimeout(() => refuse("the client says nothing"), patience);
+  const timer = setTimeout(() => refuse("the client sends nothing"), patience);
   transport.start({ ...DEAF, onBytes: take, onEnd: onGone, onClosed: onGone }, onFault);
 }

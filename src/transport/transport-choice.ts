@@ -16,8 +16,8 @@ export type TransportChoice =
 
 /** For the log: which transport serves, and why not the fast one. */
 export function describeTransport(choice: TransportChoice): string {
-  if (choice.kind === "handle") return "connections are served on libuv's handles";
-  return `connections are served on ordinary sockets, which is slower: ${choice.why}`;
+  if (choice.kind === "handle") return "connections use libuv's handles";
+  return `connections use ordinary sockets, which is slower: ${choice.why}`;
 }
 
 /** @param socket  has just connected or shaken hands, and nobody reads or writes it any more */

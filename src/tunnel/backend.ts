@@ -79,7 +79,7 @@ class Approach {
     const { places, timeout } = this.#way;
     const place = places[this.#nextPlace++];
     if (place === undefined) throw new Error("a backend has a place");
-    this.#timer = setTimeout(() => this.#next("it does not answer in time"), timeout / places.length);
+    this.#timer = setTimeout(() => this.#next("timeout"), timeout / places.length);
     const to = place.kind === "unix" ? { path: place.path } : { host: place.host, port: place.port };
     const socket = connect({ ...to, allowHalfOpen: true, noDelay: true });
     this.#socket = socket;
@@ -148,24 +148,24 @@ export function explainBackendFault(fault: unknown): string {
     case "EPIPE":
       return "it closed the connection";
     case "ETIMEDOUT":
-      return "it does not answer in time";
+      return "timeout";
     case "EHOSTUNREACH":
     case "ENETUNREACH":
-      return "there is no way to it";
+      return "no route to host";
     case "ENOENT":
       return "there is no such socket";
     case "EACCES":
       return "permission denied";
     case "EMFILE":
     case "ENFILE":
-      return "no more descriptors";
+      return "out of file descriptors";
     case "ERR_SSL_WRONG_VERSION_NUMBER":
-      return "it speaks no TLS";
+      return "it does not speak TLS";
     default:
       // An alert is what the backend says: of our certificate, for one.
-      if (/_ALERT_/.test(code)) return `it broke the handshake off (${code})`;
+      if (/_ALERT_/.test(code)) return `it aborted the handshake (${code})`;
       // UNABLE_TO_GET_ISSUER_CERT_LOCALLY, ERR_TLS_CERT_ALTNAME_INVALID and their like.
-      if (/CERT|LEAF/.test(code)) return `its certificate is not accepted (${code})`;
+      if (/CERT|LEAF/.test(code)) return `its certificate is not valid (${code})`;
       return code === "" ? String(fault) : code;
   }
 }

@@ -64,7 +64,7 @@ export class Terminator {
       clock,
       pool: choice.kind === "handle" ? choice.pool : undefined,
       way: () => ({ places: this.#places, timeout: options.connectTimeout, tls: this.#backendTls }),
-      onUnreached: (why, peer) => onRefused(`the backend was not reached: ${why}`, peer),
+      onUnreached: (why, peer) => onRefused(`cannot connect to the backend: ${why}`, peer),
       onRejected: (peer) => onRefused("too many connections", peer),
       onFault,
     });

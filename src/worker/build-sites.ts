@@ -55,7 +55,7 @@ function explain(cause: unknown, chroot: AbsolutePath | undefined): string {
         ? "there is no such directory; name one with -b"
         : `there is no such directory inside the chroot ${chroot}`;
     case "EACCES":
-      return "permission denied; the server's user needs the right to enter it";
+      return "permission denied; the server's user must be able to enter it";
     default:
       return describeSystemError(cause);
   }

@@ -21,7 +21,7 @@ export async function confineWorker(): Promise<void> {
     const inherited = Array.from({ length: message.inherited }, (_, index) => FIRST_INHERITED + index);
     native.execute(process.execPath, args, secondEnvironment(), [0, 1, 2, CHANNEL_DESCRIPTOR, ...inherited]);
   } catch (error) {
-    const failure: WorkerMessage = { kind: "failed", message: `the sandbox failed: ${String(error)}` };
+    const failure: WorkerMessage = { kind: "failed", message: `cannot enter the sandbox: ${String(error)}` };
     process.send?.(failure, undefined, undefined, () => process.exit(1));
   }
 }

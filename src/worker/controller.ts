@@ -165,15 +165,15 @@ function eventsToPrimary(level: EventLevel): EventSink {
 }
 
 async function relay(lines: Uint8Array, refusal?: Refusal): Promise<void> {
-  if (!process.connected) throw new Error("the primary has gone");
+  if (!process.connected) throw new Error("the primary process has exited");
   await tell({ kind: "log", lines, refusal });
 }
 
 /** After an exception nobody knows what still holds, so that ends the process; the primary starts another. */
 function watchForFaults(events: EventLog): void {
-  process.on("unhandledRejection", (fault) => events.error("a fault of the server was not handled", fault));
+  process.on("unhandledRejection", (fault) => events.error("unhandled internal error", fault));
   process.on("uncaughtException", (fault) => {
-    const text = `a worker stops after a fault of the server\n${describeThrown(fault)}`;
+    const text = `a worker process stops after an internal error\n${describeThrown(fault)}`;
     void tell({ kind: "event", level: "error", text }).then(() => process.exit(1));
   });
 }

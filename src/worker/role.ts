@@ -6,7 +6,7 @@ import type { Reception } from "../transport/listener.ts";
 import type { DrainMode, RoleMessage, WorkerReport } from "./messages.ts";
 
 /** For the log, with what was thrown. */
-export const CONNECTION_FAULT = "a connection failed through a fault of the server";
+export const CONNECTION_FAULT = "internal error in a connection";
 
 export interface Role {
   /** How many connections may wait to be accepted. */

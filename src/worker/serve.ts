@@ -191,5 +191,5 @@ function receptionFor(purpose: ListenSocket["purpose"], roles: readonly Role[]) 
     const reception = role.reception(purpose);
     if (reception !== undefined) return { backlog: role.backlog, reception };
   }
-  throw new Error(`nobody is there for ${formatPurpose(purpose)}`);
+  throw new Error(`no role serves ${formatPurpose(purpose)}`);
 }

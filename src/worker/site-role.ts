@@ -143,7 +143,7 @@ function receivePlain(
     const { peer } = transport;
     openProxied(transport, isTrusted, headerTimeout, {
       onOpen: () => connections.accept(transport),
-      onRefused: (why) => refusals.add(`connection of ${peer.address} cut: ${why}`),
+      onRefused: (why) => refusals.add(`connection from ${peer.address} closed: ${why}`),
       onFault: (fault) => events.error(CONNECTION_FAULT, fault),
     });
   };
@@ -162,7 +162,7 @@ function connectionParts(parts: Parts, sites: Sites, turn: LoopTurn): Omit<Conne
     buffers: new BufferPool(),
     isTrustedProxy: trustedProxies.length === 0 ? undefined : isTrustedIn(trustedProxies),
     trace: traceFor(settings, events),
-    onFault: (fault) => events.error("a request failed through a fault of the server", fault),
+    onFault: (fault) => events.error("internal error in a request", fault),
   };
 }
 

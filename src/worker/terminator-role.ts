@@ -45,7 +45,7 @@ export function openTerminatorRole(
     idleTimeout: settings.idleTimeout ?? NEVER,
     clock: systemClock,
     choice,
-    onRefused: (why, peer) => refusals.add(`connection of ${peer.address} cut: ${why}`),
+    onRefused: (why, peer) => refusals.add(`connection from ${peer.address} closed: ${why}`),
     onFault: (fault) => events.error(CONNECTION_FAULT, fault),
   });
   return {

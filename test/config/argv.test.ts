@@ -104,8 +104,8 @@ const faultCases: [name: string, argv: string[], want: string[]][] = [
   ["two configuration files", ["-c", "a", "-c", "b"], ["--config: given 2 times: expected it once"]],
   ["an unknown command with a near one", ["servee"], [`servee: ${commands} (did you mean serve?)`]],
   ["a folder without its flag", ["htdocs"], [`htdocs: ${commands}; a folder to serve is given with -b`]],
-  ["two values for one flag", ["serve", "-p", "80", "81"], ["81: expected nothing but flags after serve"]],
-  ["words behind two dashes", ["stop", "--", "-q"], ["-q: expected nothing but flags after stop"]],
+  ["two values for one flag", ["serve", "-p", "80", "81"], ["81: expected only flags after serve"]],
+  ["words behind two dashes", ["stop", "--", "-q"], ["-q: expected only flags after stop"]],
   ["a lone dash", ["-"], [`-: ${commands}; a folder to serve is given with -b`]],
   [
     "names that every object has",

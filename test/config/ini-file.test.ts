@@ -85,20 +85,20 @@ const faulty: [name: string, text: string, want: string[]][] = [
   [
     "a key twice, in another case",
     "[main]\nport = 80\n\nPORT = 81",
-    ["x.conf:4: [main] port = 81: was given at line 2 already: expected each key once in a section"],
+    ["x.conf:4: [main] port = 81: already given at line 2: expected each key once in a section"],
   ],
   [
     "a section twice; its pairs are compared too",
     "[a]\nx = 1\n[a]\nx = 2",
     [
-      "x.conf:3: [a]: began at line 1 already: expected each section once",
-      "x.conf:4: [a] x = 2: was given at line 2 already: expected each key once in a section",
+      "x.conf:3: [a]: already began at line 1: expected each section once",
+      "x.conf:4: [a] x = 2: already given at line 2: expected each key once in a section",
     ],
   ],
   [
     "[DEFAULT] twice",
     "[DEFAULT]\n[DEFAULT]",
-    ["x.conf:2: [DEFAULT]: began at line 1 already: expected each section once"],
+    ["x.conf:2: [DEFAULT]: already began at line 1: expected each section once"],
   ],
   ["a section without its end", "[main", ["x.conf:1: [main: expected a section such as [main], alone on its line"]],
   [

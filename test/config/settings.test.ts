@@ -156,8 +156,9 @@ test("media types: extensions in lower case and without dot, the same for every 
   assert.equal(built.virtualHosts.get("a")?.mimeTypes, built.main.mimeTypes);
 });
 
-const NEEDS_USER = "expected user to be set too, and not to root, who can leave a chroot";
-const ONE_CERTIFICATE = "expected just one file in tls-cert and no tls-dir: the others have their keys with them";
+const NEEDS_USER = "expected user to name an unprivileged account: root can leave a chroot";
+const ONE_CERTIFICATE =
+  "expected exactly one file in tls-cert and no tls-dir: several files must contain their own keys";
 const faultCases: [name: string, text: string, want: string[]][] = [
   [
     "an unknown key",
@@ -290,12 +291,12 @@ const faultCases: [name: string, text: string, want: string[]][] = [
   [
     "an address twice",
     "[main]\naddress = ::1, [::1]",
-    ["test.conf:2: [main] address = ::1, [::1]: ::1 is there twice: expected each address once"],
+    ["test.conf:2: [main] address = ::1, [::1]: ::1 is given twice: expected each address once"],
   ],
   [
     "another address beside every address",
     "[main]\naddress = *, ::1",
-    ["test.conf:2: [main] address = *, ::1: * is every address: expected no other beside it but unix:/path"],
+    ["test.conf:2: [main] address = *, ::1: * is every address: expected no further address, except unix:/path"],
   ],
   ["a chroot without user", "[main]\nchroot = /jail", [`test.conf:2: [main] chroot = /jail: ${NEEDS_USER}`]],
   [
@@ -324,7 +325,7 @@ const faultCases: [name: string, text: string, want: string[]][] = [
     "more processes than connections",
     "[main]\nmax-connections = 2\nprocesses = 3",
     [
-      "test.conf:3: [main] processes = 3: processes (3) is more than max-connections (2): each process needs a connection to answer",
+      "test.conf:3: [main] processes = 3: processes (3) is more than max-connections (2): each process needs at least one connection",
     ],
   ],
   [
@@ -386,17 +387,17 @@ const faultCases: [name: string, text: string, want: string[]][] = [
   [
     "TLS on Unix sockets alone",
     "[main]\naddress = unix:/run/x\ntls-port = 8443\ntls-cert = a.pem",
-    ["test.conf:3: [main] tls-port = 8443: has no effect without an address that is no Unix socket"],
+    ["test.conf:3: [main] tls-port = 8443: has no effect if every address is a Unix socket"],
   ],
   [
     "one port for both",
     "[main]\nport = 8443\ntls-port = 8443\ntls-cert = a.pem",
-    ["test.conf:3: [main] tls-port = 8443: is the same as port: expected another"],
+    ["test.conf:3: [main] tls-port = 8443: is the same as port: expected another number"],
   ],
   [
     "the port that is the default for both",
     "[main]\ntls-port = 8080\ntls-cert = a.pem",
-    ["test.conf:2: [main] tls-port = 8080: is the same as port: expected another"],
+    ["test.conf:2: [main] tls-port = 8080: is the same as port: expected another number"],
   ],
   [
     "clients are asked for a certificate, and nobody says who certifies them",
@@ -406,7 +407,9 @@ const faultCases: [name: string, text: string, want: string[]][] = [
   [
     "HSTS without a redirect",
     "[main]\ntls-port = 8443\ntls-cert = a.pem\nhsts = 8760h",
-    ["test.conf:4: [main] hsts = 8760h: expected tls-redirect = yes: over plain HTTP it would mean nothing"],
+    [
+      "test.conf:4: [main] hsts = 8760h: expected tls-redirect = yes: browsers ignore Strict-Transport-Security over HTTP",
+    ],
   ],
   [
     "no contradiction is told of a TLS port that is a fault",

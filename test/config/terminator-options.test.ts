@@ -126,7 +126,7 @@ const unknown = "unknown option: comanche tls --help lists them all";
 const front = "expected HOST,PORT or [HOST]:PORT, such as *,8443 or [::1]:8443";
 const back = "expected HOST,PORT, [HOST]:PORT or unix:/path, such as 127.0.0.1,8000; * is no address to connect to";
 const announced = (first: string, second: string) =>
-  `--${first}=yes: ${first} and ${second} each tell the backend in their own way who the client is: expected one of them`;
+  `--${first}=yes: ${first} and ${second} exclude each other: expected only one of them`;
 const faultCases: [name: string, argv: string[], want: string[]][] = [
   [
     "nothing at all",
@@ -173,12 +173,12 @@ const faultCases: [name: string, argv: string[], want: string[]][] = [
   [
     "a chroot without a user",
     ["-r/x", "a"],
-    ["--chroot=/x: expected user to be set too, and not to root, who can leave a chroot"],
+    ["--chroot=/x: expected user to name an unprivileged account: root can leave a chroot"],
   ],
   [
     "a chroot of root",
     ["-r/x", "-u0", "a"],
-    ["--chroot=/x: expected user to be set too, and not to root, who can leave a chroot"],
+    ["--chroot=/x: expected user to name an unprivileged account: root can leave a chroot"],
   ],
   [
     "a chroot of a user who cannot be read",

@@ -58,7 +58,7 @@ const faultCases: [name: string, text: string, want: readonly string[]][] = [
     "two announcements",
     "[TLS terminator a]\npem = a\nwrite-ip = yes\nwrite-proxy = yes",
     [
-      "test.conf:3: [TLS terminator a] write-ip = yes: write-ip and write-proxy each tell the backend in their own way who the client is: expected one of them",
+      "test.conf:3: [TLS terminator a] write-ip = yes: write-ip and write-proxy exclude each other: expected only one of them",
     ],
   ],
   [
@@ -98,13 +98,15 @@ const faultCases: [name: string, text: string, want: readonly string[]][] = [
   [
     "two certificates for one backend",
     "[TLS terminator a]\nclient = yes\npem = a, b",
-    ["test.conf:3: [TLS terminator a] pem = a, b: with client expected one PEM file at most, to show to the backend"],
+    [
+      "test.conf:3: [TLS terminator a] pem = a, b: with client: expected at most one PEM file, the client certificate for the backend",
+    ],
   ],
   [
     "who verifies a backend that speaks plain",
     "[TLS terminator a]\npem = a\nbackend-ca = ca",
     [
-      "test.conf:3: [TLS terminator a] backend-ca = ca: has no effect without client: the backend is spoken to in plain",
+      "test.conf:3: [TLS terminator a] backend-ca = ca: has no effect without client: the connection to the backend is not encrypted",
     ],
   ],
   [
@@ -118,7 +120,9 @@ const faultCases: [name: string, text: string, want: readonly string[]][] = [
   [
     "nothing to do at all",
     "[main]\naddress = no",
-    ["test.conf:2: [main] address = no: leaves nothing to do: expected a section [TLS terminator NAME], or an address"],
+    [
+      "test.conf:2: [main] address = no: leaves nothing to serve: expected a section [TLS terminator NAME], or an address",
+    ],
   ],
 ];
 for (const [name, text, want] of faultCases) {

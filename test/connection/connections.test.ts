@@ -471,7 +471,7 @@ onEach(
     client.write(get("/"));
     await until("a busy connection", () => server.connections.busyCount === 1);
     client.resetAndDestroy();
-    await until("the client has gone", () => server.connections.busyCount === 0);
+    await until("the client has disconnected", () => server.connections.busyCount === 0);
     assert.equal(server.connections.count, 1);
     gate.open();
     await until("nobody is left", () => server.connections.count === 0);

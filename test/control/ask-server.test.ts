@@ -106,15 +106,15 @@ const reloadReports: [outcome: ReloadOutcome, message: string, exitStatus: 0 | 1
     1,
   ],
   [{ kind: "stopping", pid: 7 }, "PID 7 does not reload: it is stopping", 1],
-  [{ kind: "died", pid: 7 }, "PID 7 ended before it had reloaded: its error log says why", 1],
+  [{ kind: "died", pid: 7 }, "PID 7 exited before it had reloaded: see its error log", 1],
   [
     { kind: "mute", pid: 7 },
-    "PID 7 was asked to reload, but it keeps no state file that can be read: its error log says what came of it",
+    "PID 7 was asked to reload, but its state file cannot be read: see its error log for the result",
     1,
   ],
   [
     { kind: "silent", pid: 7, timeout: milliseconds(60_000) },
-    "PID 7 was asked to reload but has not said within 60 s what came of it",
+    "PID 7 was asked to reload but has not reported a result within 60 s",
     1,
   ],
 ];

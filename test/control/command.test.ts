@@ -125,7 +125,7 @@ test("a real server: status and reload, by the command itself, from start to end
   await server.command.kill();
   const dead = await server.run(t, "status");
   assert.deepEqual([dead.status, dead.standardError], [1, ""]);
-  assert.match(dead.standardOutput, new RegExp(`names PID ${pid}, which has gone\n$`));
+  assert.match(dead.standardOutput, new RegExp(`names PID ${pid}, which no longer runs\n$`));
   assert.equal((await server.run(t, "reload")).status, 1);
 });
 

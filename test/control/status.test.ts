@@ -74,7 +74,7 @@ test("describeStatus: a server that runs, with all there is to tell of it", () =
       "  generation      3",
       "  worker 8        for 1 h 0 min, 60 MiB",
       "  worker 9        for 2 h 0 min, 62 MiB, draining (generation 2)",
-      "  worker 10       for 0 s, has just ended",
+      "  worker 10       for 0 s, has just exited",
       `  last reload     ${written(before(60 * SECOND))}, failed: x.conf:1: junk`,
       "                  x.conf:2: junk",
     ].join("\n"),
@@ -103,12 +103,12 @@ for (const [name, change, want] of lines) {
 const others: [outcome: StatusOutcome, message: string, exitStatus: number][] = [
   [
     running(undefined),
-    "running (PID 7, 48 MiB, PID file /run/comanche.pid)\nmore is not known: it keeps no state file that can be read",
+    "running (PID 7, 48 MiB, PID file /run/comanche.pid)\nno further details: its state file cannot be read",
     0,
   ],
   [
     { kind: "dead", pid: 7, path },
-    "not running, and it did not stop cleanly: PID file /run/comanche.pid names PID 7, which has gone",
+    "not running, and it did not stop cleanly: PID file /run/comanche.pid names PID 7, which no longer runs",
     1,
   ],
   [
@@ -117,7 +117,7 @@ const others: [outcome: StatusOutcome, message: string, exitStatus: number][] = 
     1,
   ],
   [{ kind: "not-running", paths: [path] }, "not running: no PID file /run/comanche.pid", 3],
-  [{ kind: "unknown", why: "x is not a PID file" }, "whether it runs cannot be known: x is not a PID file", 4],
+  [{ kind: "unknown", why: "x is not a PID file" }, "cannot tell whether the server runs: x is not a PID file", 4],
 ];
 for (const [outcome, message, exitStatus] of others) {
   test(`describeStatus: ${message}`, () => assert.deepEqual(describeStatus(outcome, now), { message, exitStatus }));

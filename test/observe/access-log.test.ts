@@ -150,10 +150,10 @@ test("AccessLog: a refused write is reported once, tried again, and its end is r
   await pass(1);
   await file.refuse("ENOSPC");
   await pass(1000);
-  assert.deepEqual(told, ["cannot write access log a.log: no luck; trying again every 1 s"]);
+  assert.deepEqual(told, ["cannot write access log a.log: no luck; retrying every 1 s"]);
   await file.take();
   assert.deepEqual(file.asked, ["aaaaaaaaaa\n", "aaaaaa\n", "aaaaaa\n", "aaaaaa\n"]);
-  assert.deepEqual(told.slice(1), ["access log a.log is written again; lines lost: 0"]);
+  assert.deepEqual(told.slice(1), ["access log a.log is writable again; lines lost: 0"]);
   await pass(1000);
   assert.equal(file.asked[4], "bb\n");
 });
@@ -172,14 +172,14 @@ test("AccessLog: memory is bounded; lines beyond it are counted, and the count i
   const { file, log, told } = setStage(context);
   for (const letter of "abcde") log.record(letter.repeat(10));
   log.record("ff");
-  assert.deepEqual(told, ["access log a.log does not keep up: dropping lines"]);
+  assert.deepEqual(told, ["access log a.log is too slow: dropping lines"]);
   await file.take();
   log.record("g".repeat(10));
   await file.take();
   assert.equal(told.length, 1);
   await file.take();
   assert.deepEqual(file.asked, ["aaaaaaaaaa\n", "bbbbbbbbbb\ncccccccccc\n", "ff\ngggggggggg\n"]);
-  assert.deepEqual(told.slice(1), ["access log a.log is written again; lines lost: 2"]);
+  assert.deepEqual(told.slice(1), ["access log a.log is writable again; lines lost: 2"]);
 });
 
 test("AccessLog: flush writes at once and says when all is written", async (context) => {
@@ -227,7 +227,7 @@ test("AccessLog: flush does not wait for ever", async (context) => {
   const closed = log.close();
   await pass(2000);
   await closed;
-  assert.deepEqual(told, ["access log a.log does not keep up: bytes left unwritten: 13"]);
+  assert.deepEqual(told, ["access log a.log is too slow: bytes not written at exit: 13"]);
   assert.equal(file.isClosed, false);
 });
 
@@ -269,7 +269,7 @@ test("AccessLog: what another process was refused is tried after a pause, the re
   assert.deepEqual(file.asked, []);
   await pass(1);
   assert.deepEqual(file.asked, ["a\nbb\ncc\n"]);
-  assert.deepEqual(told, ["cannot write access log a.log: no space left on device; trying again every 1 s"]);
+  assert.deepEqual(told, ["cannot write access log a.log: no space left on device; retrying every 1 s"]);
   let isIdle = false;
   void log.idle().then(() => {
     isIdle = true;
@@ -278,5 +278,5 @@ test("AccessLog: what another process was refused is tried after a pause, the re
   assert.equal(isIdle, false);
   await file.take();
   assert.equal(isIdle, true);
-  assert.deepEqual(told.slice(1), ["access log a.log is written again; lines lost: 0"]);
+  assert.deepEqual(told.slice(1), ["access log a.log is writable again; lines lost: 0"]);
 });

@@ -116,7 +116,7 @@ test("EventLog: a console that has gone costs nothing but its events, which are 
   log.info("four");
   assert.equal(
     sink.text(),
-    "[2024-03-15 10:30:00] warning: events that could not be written here: 2\n" +
+    "[2024-03-15 10:30:00] warning: events that could not be written to this log: 2\n" +
       "[2024-03-15 10:30:00] three\n[2024-03-15 10:30:00] four\n",
   );
 });

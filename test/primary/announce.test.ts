@@ -106,7 +106,7 @@ test("describeUnverified: a backend that speaks TLS, and nobody knows whose it i
     ].join("\n"),
   );
   assert.deepEqual(describeUnverified(terminators), [
-    "nobody verifies that app.test,443 is the backend: set backend-ca",
-    "nobody verifies that unix:/run/x is the backend: set backend-ca",
+    "the certificate of backend app.test,443 is not verified: set backend-ca",
+    "the certificate of backend unix:/run/x is not verified: set backend-ca",
   ]);
 });

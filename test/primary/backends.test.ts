@@ -63,7 +63,7 @@ test("findBackends: a name that is not known stops the start, and is told", asyn
   const { lookUp } = namesOf({ "app.test": ["192.0.2.1"] });
   await assert.rejects(findBackends(terminatorsFor("app.test,80", "gone.test,81"), lookUp), (error) => {
     assert.ok(error instanceof StartupError);
-    assert.equal(error.message, "backend gone.test,81: the name is not known");
+    assert.equal(error.message, "backend gone.test,81: the host name cannot be resolved");
     return true;
   });
 });
@@ -127,13 +127,13 @@ test("BackendWatch: a name that moves is told once, with all places", async () =
       ["b", [unix]],
     ]),
   ]);
-  assert.deepEqual(events.take(), ["info: backends have moved: a at 192.0.2.9,80, b at unix:/run/x"]);
+  assert.deepEqual(events.take(), ["info: backend addresses have changed: a at 192.0.2.9,80, b at unix:/run/x"]);
   watch.close();
 });
 
 test("BackendWatch: a name that is no longer known keeps its addresses, which is told once each time", async () => {
   const { names, watch, events, moved } = await openWatch(namesOf({ "app.test": ["192.0.2.1"] }), "app.test,80");
-  const warning = "warn: backend app.test,80: the name is not known; its last address stays in use";
+  const warning = "warn: backend app.test,80: the host name cannot be resolved; keeping its last address";
   for (let times = 0; times < 2; times += 1) {
     names.known.delete("app.test");
     await watch.look();
@@ -162,8 +162,8 @@ test("BackendWatch: one that is no longer known does not hold up another that mo
     ]),
   ]);
   assert.deepEqual(events.take(), [
-    "info: backends have moved: a at 192.0.2.1,80, b at 192.0.2.9,80",
-    "warn: backend one.test,80: the name is not known; its last address stays in use",
+    "info: backend addresses have changed: a at 192.0.2.1,80, b at 192.0.2.9,80",
+    "warn: backend one.test,80: the host name cannot be resolved; keeping its last address",
   ]);
   watch.close();
 });

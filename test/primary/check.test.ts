@@ -22,22 +22,22 @@ const terminator = (lines: string) => `[TLS terminator x]\nfrontend = 127.0.0.1,
 /** @returns what the operator is told, but for a root that the tests may be run as */
 async function tryText(top: AbsolutePath, text: string): Promise<readonly string[]> {
   const lines = await checkSettings(settingsFrom(top, text));
-  return lines.filter((line) => !/running as root/.test(line)).map((line) => line.replaceAll(top, "TOP"));
+  return lines.filter((line) => !/processes run as root/.test(line)).map((line) => line.replaceAll(top, "TOP"));
 }
 
 const good: [name: string, files: string[], text: string, want: readonly string[]][] = [
-  ["no TLS at all", [], `[main]\n${HERE}`, ["the configuration is good: no certificate"]],
+  ["no TLS at all", [], `[main]\n${HERE}`, ["the configuration is valid: no certificate"]],
   [
     "HTTPS and a terminator",
     ["p256.pem", "rsa.pem"],
     `[main]\n${HERE}tls-port = 0\ntls-cert = p256.pem\n${terminator("pem = rsa.pem")}`,
-    ["the configuration is good: certificates in TOP/p256.pem, TOP/rsa.pem"],
+    ["the configuration is valid: certificates in TOP/p256.pem, TOP/rsa.pem"],
   ],
   [
     "a client of TLS without a certificate",
     ["ca.pem"],
     `[main]\naddress = no\n${terminator("client = yes\nbackend-ca = ca.pem")}`,
-    ["the configuration is good: certificates in TOP/ca.pem"],
+    ["the configuration is valid: certificates in TOP/ca.pem"],
   ],
 ];
 for (const [name, files, text, want] of good) {
@@ -46,8 +46,8 @@ for (const [name, files, text, want] of good) {
 
 test("trySettings: a certificate that has expired is good, and told of", async (t) => {
   const [warning = "", ...others] = await tryText(makeKeys(t, ["expired.pem"]), terminator("pem = expired.pem"));
-  assert.match(warning, /^TOP\/expired\.pem: the certificate has expired on .*: clients refuse it$/);
-  assert.deepEqual(others, ["the configuration is good: certificates in TOP/expired.pem"]);
+  assert.match(warning, /^TOP\/expired\.pem: the certificate expired on .*: clients reject it$/);
+  assert.deepEqual(others, ["the configuration is valid: certificates in TOP/expired.pem"]);
 });
 
 const bad: [name: string, files: string[], text: string, want: RegExp][] = [
@@ -62,13 +62,13 @@ const bad: [name: string, files: string[], text: string, want: RegExp][] = [
     "ciphers that OpenSSL does not know",
     ["p256.pem"],
     terminator("pem = p256.pem\nciphers = NO-SUCH-CIPHER"),
-    /^\[TLS terminator x\]: the TLS settings do not work: /,
+    /^\[TLS terminator x\]: OpenSSL rejects the TLS settings: /,
   ],
   [
     "no authority in its file",
     ["ticket.key"],
     terminator("client = yes\nbackend-ca = ticket.key"),
-    /ticket\.key: there is no certificate in it: expected those of backend-ca$/,
+    /ticket\.key: no certificate found: expected those of backend-ca$/,
   ],
   [
     "a user that is not known",
@@ -92,6 +92,6 @@ test("trySettings refuses: a backend's name that is not known", { timeout: 180_0
   const text = "[TLS terminator x]\npem = p256.pem\nfrontend = 127.0.0.1,0\nbackend = backend.invalid,80";
   await assert.rejects(tryText(makeKeys(t, ["p256.pem"]), text), {
     name: "StartupError",
-    message: "backend backend.invalid,80: the name is not known",
+    message: "backend backend.invalid,80: the host name cannot be resolved",
   });
 });

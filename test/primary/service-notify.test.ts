@@ -173,7 +173,7 @@ test("ServiceMessages: a manager that has gone is reported once, and once more w
   notifier.status("one");
   notifier.status("two");
   assert.equal(manager.troubles.length, 1);
-  assert.match(manager.troubles[0] ?? "", /the service manager cannot be told anything: .*sendto: ECONNREFUSED$/);
+  assert.match(manager.troubles[0] ?? "", /cannot notify the service manager: .*sendto: ECONNREFUSED$/);
   manager.answer = "take";
   notifier.status("three");
   manager.answer = "gone";

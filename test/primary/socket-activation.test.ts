@@ -57,12 +57,12 @@ const faults: [name: string, variables: Record<string, string>, message: string]
   [
     "a name that we do not know",
     ours("1", "ftp"),
-    "the service manager passes a socket with the name ftp: expected http or https (FileDescriptorName= in the socket unit)",
+    "the service manager passes a socket named ftp: expected http or https (FileDescriptorName= in the socket unit)",
   ],
   [
     "a name that would drive a terminal",
     ours("1", "\x1b[2J"),
-    "the service manager passes a socket with the name \\x1b[2J: expected http or https (FileDescriptorName= in the socket unit)",
+    "the service manager passes a socket named \\x1b[2J: expected http or https (FileDescriptorName= in the socket unit)",
   ],
 ];
 for (const [name, variables, message] of faults) {
@@ -100,18 +100,18 @@ test("takeActivatedSockets: looks at what the descriptors are", () => {
   // This process was not started with sockets: Node's own event loop has number 3.
   assert.throws(() => takeActivatedSockets({ LISTEN_PID: "7", LISTEN_FDS: "1", LISTEN_FDNAMES: "http" }, 7), {
     name: "StartupError",
-    message: "LISTEN_FDS: descriptor 3 (http) is no socket: expected a socket that listens",
+    message: "LISTEN_FDS: descriptor 3 (http) is no socket: expected a listening socket",
   });
 });
 
 test("checkSocket: a file and a number that is not open are refused, a socket is not", async () => {
   const file = openSync("/dev/null", "r");
   assert.throws(() => checkSocket(socket(file, "")), {
-    message: `LISTEN_FDS: descriptor ${file} is no socket: expected a socket that listens`,
+    message: `LISTEN_FDS: descriptor ${file} is no socket: expected a listening socket`,
   });
   closeSync(file);
   assert.throws(() => checkSocket(socket(1_000_000, "http")), {
-    message: "LISTEN_FDS: descriptor 1000000 (http) is not open (bad file descriptor): expected a socket that listens",
+    message: "LISTEN_FDS: descriptor 1000000 (http) is not open (bad file descriptor): expected a listening socket",
   });
 });
 
@@ -165,5 +165,5 @@ test("Sockets: one of the name https is for TLS", async () => {
 
 test("Sockets: https without tls-port, and tls-port without https, are refused", async () => {
   await assert.rejects(new Sockets([HTTPS]).choose([PLAIN], 0o666), /expected tls-port and tls-cert too/);
-  await assert.rejects(new Sockets([HTTP]).choose([PLAIN, SEALED], 0o666), /passes no socket with the name https/);
+  await assert.rejects(new Sockets([HTTP]).choose([PLAIN, SEALED], 0o666), /passes no socket named https/);
 });

@@ -137,7 +137,7 @@ test("Sockets: those of a service manager are for the sites, and a terminator bi
   const bound = await take(sockets, { ...free, tlsPort: undefined, terminators: { a: 0 } });
   assert.deepEqual(bound.map(describe), ["inherited", "127.0.0.1 terminator"]);
   await assert.rejects(choose(sockets, { ...free, address: [], tlsPort: undefined, terminators: { a: 0 } }), {
-    message: /no site is served: a terminator binds its own$/,
+    message: /no site is served: a terminator binds its own sockets$/,
   });
 });
 
@@ -179,8 +179,8 @@ test("Sockets: those of a service manager are taken as they are, and the one nam
 });
 
 const disagreements: [name: string, socketName: string, tlsPort: number | undefined, want: RegExp][] = [
-  ["TLS is asked for, and no socket is for it", "http", 443, /^tls-port is set, and the service manager passes no/],
-  ["a socket is for TLS, and it is not asked for", "https", undefined, /^the service manager passes a socket with the/],
+  ["TLS is asked for, and no socket is for it", "http", 443, /^tls-port is set, but the service manager passes no/],
+  ["a socket is for TLS, and it is not asked for", "https", undefined, /^the service manager passes a socket named/],
 ];
 for (const [name, socketName, tlsPort, message] of disagreements) {
   test(`Sockets of a service manager: ${name}`, async () => {

@@ -77,7 +77,7 @@ test("loadTls: what OpenSSL refuses of a terminator names it", (t) => {
   const settings = settingsFrom(makeKeys(t, ["p256.pem"]), `${TERMINATOR}pem = p256.pem\ntls-curves = P-1`);
   assert.throws(
     () => loadTls(tlsSpecs(settings), TICKETS, NOW),
-    /^StartupError: \[TLS terminator x\]: the TLS settings/,
+    /^StartupError: \[TLS terminator x\]: OpenSSL rejects the TLS settings/,
   );
 });
 
@@ -151,7 +151,7 @@ test("loadTls: ticket keys of a file, and authorities without what else is in th
 test("loadTls: a certificate that has expired is taken, with a warning", (t) => {
   const top = makeKeys(t, ["expired.pem", "p256.pem"]);
   const loaded = load(top, "tls-cert = p256.pem, expired.pem");
-  const want = "the certificate has expired on Jan  1 00:00:00 2021 GMT: clients refuse it";
+  const want = "the certificate expired on Jan  1 00:00:00 2021 GMT: clients reject it";
   assert.deepEqual(loaded.warnings, [`${join(top, "expired.pem")}: ${want}`]);
 });
 
@@ -159,7 +159,7 @@ const faults: [name: string, files: string[], lines: string, want: string][] = [
   ["no such file", [], "tls-cert = a.pem", "cannot read TOP/a.pem: no such file or directory"],
   ["a folder in place of a file", [], "tls-cert = certificates", "TOP/certificates: is no file"],
   ["no such folder", [], "tls-dir = x", "cannot read tls-dir TOP/x: no such file or directory"],
-  ["an empty folder", [], "tls-dir = certificates", "tls-dir TOP/certificates: there is no *.pem file in it"],
+  ["an empty folder", [], "tls-dir = certificates", "tls-dir TOP/certificates: no *.pem file found"],
   [
     "one of several is bad",
     ["p256.pem", "wrong-key.pem"],
@@ -170,7 +170,7 @@ const faults: [name: string, files: string[], lines: string, want: string][] = [
     "one of a folder is bad",
     ["p256.pem:certificates/a.pem", "ca.pem:certificates/b.pem"],
     "tls-dir = certificates",
-    "TOP/certificates/b.pem: there is no key in it (-----BEGIN PRIVATE KEY-----); a key in another file is named with tls-key",
+    "TOP/certificates/b.pem: no private key found (-----BEGIN PRIVATE KEY-----); name a separate key file with tls-key",
   ],
   [
     "no key where it should be",
@@ -188,7 +188,7 @@ const faults: [name: string, files: string[], lines: string, want: string][] = [
     "no authority in their file",
     ["p256.pem", "ticket.key"],
     "tls-cert = p256.pem\ntls-client-ca = ticket.key",
-    "TOP/ticket.key: there is no certificate in it: expected those of tls-client-ca",
+    "TOP/ticket.key: no certificate found: expected those of tls-client-ca",
   ],
 ];
 for (const [name, files, lines, want] of faults) {
@@ -211,7 +211,7 @@ for (const [line] of rules) {
     const top = makeKeys(t, ["p256.pem"]);
     assert.throws(
       () => load(top, `tls-cert = p256.pem\n${line}`),
-      (error) => error instanceof StartupError && error.message.startsWith("the TLS settings do not work: "),
+      (error) => error instanceof StartupError && error.message.startsWith("OpenSSL rejects the TLS settings: "),
     );
   });
 }

@@ -41,8 +41,8 @@ function openWatch(t: TestContext, more = "") {
   return { top, put, watch, events, renewed, loaded, tickets, age };
 }
 
-const TAKEN_UP = "info: certificates taken up: TOP/cert.pem";
-const REFUSED = "error: changed certificates are not taken up, the old ones stay in force: TOP/cert.pem: ";
+const TAKEN_UP = "info: certificates reloaded: TOP/cert.pem";
+const REFUSED = "error: cannot reload certificates, keeping the old ones: TOP/cert.pem: ";
 
 test("TlsWatch: files that stay as they are are not read", (t) => {
   const { watch, events, renewed } = openWatch(t);
@@ -100,10 +100,7 @@ test("TlsWatch: one that is gone is told of once, and taken up when it is back",
   rmSync(join(top, "cert.pem"));
   for (let count = 0; count < 3; count += 1) watch.look();
   const [told, ...more] = events.take();
-  assert.match(
-    told ?? "",
-    /^error: .* the old ones stay in force: cannot read .*cert\.pem: no such file or directory$/,
-  );
+  assert.match(told ?? "", /^error: .* keeping the old ones: cannot read .*cert\.pem: no such file or directory$/);
   assert.deepEqual(more, []);
   put("p256.pem");
   watch.look();
@@ -117,7 +114,7 @@ test("TlsWatch: one that has expired is taken up with a warning", (t) => {
   watch.look();
   watch.look();
   assert.equal(renewed.length, 1);
-  const warning = "the certificate has expired on Jan  1 00:00:00 2021 GMT: clients refuse it";
+  const warning = "the certificate expired on Jan  1 00:00:00 2021 GMT: clients reject it";
   assert.deepEqual(events.take(), [TAKEN_UP.replace("TOP", top), `warn: ${top}/cert.pem: ${warning}`]);
 });
 

@@ -127,7 +127,7 @@ const FAILED_STARTS: readonly FailedStart[] = [
     name: "a chroot without a user",
     skip: onlyRoot,
     options: async () => ({ chroot: "htdocs", docbase: "/" }),
-    want: /^comanche: comanche\.conf:\d+: .*chroot = htdocs: expected user to be set too, .*\n$/,
+    want: /^comanche: comanche\.conf:\d+: .*chroot = htdocs: expected user to name an unprivileged account.*\n$/,
   },
   {
     name: "a chroot that is not there",

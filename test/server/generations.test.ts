@@ -77,7 +77,7 @@ test(
     }
     await visitors.stop();
     assert.deepEqual(visitors.complaints, []);
-    assert.match(server.events, /worker process \d+ leaves because it got SIGTERM: starting another$/m);
+    assert.match(server.events, /worker process \d+ is replaced because it got SIGTERM: starting another$/m);
     assert.equal((await server.stop()).status, 0);
   },
 );

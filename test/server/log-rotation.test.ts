@@ -176,7 +176,7 @@ test("a log that cannot be opened anew is written on, and the events say so", { 
   });
   renameSync(`${server.top}/logs`, `${server.top}/moved`);
   server.command.signal("SIGUSR1");
-  const said = /cannot open \S+\/logs\/access anew: no such file or directory; the old file stays in use$/m;
+  const said = /cannot reopen \S+\/logs\/access: no such file or directory; still writing the old file$/m;
   await until("the events say so", () => said.test(server.events));
   assert.equal((await ask(server.port, fetching("/small.txt?1", SMALL))).status, 200);
   assert.equal((await server.stop()).status, 0);
@@ -255,14 +255,14 @@ test("a full disk under load: each process serves on, one event tells it, and no
   });
   t.after(() => visitors.stop());
   const said = (pattern: RegExp): number => server.events.match(new RegExp(pattern, "gm"))?.length ?? 0;
-  const refused = /cannot write access log \S+\/access: no space left on device; trying again every 1 s$/;
+  const refused = /cannot write access log \S+\/access: no space left on device; retrying every 1 s$/;
   await until("the disk is full", () => said(refused) > 0);
   await setTimeout(2500);
   assert.equal(said(refused), 1);
   const before = visitors.answered;
   await until("requests are answered all the same", () => visitors.answered > before + 100);
   execFileSync("mount", ["-o", "remount,size=64m", disk]);
-  await until("the log is written again", () => said(/is written again; lines lost: 0$/) === 1);
+  await until("the log is written again", () => said(/is writable again; lines lost: 0$/) === 1);
   const atEnd = serial;
   await until("more requests are answered", () => serial > atEnd + 100);
   await visitors.stop();

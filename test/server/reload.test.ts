@@ -159,7 +159,7 @@ const BROKEN: readonly Broken[] = [
   {
     name: "a user that the system does not know",
     spoil: (server) => server.configure({ user: "nobody-of-that-name" }),
-    named: /user = nobody-of-that-name: the system knows no user of that name/,
+    named: /user = nobody-of-that-name: no user of that name exists/,
   },
   {
     name: "an access log in no folder",
@@ -227,7 +227,7 @@ test(`${HANGUPS} hangups at random moments under load: no request fails, and not
   );
 
   const workers = await reloadQuietly(server);
-  // What has just ended is let go of a moment later.
+  // What has just exited is let go of a moment later.
   const isSame = () => JSON.stringify(quietCounts(server, workers)) === JSON.stringify(before);
   await until("the descriptors are as many as before", isSame, { patience: 5000 }).catch(() => undefined);
   assert.deepEqual(quietCounts(server, workers), before);

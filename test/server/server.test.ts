@@ -116,7 +116,7 @@ test("foreground: a stop before it listens leaves no PID file", BOUNDED, async (
 test("foreground: USR1 opens no debugger, and USR2 tells how busy the threads are", BOUNDED, async (t) => {
   const { server, port } = await startServer(t, makeHome(t));
   server.signal("SIGUSR1");
-  await server.printed(/SIGUSR1: opened the logs anew/);
+  await server.printed(/SIGUSR1: logs reopened/);
   server.signal("SIGUSR2");
   await server.printed(/🟢 Thread pool: 0\/10 active \| Queue: 0\/50/);
   assert.match(await get(port, "/small.txt"), /small$/);
@@ -393,7 +393,7 @@ for (const mode of ["-d", "--daemon"]) {
     const port = await takePort(t);
     const { status, standardOutput, standardError } = await start(t, top, "-p", String(port));
     assert.deepEqual([status, standardOutput], [1, ""]);
-    const why = "the port is in use; choose another, or stop the program that has it";
+    const why = "the port is in use; choose another one, or stop the program that uses it";
     assert.equal(standardError, `comanche: cannot listen on 127.0.0.1:${port}: ${why}\n`);
     assert.equal(existsSync(`${top}/pid`), false);
   });
@@ -525,7 +525,7 @@ test("an ordinary user: the default access log gives way to one of the user's ow
   server.signal("SIGTERM");
   const end = await server.end;
   assert.equal(end.status, 0);
-  assert.doesNotMatch(end.standardError, /running as root/);
+  assert.doesNotMatch(end.standardError, /processes run as root/);
   assert.match(readFileSync(`${top}/state/comanche/access.log`, "utf8"), /^127\.0\.0\.1 .* 200 5\n$/);
 });
 
@@ -553,7 +553,7 @@ for (const [name, mode, status] of forbidden) {
     chmodSync(`${top}/closed`, mode);
     const end = await run(t, top, ["-d", ...IN_PLACE, "-l", "access", "-b", "closed"], asUser(top)).end;
     assert.equal(end.status, status);
-    const why = "permission denied; the server's user needs the right to enter it";
+    const why = "permission denied; the server's user must be able to enter it";
     assert.equal(end.standardError, `comanche: cannot serve docbase ${top}/closed: ${why}\n`);
   });
 }
@@ -579,6 +579,6 @@ test("an ordinary user: a port for root alone", AS_USER, async (t) => {
   assert.deepEqual([end.status, end.signal], [1, null]);
   assert.match(
     end.standardError,
-    /^comanche: cannot listen on 127\.0\.0\.1:81: permission denied; ports below 1024 are for root, try -p 8080\n$/,
+    /^comanche: cannot listen on 127\.0\.0\.1:81: permission denied; ports below 1024 need root, try -p 8080\n$/,
   );
 });

@@ -110,5 +110,5 @@ test("comanche tls: the log tells why a client was cut, without its bytes", asyn
   client.send(Buffer.from("GET /secret HTTP/1.1\r\n\r\n"));
   await until("it is cut", () => client.ended, SOON);
   const [line] = await printed(command, /^.*TLS handshake failed: .*$/m);
-  assert.match(line, /connection of 127\.0\.0\.1 cut: TLS handshake failed: plain HTTP on a TLS port$/);
+  assert.match(line, /connection from 127\.0\.0\.1 closed: TLS handshake failed: plain HTTP on a TLS port$/);
 });

@@ -89,7 +89,7 @@ for (const [what, pem, ca, host, isReached] of VERIFIED) {
     else {
       await client.ending();
       assert.equal(client.arrived.length, 0);
-      await printed(command, /127\.0\.0\.1.*the backend was not reached: .*certificate/);
+      await printed(command, /127\.0\.0\.1.*cannot connect to the backend: .*certificate/);
     }
   });
 }
@@ -134,7 +134,7 @@ test("proxy-proxy: the header in front of the plain bytes goes ahead of the hand
   const liar = callPlainly(t, port);
   liar.send("GET / HTTP/1.1\r\n\r\n");
   await liar.ending();
-  await printed(command, /connection of 127\.0\.0\.1 cut: /);
+  await printed(command, /connection from 127\.0\.0\.1 closed: /);
   assert.equal(backend.count, 1);
 });
 
@@ -144,11 +144,11 @@ test("a backend that speaks no TLS, or is not there: the client is cut", async (
   const first = callPlainly(t, port);
   (await backend.next()).end("HTTP/1.1 400 Bad Request\r\n\r\n");
   await first.ending();
-  await printed(command, /127\.0\.0\.1.*the backend was not reached: it speaks no TLS/);
+  await printed(command, /127\.0\.0\.1.*cannot connect to the backend: it does not speak TLS/);
   await backend.close();
   const second = callPlainly(t, port);
   await second.ending();
-  await printed(command, /127\.0\.0\.1.*the backend was not reached: it refuses connections/);
+  await printed(command, /127\.0\.0\.1.*cannot connect to the backend: it refuses connections/);
   assert.equal(first.arrived.length + second.arrived.length, 0);
 });
 

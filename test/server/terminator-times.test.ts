@@ -40,7 +40,7 @@ test("connect-timeout: the client is cut when the backend does not answer", asyn
   const { end } = await call(t, port);
   await end.ending();
   assertOneSecond(began);
-  await printed(command, /127\.0\.0\.1.*the backend was not reached: it does not answer in time/);
+  await printed(command, /127\.0\.0\.1.*cannot connect to the backend: timeout/);
 });
 
 test("idle-timeout: a tunnel in which nothing moves is cut, both ends of it, and no other", async (t) => {

@@ -32,8 +32,8 @@ async function namesShown({ tlsPort }: TlsServer, servername = "localhost"): Pro
 
 const BAD: readonly [name: string, text: string, why: RegExp][] = [
   ["the key of another", readKey("wrong-key.pem"), /site\.pem: the key does not belong to the certificate$/m],
-  ["half a file", readKey("rsa.pem").slice(0, 900), /site\.pem: there is no certificate in it/m],
-  ["nothing", "", /site\.pem: there is no certificate in it/m],
+  ["half a file", readKey("rsa.pem").slice(0, 900), /site\.pem: no certificate found/m],
+  ["nothing", "", /site\.pem: no certificate found/m],
 ];
 
 test("a reload takes changed certificates up, and refuses bad ones", async (t) => {
@@ -69,7 +69,7 @@ test("the watch takes changed and added certificates up, and refuses bad ones", 
 
   replace(site, "site.pem", readKey("rsa.pem"));
   replace(site, "more/wildcard.pem", readKey("wildcard.pem"));
-  const taken = /certificates taken up: \S+\/site\.pem, \S+\/more\/wildcard\.pem$/m;
+  const taken = /certificates reloaded: \S+\/site\.pem, \S+\/more\/wildcard\.pem$/m;
   await until("they are taken up", () => taken.test(server.events), WATCH);
   assert.deepEqual(await shownAtLast(site, "localhost", "rsa"), ["rsa"]);
   assert.deepEqual(await namesShown(site, "www.wild.test"), ["wildcard"]);
@@ -85,7 +85,7 @@ test("the watch takes changed and added certificates up, and refuses bad ones", 
   for (const [name, text, why] of BAD.slice(0, 1)) {
     await t.test(`bad: ${name}`, async () => {
       replace(site, "site.pem", text);
-      const told = /error: changed certificates are not taken up, the old ones stay in force: /;
+      const told = /error: cannot reload certificates, keeping the old ones: /;
       await until("it is told", () => told.test(server.events), WATCH);
       assert.match(server.events, why);
       assert.deepEqual(await namesShown(site), ["rsa"]);
@@ -93,7 +93,7 @@ test("the watch takes changed and added certificates up, and refuses bad ones", 
   }
 
   replace(site, "site.pem", readKey("expired.pem"));
-  await until("it is warned of", () => /warning: \S+site\.pem: the certificate has expired/.test(server.events), WATCH);
+  await until("it is warned of", () => /warning: \S+site\.pem: the certificate expired/.test(server.events), WATCH);
   assert.deepEqual(await shownAtLast(site, "localhost", "expired"), ["expired"]);
 });
 

@@ -63,7 +63,7 @@ for (const mode of ["-d", "--daemon"]) {
 
 const laterFaults: [fault: string, options: string, want: RegExp][] = [
   ["exits", "", /warning: worker process \d+ ended with status 7: starting another in [\d.]+ s$/m],
-  ["throws when it serves", "", /a worker stops after a fault of the server\n +Error: a fault on purpose/],
+  ["throws when it serves", "", /a worker process stops after an internal error\n +Error: a fault on purpose/],
   ["runs out of memory", "--max-old-space-size=60", /warning: worker process \d+ ran out of memory: starting another/],
 ];
 /** For so long at least, and until two were started; more than so many in that time, or for so much of it, is no rest. */
@@ -131,7 +131,10 @@ test("a reload whose workers cannot start: nothing changes", BOUNDED, async (t) 
   writeFileSync(`${top}/mark`, "");
   const { status, standardError } = await server.run(t, "reload");
   assert.equal(status, 1);
-  assert.match(standardError, /the old one stays in force: a worker process ended with status 7 before it was ready$/m);
+  assert.match(
+    standardError,
+    /keeping the old configuration: a worker process ended with status 7 before it was ready$/m,
+  );
   assert.deepEqual(await server.settled(PROCESSES), workers);
   rmSync(`${top}/mark`);
   assert.equal((await server.run(t, "reload")).status, 0);

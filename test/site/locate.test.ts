@@ -286,7 +286,7 @@ function pageOf(size: number): TaskOutcome<ListDirectoryOutput> {
 
 const outcomes: [name: string, outcome: TaskOutcome<ListDirectoryOutput>, want: string][] = [
   ["no place in the queue", { kind: "busy" }, "busy queue-full"],
-  ["the client has gone", { kind: "cancelled" }, "busy queue-full"],
+  ["the client has disconnected", { kind: "cancelled" }, "busy queue-full"],
   [
     "no descriptors",
     { kind: "done", output: { kind: "failed", reason: "out-of-descriptors" } },

@@ -57,8 +57,8 @@ test("resolveAccount: root's own groups are not handed on", { skip: onlyRoot }, 
 });
 
 const faults: [name: string, user: string | undefined, group: string | undefined, message: RegExp][] = [
-  ["an unknown user", "nobody-at-all", undefined, /^user = nobody-at-all: the system knows no user of that name$/],
-  ["an unknown group", undefined, "no-such-group", /^group = no-such-group: the system knows no group of that name$/],
+  ["an unknown user", "nobody-at-all", undefined, /^user = nobody-at-all: no user of that name exists$/],
+  ["an unknown group", undefined, "no-such-group", /^group = no-such-group: no group of that name exists$/],
   ["a number that is too large", "4294967296", undefined, /^user = 4294967296: expected a number below 4294967295$/],
 ];
 for (const [name, user, group, message] of faults) {
@@ -83,7 +83,7 @@ test("resolveAccount: oneself needs no rights", () => {
 });
 
 test("resolveAccount: somebody else is for root to be", { skip: onlyOthers }, () => {
-  assert.throws(() => resolveAccount("root", undefined), { message: /only root can run the server as somebody else$/ });
+  assert.throws(() => resolveAccount("root", undefined), { message: /only root can run the server as another user$/ });
   assert.throws(() => resolveAccount(undefined, "0"), { message: /^group = 0: only root can change the group$/ });
 });
 

@@ -59,12 +59,12 @@ const shortages: [name: string, soft: number, want: string | undefined][] = [
   [
     "one descriptor short",
     NEEDED - 1,
-    "2000 connections (max-connections) cannot be held: 2207 descriptors a process are enough for 1998 connections that each need another, for a file or a backend; raise the limit (LimitNOFILE= in the unit, ulimit -n) or lower max-connections to 1998 in all",
+    "max-connections = 2000 needs more file descriptors than the limit of 2207 per process allows: enough for 1998 connections. Raise LimitNOFILE= in the unit (ulimit -n) or set max-connections = 1998",
   ],
   [
     "not even one",
     200,
-    "2000 connections (max-connections) cannot be held: 200 descriptors a process are enough for 0 connections that each need another, for a file or a backend; raise the limit (LimitNOFILE= in the unit, ulimit -n) or lower workers",
+    "max-connections = 2000 needs more file descriptors than the limit of 200 per process allows: enough for 0 connections. Raise LimitNOFILE= in the unit (ulimit -n) or lower workers",
   ],
 ];
 for (const [name, soft, want] of shortages) {
@@ -72,7 +72,10 @@ for (const [name, soft, want] of shortages) {
 }
 
 test("describeShortage: without threads there are none to be lowered", () => {
-  assert.match(describeShortage({ ...NEED, threads: 0 }, limit(100)) ?? "", /; raise the limit \([^)]*\)$/);
+  assert.match(
+    describeShortage({ ...NEED, threads: 0 }, limit(100)) ?? "",
+    /Raise LimitNOFILE= in the unit \([^)]*\)$/,
+  );
 });
 
 const line = (soft: string, hard: string): string =>
@@ -107,7 +110,10 @@ test("raiseDescriptorLimit: raises a soft limit that is too low, and has nothing
 
 test("raiseDescriptorLimit: warns of the limit that holds when raising is refused", () => {
   const { native } = fakeNative(limit(1024, 524_288), false);
-  assert.match(raiseDescriptorLimit(NEED, native) ?? "", /: 1024 descriptors a process are enough for 816 connections/);
+  assert.match(
+    raiseDescriptorLimit(NEED, native) ?? "",
+    /the limit of 1024 per process allows: enough for 816 connections/,
+  );
 });
 
 test("raiseDescriptorLimit: without koffi it looks at the limit that this process has", async () => {
@@ -116,9 +122,9 @@ test("raiseDescriptorLimit: without koffi it looks at the limit that this proces
   const warning = raiseDescriptorLimit(tooMany, undefined) ?? "";
   const loaded = await loadNative();
   if (loaded.kind === "native") {
-    assert.ok(warning.includes(`: ${loaded.native.descriptorLimit().soft} descriptors a process `), warning);
+    assert.ok(warning.includes(`the limit of ${loaded.native.descriptorLimit().soft} per process `), warning);
   }
-  assert.match(warning, /^1000000000 connections \(max-connections\) cannot be held: \d+ descriptors/);
+  assert.match(warning, /^max-connections = 1000000000 needs more file descriptors than the limit of \d+ per process/);
 });
 
 const held: [name: string, soft: number, open: number, threads: number, want: number][] = [

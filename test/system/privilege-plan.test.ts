@@ -53,7 +53,7 @@ const cases: [
     root,
     { chroot: jail },
     undefined,
-    /^chroot = \/srv\/jail: root can leave a chroot: set user too/,
+    /^chroot = \/srv\/jail: root can leave a chroot: set user to an unprivileged account$/,
   ],
   ["a chroot for root", root, { user: "root", chroot: jail }, root, /root can leave a chroot/],
   [
@@ -61,9 +61,15 @@ const cases: [
     root,
     { group: "www" },
     { ...root, gid: 33 },
-    /^group holds nobody back without user: set user/,
+    /^group without user has no effect for root: set user/,
   ],
-  ["root of another group", root, { user: "root", group: "www" }, { ...root, gid: 33 }, /with user = root: set user/],
+  [
+    "root of another group",
+    root,
+    { user: "root", group: "www" },
+    { ...root, gid: 33 },
+    /with user = root has no effect for root: set user/,
+  ],
 ];
 for (const [name, starter, changes, account, want] of cases) {
   test(`planPrivileges: ${name}`, () => {
@@ -74,7 +80,7 @@ for (const [name, starter, changes, account, want] of cases) {
 }
 
 test("privilegeWarning: for root who has not chosen to be root", () => {
-  assert.match(privilegeWarning(request({}), root) ?? "", /^running as root: set user/);
+  assert.match(privilegeWarning(request({}), root) ?? "", /^worker processes run as root: set user to/);
   assert.equal(privilegeWarning(request({ user: "root" }), root), undefined);
   assert.equal(privilegeWarning(request({ user: "www" }), root), undefined);
   assert.equal(privilegeWarning(request({}), alice), undefined);

@@ -225,7 +225,7 @@ test("when no thread can start, every task fails and none is forgotten", BOUNDED
   const tasks = Array.from({ length: 6 }, () => assert.rejects(fixture.run({ do: "answer", value: 1 })));
   await Promise.all(tasks);
   assert.equal(fixture.counts(), "0+0");
-  assert.match(fixture.events.take().join("\n"), /^error: a thread for tasks has failed$/m);
+  assert.match(fixture.events.take().join("\n"), /^error: a task thread has failed$/m);
 });
 
 test("an input that cannot be sent to a thread fails, and no other", BOUNDED, async (t) => {

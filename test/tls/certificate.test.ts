@@ -21,7 +21,7 @@ const withPassphrase = createPrivateKey(key)
 const withPassphraseOfOld =
   "-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nQUJD\n-----END EC PRIVATE KEY-----\n";
 
-const NO_KEY = "there is no key in it (-----BEGIN PRIVATE KEY-----); a key in another file is named with tls-key";
+const NO_KEY = "no private key found (-----BEGIN PRIVATE KEY-----); name a separate key file with tls-key";
 
 const identities: [name: string, certificate: PemFile, keyFile: PemFile | undefined, names: string[], type: string][] =
   [
@@ -69,12 +69,12 @@ test("readIdentity: without DH parameters and staple there are none", () => {
 });
 
 const faults: [name: string, certificate: string, keyFile: string | undefined, want: string][] = [
-  ["an empty file", "", undefined, "cert: there is no certificate in it (-----BEGIN CERTIFICATE-----)"],
-  ["a key alone", key, undefined, "cert: there is no certificate in it (-----BEGIN CERTIFICATE-----)"],
+  ["an empty file", "", undefined, "cert: no certificate found (-----BEGIN CERTIFICATE-----)"],
+  ["a key alone", key, undefined, "cert: no certificate found (-----BEGIN CERTIFICATE-----)"],
   ["no key", leaf, undefined, `cert: ${NO_KEY}`],
   ["no key in the key's file", leaf + key, issuer, `key: ${NO_KEY}`],
-  ["two keys", leaf + key + rsaKey, undefined, "cert: there are several keys in it: expected one"],
-  ["two keys in the key's file", leaf, key + key, "key: there are several keys in it: expected one"],
+  ["two keys", leaf + key + rsaKey, undefined, "cert: several private keys found: expected one"],
+  ["two keys in the key's file", leaf, key + key, "key: several private keys found: expected one"],
   ["a damaged certificate", damaged + key, undefined, "cert: its first certificate cannot be read"],
   [
     "a damaged key",
@@ -121,23 +121,23 @@ const moments: [name: string, certificate: string, now: number, want: string | u
     "a moment before",
     "p256.pem",
     BEGIN - 1,
-    "p256.pem: the certificate is not valid before Jan  1 00:00:00 2020 GMT: clients will refuse it",
+    "p256.pem: the certificate is not valid before Jan  1 00:00:00 2020 GMT: clients reject it",
   ],
   ["a week before its end", "p256.pem", END - 7 * DAY_MS, undefined],
   ["less than a week", "p256.pem", END - 7 * DAY_MS + 1, `p256.pem: the certificate expires on ${ENDS}, in 6 days`],
   ["its last moment", "p256.pem", END, `p256.pem: the certificate expires on ${ENDS}, in 0 days`],
-  ["a moment after", "p256.pem", END + 1, `p256.pem: the certificate has expired on ${ENDS}: clients refuse it`],
+  ["a moment after", "p256.pem", END + 1, `p256.pem: the certificate expired on ${ENDS}: clients reject it`],
   [
     "one that has expired",
     "expired.pem",
     NOW,
-    "expired.pem: the certificate has expired on Jan  1 00:00:00 2021 GMT: clients refuse it",
+    "expired.pem: the certificate expired on Jan  1 00:00:00 2021 GMT: clients reject it",
   ],
   [
     "one of the future",
     "future.pem",
     NOW,
-    "future.pem: the certificate is not valid before Jan  1 00:00:00 2119 GMT: clients will refuse it",
+    "future.pem: the certificate is not valid before Jan  1 00:00:00 2119 GMT: clients reject it",
   ],
 ];
 for (const [name, certificate, now, warning] of moments) {

@@ -53,7 +53,7 @@ const named = (serverName: string | undefined) => ({ kind: "open", consumed: 0, 
 const more = { kind: "need-more" } as const;
 const unknown = {
   kind: "refused",
-  why: "no certificate for the name asked for",
+  why: "no certificate for the SNI name",
   answer: "\x15\x03\x03\x00\x02\x02\x70",
 } as const;
 const names: [name: string, decision: OpeningDecision, want: OpeningDecision][] = [

@@ -47,7 +47,7 @@ test("bindSocket: a port in use", async (t) => {
   const port = portOf(await open(t, anyPort));
   await assert.rejects(listenHere({ kind: "tcp", host: "127.0.0.1", port }, 16, ignore), (error) => {
     assert.ok(error instanceof StartupError);
-    const why = "the port is in use; choose another, or stop the program that has it";
+    const why = "the port is in use; choose another one, or stop the program that uses it";
     assert.equal(error.message, `cannot listen on 127.0.0.1:${port}: ${why}`);
     return true;
   });
@@ -68,7 +68,7 @@ function mayBindPort81(): string | false {
 
 test("bindSocket: a port below 1024", { skip: mayBindPort81() }, async () => {
   await assert.rejects(listenHere({ kind: "tcp", host: "127.0.0.1", port: 81 }, 16, ignore), {
-    message: "cannot listen on 127.0.0.1:81: permission denied; ports below 1024 are for root, try -p 8080",
+    message: "cannot listen on 127.0.0.1:81: permission denied; ports below 1024 need root, try -p 8080",
   });
 });
 
@@ -114,7 +114,7 @@ test("bindSocket: a Unix socket that somebody listens on stays", async (t) => {
   await open(t, { kind: "unix", path }, sayHello);
   await assert.rejects(listenHere({ kind: "unix", path }, 16, ignore), {
     name: "StartupError",
-    message: `cannot listen on unix:${path}: another program listens there, or it is not a socket`,
+    message: `cannot listen on unix:${path}: another program listens there, or the file is not a socket`,
   });
   assert.equal(await greet({ path }), "hello");
 });
@@ -123,7 +123,7 @@ test("bindSocket: a file where the Unix socket should be stays", async (t) => {
   const path = temporaryPath(t);
   writeFileSync(path, "precious");
   await assert.rejects(listenHere({ kind: "unix", path }, 16, ignore), {
-    message: `cannot listen on unix:${path}: another program listens there, or it is not a socket`,
+    message: `cannot listen on unix:${path}: another program listens there, or the file is not a socket`,
   });
   assert.equal(readFileSync(path, "utf8"), "precious");
 });

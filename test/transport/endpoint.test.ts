@@ -19,21 +19,21 @@ for (const [name, address, want] of endpoints) {
   test(`endpointsFor: ${name}`, () => assert.deepEqual(endpointsFor(address, 80), want));
 }
 
-const IN_USE = "the port is in use; choose another, or stop the program that has it";
+const IN_USE = "the port is in use; choose another one, or stop the program that uses it";
 const faults: [code: string | undefined, endpoint: Endpoint, want: string][] = [
   ["EADDRINUSE", tcp("::", 80), IN_USE],
-  ["EADDRINUSE", unix, "another program listens there, or it is not a socket"],
-  ["EACCES", tcp("::", 80), "permission denied; ports below 1024 are for root, try -p 8080"],
+  ["EADDRINUSE", unix, "another program listens there, or the file is not a socket"],
+  ["EACCES", tcp("::", 80), "permission denied; ports below 1024 need root, try -p 8080"],
   ["EACCES", tcp("::", 1024), "permission denied"],
   ["EACCES", tcp("::", 0), "permission denied"],
   ["EACCES", unix, "permission denied"],
   ["EADDRNOTAVAIL", tcp("192.0.2.1", 80), "this machine does not have that address"],
-  ["EAFNOSUPPORT", tcp("::", 80), "this machine does not speak that address family"],
-  ["ENOTFOUND", tcp("nowhere", 80), "the name is not known"],
-  ["EAI_AGAIN", tcp("nowhere", 80), "the name is not known"],
+  ["EAFNOSUPPORT", tcp("::", 80), "this machine does not support that address family"],
+  ["ENOTFOUND", tcp("nowhere", 80), "the host name cannot be resolved"],
+  ["EAI_AGAIN", tcp("nowhere", 80), "the host name cannot be resolved"],
   ["ENOENT", unix, "there is no such directory"],
   ["EIO", unix, "EIO"],
-  [undefined, unix, "unknown fault"],
+  [undefined, unix, "unknown error"],
 ];
 for (const [code, endpoint, want] of faults) {
   test(`explainListenFault: ${code} on ${formatEndpoint(endpoint)}`, () => {

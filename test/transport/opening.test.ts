@@ -178,7 +178,7 @@ for (const [name, leave] of goodbyes) {
         accepted.once("close", () => resolve());
       });
       leave(client);
-      assert.deepEqual(await first, { kind: "refused", why: "the client has gone" });
+      assert.deepEqual(await first, { kind: "refused", why: "the client has disconnected" });
       await closed;
       assert.equal(all.length, 1, "it is told once");
     });
@@ -189,7 +189,7 @@ test("openTransport: a client that says nothing is cut in time", async (t) => {
   const { client, accepted } = await openPair(t);
   const ended = once(client.resume(), "end");
   const { first } = begin(accepted, decideBrackets, 20);
-  assert.deepEqual(await first, { kind: "refused", why: "the client says nothing" });
+  assert.deepEqual(await first, { kind: "refused", why: "the client sends nothing" });
   await ended;
 });
 
@@ -198,7 +198,7 @@ test("openTransport: one that never ends what it says is cut as well", async (t)
   const ended = once(client.resume(), "end");
   const { first } = begin(accepted, () => needMore, 20);
   client.write("[");
-  assert.deepEqual(await first, { kind: "refused", why: "the client says nothing" });
+  assert.deepEqual(await first, { kind: "refused", why: "the client sends nothing" });
   await ended;
 });
 

@@ -16,7 +16,7 @@ const server = { address: "198.51.100.7", port: 443 };
 const unix = { address: "unix", port: 0 };
 const V1 = encodeV1(client, server);
 const REQUEST = Buffer.from("GET / HTTP/1.1\r\n\r\n");
-const GONE = "the client has gone";
+const GONE = "the client has disconnected";
 const PATIENCE = 10_000;
 
 /** Nobody has started it yet; what its events throw cuts it, as the real ones do. */
@@ -204,7 +204,7 @@ for (const patience of [PATIENCE, 3000]) {
     t.mock.timers.tick(patience / 2 - 1);
     assert.deepEqual(rig.refused, []);
     t.mock.timers.tick(1);
-    assert.deepEqual(rig.refused, ["the client says nothing"]);
+    assert.deepEqual(rig.refused, ["the client sends nothing"]);
     await settle();
     assert.deepEqual([rig.refused.length, rig.below.isClosed], [1, true]);
   });

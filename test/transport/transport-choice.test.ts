@@ -23,8 +23,8 @@ async function ask(server: Server, text: string): Promise<string> {
 test("describeTransport", async () => {
   for (const { choice } of eachTransport()) {
     const told = describeTransport(await choice);
-    if ((await choice).kind === "handle") assert.equal(told, "connections are served on libuv's handles");
-    else assert.equal(told, "connections are served on ordinary sockets, which is slower: the test wants it");
+    if ((await choice).kind === "handle") assert.equal(told, "connections use libuv's handles");
+    else assert.equal(told, "connections use ordinary sockets, which is slower: the test wants it");
   }
 });
 

@@ -210,7 +210,7 @@ test("Tunnels: a client that has ended its side before the backend was reached g
 
 const unreachable: [backend: "refusing" | "silent", why: string][] = [
   ["refusing", "it refuses connections"],
-  ["silent", "it does not answer in time"],
+  ["silent", "timeout"],
 ];
 for (const [backend, why] of unreachable) {
   test(`Tunnels: ${why}: the front is cut`, async (t) => {

@@ -94,7 +94,7 @@ test("buildSites: a document root that the server's user may not enter", (t) => 
   const top = makeTree(t, ENTRIES);
   chmodSync(`${top}/htdocs`, 0o600);
   const settings = settingsFrom(top, "");
-  const message = `cannot serve docbase ${top}/htdocs: permission denied; the server's user needs the right to enter it`;
+  const message = `cannot serve docbase ${top}/htdocs: permission denied; the server's user must be able to enter it`;
   assert.throws(() => asOrdinaryUser(top, () => buildSites(settings, new HandTurn())), { message });
   chmodSync(`${top}/htdocs`, 0o755);
 });
