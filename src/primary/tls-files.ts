@@ -150,8 +150,7 @@ function readPem(path: AbsolutePath): { readonly name: string; readonly text: st
 function readAuthorities(path: AbsolutePath, side: TlsSpec["side"]): string {
   const { certificates } = splitPem(Buffer.from(readWhole(path)).toString("latin1"));
   const option = side === "server" ? "tls-client-ca" : "backend-ca";
-  if (certificates.length === 0)
-    throw new StartupError(`${path}: no certificate found: expected those of ${option}`);
+  if (certificates.length === 0) throw new StartupError(`${path}: no certificate found: expected those of ${option}`);
   return certificates.join("");
 }
 
