@@ -4,7 +4,6 @@
 import { fstatSync, read } from "node:fs";
 import { bytes } from "../base/units.ts";
 import { contentFitting, writeChunks } from "../http/chunked-encoder.ts";
-import type { FileIdentity } from "../http/entity-tag.ts";
 import type { SendOutcome } from "../http/exchange.ts";
 import type { BodyPlan, OpenSource } from "../http/response-plan.ts";
 import type { BufferPool } from "./buffer-pool.ts";
@@ -124,12 +123,8 @@ function readSome(fd: number, buffer: Buffer, offset: number, length: number, po
   });
 }
 
+/** Link count, owner and rights may change during a download; size and modification time may not. */
 function isUnchanged({ descriptor, identity }: OpenSource): boolean {
   const now = fstatSync(descriptor, { bigint: true });
-  return isSameContent(identity, BigInt(now.size), now.mtimeNs);
-}
-
-// Link count, owner and rights may change during a download; size and modification time may not.
-function isSameContent(identity: FileIdentity, size: bigint, modifiedNs: bigint): boolean {
-  return size === BigInt(identity.size) && modifiedNs === identity.modifiedNs;
+  return now.size === BigInt(identity.size) && now.mtimeNs === identity.modifiedNs;
 }

@@ -14,6 +14,9 @@ import { type FileBody, transferFile } from "./file-transfer.ts";
 /** Up to here head and body are copied into one buffer; above it copying costs more than a second buffer in the write. */
 const MAX_JOINED = 64 * 1024;
 
+/** Whether the connection is still open; without a promise when the kernel has taken all at once. */
+type Written = boolean | Promise<boolean>;
+
 /** For messages that are not kept, one at a time. */
 let scratch = Buffer.allocUnsafeSlow(MAX_JOINED);
 
@@ -93,12 +96,7 @@ export class ResponseSender {
     return now >= this.#stallDeadline;
   }
 
-  #sendBytes(
-    plan: ResponsePlan,
-    body: Uint8Array,
-    connection: string | undefined,
-    now: UnixSeconds,
-  ): boolean | Promise<boolean> {
+  #sendBytes(plan: ResponsePlan, body: Uint8Array, connection: string | undefined, now: UnixSeconds): Written {
     this.#bodyBytesSent = body.length;
     const memo = connection === undefined && body.length <= MAX_JOINED ? plan.memo : undefined;
     if (memo === undefined) return this.#sendOnce(plan, body, connection, now);
@@ -108,12 +106,7 @@ export class ResponseSender {
     return written;
   }
 
-  #sendOnce(
-    plan: ResponsePlan,
-    body: Uint8Array,
-    connection: string | undefined,
-    now: UnixSeconds,
-  ): boolean | Promise<boolean> {
+  #sendOnce(plan: ResponsePlan, body: Uint8Array, connection: string | undefined, now: UnixSeconds): Written {
     const head = formatResponseHead(plan, now, connection);
     if (head.length + body.length > MAX_JOINED) return this.#write(Buffer.from(head, "latin1"), body);
     const written = this.#write(join(scratch, head, body));
@@ -135,7 +128,7 @@ export class ResponseSender {
     });
   }
 
-  #write(chunk: Uint8Array, second?: Uint8Array): boolean | Promise<boolean> {
+  #write(chunk: Uint8Array, second?: Uint8Array): Written {
     if (this.#isClosed) return false;
     if (this.#isInterimWaiting) return this.#drained().then((isOpen) => isOpen && this.#write(chunk, second));
     return this.#transport.write(chunk, second) || this.#drained();
@@ -150,7 +143,7 @@ export class ResponseSender {
     });
   }
 
-  #settle(written: boolean | Promise<boolean>): SendOutcome | Promise<SendOutcome> {
+  #settle(written: Written): SendOutcome | Promise<SendOutcome> {
     if (typeof written === "boolean") return written ? "sent" : "cut";
     return written.then((isOpen) => (isOpen ? "sent" : "cut"));
   }

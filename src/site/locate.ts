@@ -3,7 +3,6 @@
  * listing, the redirect to its final slash, or why there is nothing.
  */
 import { closeSync } from "node:fs";
-import { unreachable } from "../base/errors.ts";
 import { type Bytes, bytes, type Seconds } from "../base/units.ts";
 import { preferredForm } from "../http/accept.ts";
 import type { IncomingRequest } from "../http/exchange.ts";
@@ -156,7 +155,5 @@ function listingFailure({ retryAfter }: LocateContext, reason: ListDirectoryFail
       return { kind: "refused", status: 403, reason };
     case "out-of-descriptors":
       return { kind: "busy", reason, retryAfter };
-    default:
-      return unreachable(reason);
   }
 }

@@ -11,12 +11,11 @@ import { isJsonMediaType } from "../http/media-type.ts";
 import type { RequestFields } from "../http/request-head.ts";
 import { parseSitePath } from "../http/site-path.ts";
 import type { StoreJsonOutput } from "../tasks/store-json.ts";
-import type { IncomingUpload } from "./incoming-upload.ts";
 import { type LocateContext, queueFull } from "./locate.ts";
 import type { Refused, Resource } from "./resource.ts";
 import type { Site, SiteRules, Sites } from "./site.ts";
 import { UploadLedger } from "./upload-quota.ts";
-import { UploadStore } from "./upload-store.ts";
+import { type IncomingUpload, UploadStore } from "./upload-store.ts";
 
 /** The types that may be posted, for the field Accept-Post (W3C Linked Data Platform 1.0 §7.1). */
 export const ACCEPT_POST = "application/json";

@@ -17,9 +17,17 @@ import { bytes, unixMilliseconds } from "../base/units.ts";
 import { isTemporaryName } from "../base/upload-name.ts";
 import { extensionOf } from "../http/media-type.ts";
 import type { Reason } from "../http/reason.ts";
-import { type Listing, type ListingEntry, makeEntry, parseListingQuery, type Readme, sortEntries } from "./listing.ts";
+import {
+  LISTING_JSON_TYPE,
+  type Listing,
+  type ListingEntry,
+  makeEntry,
+  parseListingQuery,
+  type Readme,
+  renderListingJson,
+  sortEntries,
+} from "./listing.ts";
 import { LISTING_CSP } from "./listing-assets.ts";
-import { LISTING_JSON_TYPE, renderListingJson } from "./listing-json.ts";
 import { LISTING_PAGE_TYPE, renderListingPage } from "./listing-page.ts";
 import {
   type DirectoryOpener,

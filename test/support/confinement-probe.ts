@@ -151,7 +151,7 @@ async function tryInThreadPool({ secret, outside, served }: ProbeOrder): Promise
   return attempts;
 }
 
-/** As site/incoming-upload.ts and tasks/store-json.ts do it. */
+/** As site/upload-store.ts and tasks/store-json.ts do it. */
 function storeLikeUpload(folder: string): void {
   const name = `${folder}/probe-${process.pid}-${threadId}`;
   const file = openSync(`${name}.part`, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o600);

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { bytes, unixMilliseconds } from "../../src/base/units.ts";
-import { type Listing, makeEntry } from "../../src/tasks/listing.ts";
-import { renderListingJson } from "../../src/tasks/listing-json.ts";
+import { type Listing, makeEntry, renderListingJson } from "../../src/tasks/listing.ts";
 
 const at = unixMilliseconds(1710498600123);
 const listing: Listing = {
