@@ -42,7 +42,7 @@ const FOLDER =
 const UP = "M8 13.5v-11M3.5 7l4.5-4.5 4.5 4.5";
 
 /** The style rules for `.dir`, `.up` and every class of `iconClass`; each sets `--icon` to a picture to mask with. */
-export const ICON_STYLE = [
+const ICON_STYLE = [
   `.list a{--icon:${outline(SHEET)}}`,
   `a.dir{--icon:${dataUri(`<path d="${FOLDER}"/>`)}}`,
   `a.up{--icon:${outline(UP)}}`,
