@@ -11,7 +11,7 @@ export type OpeningDecision =
   /** `answer`: what the client is told before the end; empty: nothing. */
   | { readonly kind: "refused"; readonly why: string; readonly answer: string };
 
-export interface Opening {
+interface Opening {
   readonly kind: "open";
   /** So many of the first bytes were for us. */
   readonly consumed: number;

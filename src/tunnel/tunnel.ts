@@ -8,7 +8,7 @@
 import { type Bytes, bytes, type Milliseconds } from "../base/units.ts";
 import type { ByteStream, TransportEvents } from "../transport/transport.ts";
 
-export type TunnelSide = "front" | "back";
+type TunnelSide = "front" | "back";
 
 export type TunnelEnding =
   /** Both ways ended in good order. */

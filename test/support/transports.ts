@@ -90,7 +90,7 @@ async function openPlainPair(endpoint: Endpoint, choice: TransportChoice): Promi
 }
 
 /** Both ends have done their part of the handshake. */
-export async function openTlsPair(wanted: Endpoint, choice: TransportChoice): Promise<TransportPair> {
+async function openTlsPair(wanted: Endpoint, choice: TransportChoice): Promise<TransportPair> {
   const { promise: accepted, resolve: accept, reject } = promised<ByteStream>();
   const acceptor = new TlsAcceptor({
     material: testMaterial(),
