@@ -20,10 +20,7 @@ const MAPPED_BITS = (IPV6_OCTETS - IPV4_OCTETS) * BITS_OF_OCTET;
 
 const PREFIX_DIGITS = /^(?:0|[1-9][0-9]{0,2})$/;
 
-/**
- * @returns undefined when `text` is none of the three. An address with bits behind its prefix (`192.0.2.7/24`) is none:
- *          one of its two halves is a slip of the hand, and nobody can tell which
- */
+/** @returns undefined for any other text, also when an address has bits behind its prefix: one of the two is a mistake */
 export function parseIpRange(text: string): IpRange | undefined {
   if (text === UNIX) return { kind: "unix" };
   const [address = "", digits, ...more] = text.split("/");
@@ -37,10 +34,7 @@ export function parseIpRange(text: string): IpRange | undefined {
   return { kind: "ip", octets: shortest, prefix: shortest === octets ? prefix : prefix - MAPPED_BITS };
 }
 
-/**
- * @param address  as a peer has it: an IP address, perhaps with a zone (`fe80::1%eth0`), which is left out of account;
- *                 or `unix`. Anything else is in no range.
- */
+/** @param address  of a peer: an IP address, whose zone (`fe80::1%eth0`) is ignored, or `unix`. Others are in no range */
 export function isInRanges(address: string, ranges: readonly IpRange[]): boolean {
   if (address === UNIX) return ranges.some(({ kind }) => kind === "unix");
   const [withoutZone = ""] = address.split("%");

@@ -1,8 +1,6 @@
 /**
- * Natural order: names as people sort them, `file2` before `File10`.
- *
- * A name is turned into a key once, and keys are compared as plain strings. 100,000 names sort in 0.1 s this way and in
- * 0.3 s with an `Intl.Collator`; and the order does not depend on the machine's locale.
+ * Natural order: names as people sort them, `file2` before `File10`. Names become keys that are compared as plain strings:
+ * 100,000 sort in 0.1 s, in 0.3 s with an `Intl.Collator`, and the machine's locale has no influence.
  */
 
 const DIGITS = /[0-9]+/g;

@@ -1,8 +1,6 @@
 /**
- * "Did you mean …?": the known name that was most likely meant by one that is not known.
- *
- * Near is what few slips of the hand part: a character too many, too few, another, or two neighbours exchanged
- * (the Damerau distance, where no place is touched twice). Case does not count.
+ * "Did you mean …?": the known name that is nearest to an unknown one by the Damerau distance, where no place is touched
+ * twice. Case does not count.
  */
 
 /** Of the known names the nearest, the first of several; undefined when each is more than a third of the name away. */

@@ -36,9 +36,7 @@ export function reasonPhrase(status: Status): string {
   return REASON_PHRASES[status];
 }
 
-/**
- * Every status that can have a page of its own (`error-404` and the like), in order.
- */
+/** Every status that can have a page of its own (`error-404` and the like), in order. */
 export const ERROR_STATUSES: readonly ErrorStatus[] = Object.keys(REASON_PHRASES)
   .map((code) => Number(code) as Status)
   .filter((code): code is ErrorStatus => code >= 400);

@@ -8,10 +8,9 @@ const STORED = /^upload_\d{8}_\d{6}_[0-9a-f]+\.json$/;
 const TEMPORARY = /^\.upload-([1-9]\d*)-[0-9a-f]+\.part$/;
 
 /**
- * `upload_20240315_123456_a7b9.json`
+ * `upload_20240315_123456_a7b9.json`: the local time in whole seconds.
  *
- * @param receivedAt  told in local time, by whole seconds
- * @param suffix  hexadecimal: tells the uploads of one second apart
+ * @param suffix  hexadecimal: distinguishes the uploads of one second
  */
 export function formatUploadName(receivedAt: UnixMilliseconds, suffix: string): string {
   const time = new Date(receivedAt);
@@ -24,11 +23,7 @@ export function isUploadName(name: string): boolean {
   return STORED.test(name);
 }
 
-/**
- * `.upload-PID-RANDOM.part`
- *
- * @param random  hexadecimal, long enough that nobody guesses it
- */
+/** `.upload-PID-RANDOM.part`. @param random  hexadecimal, too long to guess */
 export function formatTemporaryName(pid: number, random: string): string {
   return `.upload-${pid}-${random}.part`;
 }

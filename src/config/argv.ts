@@ -1,8 +1,6 @@
 /**
- * The command line: which command, and what its flags say.
- *
- * yargs takes it apart. It is given every flag without a default, so that an absent flag cannot hide the file's value,
- * and it neither prints nor ends the process. The values stay text here: they are read together with those of the file.
+ * The command line: which command, and what its flags say. yargs gets every flag without a default, so that an absent flag
+ * cannot hide the file's value. The values stay text here: they are read together with those of the file.
  */
 import yargs from "yargs";
 import { absolutePath } from "../base/absolute-path.ts";
@@ -163,10 +161,8 @@ function checkFlag(name: string, texts: readonly (string | undefined)[]): readon
 }
 
 /**
- * The words of a command line, written out so that yargs cannot take them in another sense.
- *
- * It would read `-p80` and `-bhtdocs` as many letters, `--listing=no` as no value at all, and never a lone `-` as the
- * value of a long flag. So letters become long flags, and a value that stands apart is joined where that matters.
+ * The words of a command line with long flags only, and values joined to them where that matters. yargs would read `-p80`
+ * and `-bhtdocs` as many letters, `--listing=no` as no value at all, and never a lone `-` as the value of a long flag.
  */
 function normalizeArgv(argv: readonly string[]): readonly string[] {
   const words: string[] = [];

@@ -1,8 +1,6 @@
 /**
  * Building the settings: the layers merged (flag over file over default), read as values and checked against each other.
- *
- * A virtual host has what its own section says, and otherwise what the main server has, from whatever source. So a flag
- * such as `--no-listing` speaks for the main server and for each host whose section does not say otherwise.
+ * A virtual host inherits what its section leaves out from the main server, also what a flag says there.
  */
 import { join } from "node:path";
 import { type AbsolutePath, absolutePath } from "../base/absolute-path.ts";
@@ -75,13 +73,12 @@ function readVirtualHost(name: string, reader: LayerReader, server: ServerSettin
 // With `chroot`, what is served lies inside it and is named as it is seen from there: a relative `docbase` counts from the
 // root of the chroot, and its default is `/htdocs` there. An absolute `upload-dir` is text that needs no change. Logs, PID
 // file and Unix sockets are opened outside.
-const KEYS_INSIDE: ReadonlySet<string> = new Set(["docbase"]);
 const ROOT = absolutePath("/");
 const HTDOCS = absolutePath("/htdocs");
 
 function layerInside(chroot: AbsolutePath | undefined, layer: Layer): Layer {
   if (chroot === undefined) return layer;
-  return new Map([...layer].map(([key, entry]) => [key, KEYS_INSIDE.has(key) ? { ...entry, folder: ROOT } : entry]));
+  return new Map([...layer].map(([key, entry]) => [key, key === "docbase" ? { ...entry, folder: ROOT } : entry]));
 }
 
 function situationInside(chroot: AbsolutePath | undefined, situation: Situation): Situation {

@@ -1,7 +1,6 @@
 /**
- * What is wrong with a command line or a configuration file, in words for whoever has to mend it.
- *
- * A fault is a value: reading goes on after it, so that all of them are reported at once.
+ * What is wrong with a command line or a configuration file. A fault is a value: reading goes on after it, so that all of
+ * them are reported at once.
  */
 import { nearestName } from "../base/nearest-name.ts";
 

@@ -1,8 +1,6 @@
 /**
- * What `comanche --help` and `comanche tls --help` print, and the words for flags and defaults that the manual shares with
- * them.
- *
- * All of it is made from the option tables. Neighbours that share one explanation (the error pages) share a row.
+ * What `comanche --help` and `comanche tls --help` print, made from the option tables, and the words that the manual shares
+ * with them. Neighbours that share one explanation (the error pages) share a row.
  */
 import { absolutePath } from "../base/absolute-path.ts";
 import { allOptions, keyOf, type NamedOption, type Option, type Situation } from "./options.ts";

@@ -1,15 +1,13 @@
 /**
  * The configuration file: bytes become sections of pairs, each with its line, or faults.
  *
- * The `ini` package decodes it. It reads npm's dialect, though, in which dotted sections nest, `;` and `#` cut values,
- * duplicates vanish and lines have no numbers. So the lines are scanned first by ConfigParser's rules, then written
- * anew in a form that says the same in both dialects, and that is what `ini` is given.
- *
  * The rules are those of Python's ConfigParser: `key = value` or `key: value`; a line that begins with `#` or `;` is a
  * comment, and nothing else is one; a line indented deeper than the key above it continues the value, also across
  * empty lines and comments; keys are compared in lower case, section names as they are written. Where ConfigParser
- * passes over something in silence (text after a section's bracket, a second [DEFAULT]) there is a fault.
- * Interpolation and [DEFAULT] come later (file-sections.ts).
+ * ignores something (text after a section's bracket, a second [DEFAULT]) there is a fault.
+ *
+ * The `ini` package decodes the text. In its dialect dotted sections nest, `;` and `#` cut values, duplicates vanish and
+ * lines have no numbers. So it gets the scanned lines in a form that means the same in both dialects.
  */
 import { parse } from "ini";
 import { type Fault, fileFault, quote } from "./fault.ts";
@@ -37,11 +35,7 @@ export interface IniDocument {
   readonly faults: readonly Fault[];
 }
 
-/**
- * Never throws, whatever the bytes.
- *
- * @param file  the name of the file as its user knows it, for the faults
- */
+/** Never throws, whatever the bytes. @param file  the name of the file as its user knows it, for the faults */
 export function parseIniFile(bytes: Uint8Array, file: string): IniDocument {
   if (isUtf16(bytes)) return { sections: [], faults: [fileFault({ file, line: 1 }, "UTF-16 text: expected UTF-8")] };
   const { lines, faults } = decodeLines(bytes, file);

@@ -1,8 +1,6 @@
 /**
- * Interpolation as ConfigParser does it: `%(key)s` stands for the value of that key in the same section or in
- * [DEFAULT], and `%%` for a percent sign.
- *
- * A value may refer to others up to ten deep, never to itself, and references may not make it longer than a mebibyte.
+ * Interpolation as ConfigParser does it: `%(key)s` stands for the value of that key in the same section or in [DEFAULT],
+ * and `%%` for a percent sign. References are at most ten deep, and do not make a value longer than a mebibyte.
  */
 import { didYouMean, quote } from "./fault.ts";
 

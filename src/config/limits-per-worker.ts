@@ -1,9 +1,8 @@
 /**
- * How many processes serve, and what each of them gets of the limits that are meant for the whole server.
+ * How many processes serve, and each one's share of the server's threads, waiting tasks, connections and file memory.
  *
- * Threads, waiting tasks, connections and the memory for files are shared out, so that all processes together have what
- * the settings say. `connections-per-client` stays whole in each: a process sees only its own connections, and a client
- * whose connections meet one process would otherwise be refused too early.
+ * `connections-per-client` stays whole: a process sees only its own connections, and a client whose connections meet one
+ * process would otherwise be refused too early.
  */
 import { bytes } from "../base/units.ts";
 import { type Settings, servesSites } from "./settings.ts";
@@ -22,11 +21,7 @@ export function decideProcesses(
   return Math.max(1, Math.min(cores, threads, maxConnections, MAX_PROCESSES));
 }
 
-/**
- * The share of one part: as even as whole numbers can be, the first parts have one more where it does not come out even.
- *
- * @param index  from 0
- */
+/** The share of one part, whose `index` counts from 0; the first parts have one more where it does not divide evenly. */
 export function shareOut(total: number, parts: number, index: number): number {
   return Math.floor(total / parts) + (index < total % parts ? 1 : 0);
 }
@@ -37,10 +32,7 @@ export function connectionsWanted(settings: Pick<Settings, "server" | "terminato
   return [...settings.terminators.values()].reduce((sum, { maxConnections }) => sum + maxConnections, ofSites);
 }
 
-/**
- * The same settings with fewer connections, so that together there are no more than `most`; but everybody keeps one, however
- * few there may be.
- */
+/** The same settings with at most `most` connections in all, but at least one for the sites and for each terminator. */
 export function withFewerConnections(settings: Settings, most: number): Settings {
   const wanted = connectionsWanted(settings);
   if (wanted <= most) return settings;

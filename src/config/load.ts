@@ -1,6 +1,5 @@
 /**
- * Loading the settings: finds and reads the configuration file, and joins it with the flags. The one file of the
- * configuration that looks at the disk.
+ * Loading the settings: finds and reads the configuration file, and joins it with the flags.
  */
 import { readFileSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";

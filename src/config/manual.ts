@@ -1,8 +1,5 @@
 /**
- * The options as people read them: the shipped configuration file, and the tables of the manual.
- *
- * All of it is made from the option table, so none of it can be out of date. Neighbours that share one explanation (the
- * error pages) share a row.
+ * The options as people read them, made from the option tables: the shipped configuration file and the manual's tables.
  */
 import { escapeHtml } from "../base/html.ts";
 import {
@@ -140,11 +137,7 @@ function formatTable(bodies: readonly string[]): string {
   return ['<table class="options">', head, ...bodies, "</table>"].join("\n");
 }
 
-/**
- * Puts `table` between the lines `<!-- options -->` and `<!-- /options -->` of a page.
- *
- * @returns undefined when the page does not have both
- */
+/** Puts `table` between `<!-- options -->` and `<!-- /options -->`; undefined when the page does not have both. */
 export function insertTable(page: string, table: string): string | undefined {
   const [begin, end] = ["<!-- options -->", "<!-- /options -->"];
   const from = page.indexOf(begin);

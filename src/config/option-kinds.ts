@@ -1,8 +1,6 @@
 /**
  * The kinds of value an option can have: how each is read from text, what to say when it cannot be, and how it is written.
- *
- * `format` gives text that `parse` reads as the same value. Text comes without blanks at its ends; it may have several
- * lines, because a configuration file may continue a value on the next.
+ * Text has no blanks at its ends, and several lines where a configuration file continues a value.
  */
 import { resolve } from "node:path";
 import { type AbsolutePath, absolutePath } from "../base/absolute-path.ts";

@@ -1,8 +1,6 @@
 /**
- * The options: one row each, and the only place where a default stands.
- *
- * The key in the file, the flag, `--help`, the shipped configuration, the manual's table and the types of the settings
- * all follow from these rows. The property `maxTarget` is the key `max-target` and the flag `--max-target`.
+ * The options: one row each, the only place where a default stands. Keys, flags, help, manual and the types of the settings
+ * follow from these rows: the property `maxTarget` is the key `max-target` and the flag `--max-target`.
  */
 import { type AbsolutePath, absolutePath } from "../base/absolute-path.ts";
 import { ERROR_STATUSES, type ErrorStatus } from "../base/status.ts";
@@ -463,10 +461,5 @@ export function keyOf(property: string): string {
 }
 
 function nameRows(heading: string, scope: NamedOption["scope"], rows: Rows): readonly NamedOption[] {
-  return Object.entries(rows).map(([property, row]) => ({
-    key: keyOf(property),
-    scope,
-    heading,
-    option: row,
-  }));
+  return Object.entries(rows).map(([property, row]) => ({ key: keyOf(property), scope, heading, option: row }));
 }

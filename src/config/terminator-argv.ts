@@ -1,8 +1,6 @@
 /**
- * The command line of `comanche tls`, as getopt_long(3) reads it, because that is how stud's users write it.
- *
- * Letters may stand together, and a value may follow its letter at once or be the next word. Every word that is no flag is
- * a PEM file. All faults are found at once.
+ * The command line of `comanche tls`, as getopt_long(3) reads it, because that is how stud's users write it. Every word that
+ * is no flag is a PEM file.
  */
 import { type AbsolutePath, absolutePath } from "../base/absolute-path.ts";
 import { buildSettings } from "./build-settings.ts";

@@ -1,6 +1,5 @@
 /**
- * What one terminator is set to, by a section of the file or by the command line of `comanche tls`, and what of it cannot
- * hold together.
+ * The settings of one terminator, from a section of the file or the command line of `comanche tls`, and their conflicts.
  */
 import { type AbsolutePath, absolutePath } from "../base/absolute-path.ts";
 import { type Fault, fileFault, flagFault, type Position, quote } from "./fault.ts";

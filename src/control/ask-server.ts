@@ -1,9 +1,6 @@
 /**
- * `comanche stop` and `comanche reload`: ask the server that the PID file names, and wait for what comes of it.
- *
- * Both requests are signals. A stop is answered by the end of the process. A reload is answered in the state file, by the
- * first one that covers more hangups than were counted before ours. The server reads the configuration and tells the
- * faults; these commands need to know the PID file only.
+ * `comanche stop` and `comanche reload`: signal the server that the PID file names, and wait for the result. A stop is
+ * answered by the end of the process; a reload in the state file, by the first one that covers our hangup.
  */
 import { setTimeout } from "node:timers/promises";
 import type { AbsolutePath } from "../base/absolute-path.ts";
@@ -56,10 +53,7 @@ export async function stopServer(paths: readonly PidFilePath[], timeout: Millise
   return { kind: "stopped", pid };
 }
 
-/**
- * @param timeout  how long to wait for the server's answer
- * @throws StartupError when a PID file cannot be read
- */
+/** @throws StartupError when a PID file cannot be read */
 export async function reloadServer(paths: readonly PidFilePath[], timeout: Milliseconds): Promise<ReloadOutcome> {
   const server = findRunning(paths);
   if (server === undefined) return notRunning(paths);

@@ -1,8 +1,6 @@
 /**
- * The commands that speak to a running server: `stop`, `reload` and `status`. They need to know where its PID file is,
- * and must work past a broken configuration file: whoever has just broken it needs them most.
+ * The commands for a running server: `stop`, `reload` and `status`. They work with a broken configuration file too.
  */
-
 import { unreachable } from "../base/errors.ts";
 import { milliseconds, unixMilliseconds } from "../base/units.ts";
 import type { Command } from "../config/argv.ts";

@@ -1,7 +1,6 @@
 /**
- * Foreground or background: a daemon by default, except where something else already looks after the process and would
- * take its leaving for its end. Such a place is told by what it leaves in the environment and in the file system.
- * An explicit `daemon` setting always wins.
+ * Foreground or background: a daemon by default, except under a supervisor, which would take its leaving for its end. An
+ * explicit `daemon` setting always wins.
  */
 import { existsSync } from "node:fs";
 

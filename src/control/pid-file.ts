@@ -1,14 +1,13 @@
 /**
- * The PID file: who is serving, and the lock that keeps a second server from starting by mistake.
+ * The PID file: which process is serving, and the lock that keeps a second server from starting by mistake.
  *
  * It holds the number and a line feed and nothing else, so that `kill $(cat FILE)` works. It appears whole: written
  * under another name, then linked to its own, which fails when that exists.
  *
- * A number alone does not tell who bears it now: after a crash it may be given to another process. The holder has
- * gone when there is no such process, or when the one there is started after the file was written and is no Comanche
- * either. The second half is for machines without a clock battery: when their clock is set, everything that runs seems
- * to have started later than its files say. A wrong guess is thus towards "running", which the operator can mend by
- * removing the file, and never a signal to somebody else's process that is not node.
+ * After a crash another process may get the number. So the holder has gone when there is no such process, or when it
+ * started after the file was written and is no Comanche. The second condition is for machines without a clock battery:
+ * once their clock is set, every process seems younger than its files. A wrong guess says "running", which the operator
+ * can mend by removing the file, and never leads to a signal to a foreign process that is not node.
  */
 import { randomBytes } from "node:crypto";
 import {

@@ -59,11 +59,7 @@ export function parseBootTime(text: string): number | undefined {
   return match === null ? undefined : Number(match[1]);
 }
 
-/**
- * Resident memory (proc_pid_status(5)). What processes share counts in each of them.
- *
- * @returns undefined where there is no such process, or there is no /proc
- */
+/** Resident memory (proc_pid_status(5)), shared pages included; undefined without such a process or without /proc. */
 export function readResidentMemory(pid: number): Bytes | undefined {
   const text = readProc(`/proc/${pid}/status`);
   return text === undefined ? undefined : parseResidentMemory(text);

@@ -1,8 +1,6 @@
 /**
- * The state file: what a running server tells the commands `reload` and `status`, as one JSON object beside the PID file.
- *
- * Signals go one way only, so this is where the answer is read. The file is replaced whole, by rename: a reader sees
- * one state or the next and never half of one. A file that is absent, not to be read, or not in this form tells nothing.
+ * The state file: what a running server reports to the commands `reload` and `status`, as one JSON object beside the PID
+ * file. It is replaced by rename, so a reader sees a whole state.
  */
 import { closeSync, constants, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { type AbsolutePath, absolutePath } from "../base/absolute-path.ts";

@@ -50,8 +50,7 @@ export function describeShortage(need: DescriptorNeed, { soft }: DescriptorLimit
 }
 
 /**
- * With no more connections than this process, a worker, can take so that accept(2) never runs out of descriptors: it would
- * be told again and again of the next one that waits.
+ * With no more connections than this worker has descriptors for: accept(2) without a free one would fail again and again.
  *
  * @param settings  its share
  * @param threads  task threads that are still to start

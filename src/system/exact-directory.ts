@@ -1,10 +1,8 @@
 /**
  * Opens a directory so that no link is followed on the way, and reads it by its descriptor from then on.
  *
- * A real path that was proven to lie inside the document root is a name like any other: in the next moment a part of it can
- * be a link that leads outside. Here the path is walked from the root of the file system, one name at a time, each opened
- * below the directory opened before and none of them a link: what is found lies where the path says. The right to search
- * the directories on the way is enough for that, as it is for any look-up.
+ * A part of a real path can become a link that leads outside right after the path was checked. So each name of the path is
+ * opened below the directory before it, and none may be a link. This needs search permission only, as any look-up does.
  */
 import { closeSync, constants, openSync } from "node:fs";
 import type { AbsolutePath } from "../base/absolute-path.ts";

@@ -1,27 +1,16 @@
 /**
  * Files and directories through the C library: opened below an open directory, which Node cannot, and looked at in 1.3 µs
- * instead of the 2 to 2.5 of Node's functions.
- *
- * The kernel writes down a directory as struct linux_dirent64 (getdents64(2)) and the facts of a file as struct statx
- * (statx(2)). Both are laid out alike on every architecture; numbers stand in the order of bytes of the machine, which is
- * little-endian wherever koffi runs.
+ * instead of the 2 to 2.5 of Node's functions. The structures of getdents64(2) and statx(2) are the same on every
+ * architecture, and numbers are little-endian wherever koffi runs.
  */
 import type { FileStat, StatFn } from "../site/file-stamp.ts";
 import type { EntryFacts } from "../tasks/open-directory.ts";
 import { type Bind, NativeError } from "./native-call.ts";
 
 export interface FileCalls {
-  /**
-   * Opens what is called `name` in an open directory, to be closed on exec.
-   *
-   * @param name  one name, so that nothing but this very directory decides what is opened
-   */
+  /** Opens `name` in an open directory, closed on exec. It must be one name, or links on the way would be followed. */
   openAt(directory: number, name: string, flags: number): number;
-  /**
-   * The next entries of a directory that is open for reading, as getdents64(2) writes them down.
-   *
-   * @returns how many bytes of the buffer are written; 0 at the end
-   */
+  /** Writes the next entries of a directory, as getdents64(2) has them. @returns how many bytes; 0 at the end */
   readDirectory(directory: number, buffer: Buffer): number;
   /** What is called `name` in an open directory; of a link, itself. */
   statAt(directory: number, name: string): EntryFacts;

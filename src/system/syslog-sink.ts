@@ -1,11 +1,8 @@
 /**
- * Events for syslog(3): a sink of the event log.
+ * Events for syslog(3), which waits for a slow receiver and does not report a missing one.
  *
- * A line is a message: what reads a syslog, or sends it on, knows no others. Further lines of an event are indented, so
- * that none can pass for an event of its own. A line that is longer than any receiver must take (RFC 3164 §4.1) goes on
- * in the next message.
- *
- * syslog(3) does not tell whether anybody took a message, and waits when the receiver is slow.
+ * A line is a message. Further lines of an event are indented, so that none can pass for an event of its own. A line that
+ * is longer than any receiver must take (RFC 3164 §4.1) continues in the next message.
  */
 import { statSync } from "node:fs";
 import { StartupError } from "../base/errors.ts";
@@ -26,10 +23,7 @@ export function openSyslogSink(native: NativeResult, facility: SyslogFacility, l
   };
 }
 
-/**
- * What the operator should know when `syslog = yes`: undefined when somebody seems to listen. A syslog daemon that
- * starts later is found then, so this is no reason not to start.
- */
+/** A notice when no syslog daemon listens. One that starts later is found then, so the server starts all the same. */
 export function syslogNotice(path = "/dev/log"): string | undefined {
   const isThere = statSync(path, { throwIfNoEntry: false })?.isSocket() ?? false;
   return isThere ? undefined : `syslog = yes, but there is no socket ${path} yet: no syslog daemon is running`;
