@@ -1,9 +1,8 @@
 /**
- * What the sections of a configuration file say: the main server, each virtual host, each TLS terminator, and the media
- * types.
+ * The sections of a configuration file: the main server, virtual hosts, TLS terminators and media types, in any case.
  *
  * A section inherits the keys of [DEFAULT] as far as they are options it can have. A key of [DEFAULT] that is no option
- * is a variable for `%(key)s`; one that nothing refers to is a slip and a fault. Section names are matched in any case.
+ * is a variable for `%(key)s`; one that nothing refers to is a fault.
  */
 import type { AbsolutePath } from "../base/absolute-path.ts";
 import { didYouMean, type Fault, fileFault, quote } from "./fault.ts";

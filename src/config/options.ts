@@ -4,7 +4,7 @@
  */
 import { type AbsolutePath, absolutePath } from "../base/absolute-path.ts";
 import { ERROR_STATUSES, type ErrorStatus } from "../base/status.ts";
-import { bytes, milliseconds } from "../base/units.ts";
+import { bytes, type Milliseconds, milliseconds } from "../base/units.ts";
 import {
   accountName,
   charsetName,
@@ -72,6 +72,16 @@ export function option<Value>(
   return { kind, defaultFor: () => byDefault, help, ...extras };
 }
 
+/** An option that is unset by default. */
+export function unsetOption<Value>(kind: OptionKind<Value>, help: string, extras?: Extras): Option<Value | undefined> {
+  return option<Value | undefined>(optional(kind), undefined, help, extras);
+}
+
+/** A time limit of at most a day. @param byDefault  in seconds */
+export function timeLimit(byDefault: number, help: string, extras?: Extras): Option<Milliseconds> {
+  return option(duration(1, DAY), milliseconds(byDefault * SECOND), help, extras);
+}
+
 const KIB = 1024;
 const MIB = 1024 * KIB;
 const GIB = 1024 * MIB;
@@ -107,51 +117,37 @@ const listening = {
 
 /** Without `tlsPort` none of the others has an effect. */
 export const httpsOptions = {
-  tlsPort: option(
-    optional(tcpPort),
-    undefined,
-    "TCP port for HTTPS on the same addresses; 0 picks a free one and prints it",
-  ),
+  tlsPort: unsetOption(tcpPort, "TCP port for HTTPS on the same addresses; 0 picks a free one and prints it"),
   tlsCert: option(
     listOf(filePath),
     [],
     "PEM files, each with a certificate, its chain and its key; chosen by the SNI name, or the first if no certificate matches",
   ),
-  tlsKey: option(optional(filePath), undefined, "PEM file with the private key, if tls-cert is a single file", {
+  tlsKey: unsetOption(filePath, "PEM file with the private key, if tls-cert is a single file", {
     defaultInWords: "in the same file",
   }),
-  tlsDir: option(optional(filePath), undefined, "folder whose *.pem files are used after those of tls-cert"),
+  tlsDir: unsetOption(filePath, "folder whose *.pem files are used after those of tls-cert"),
   tlsSniStrict: option(flag, false, "refuse handshakes whose SNI name matches no certificate"),
   tlsMinVersion: option(choice("1.2", "1.3"), "1.2", "minimum TLS version"),
-  tlsCiphers: option(optional(opensslNames), undefined, "TLS 1.2 ciphers in order of preference", {
+  tlsCiphers: unsetOption(opensslNames, "TLS 1.2 ciphers in order of preference", {
     defaultInWords: "those with forward secrecy and authenticated encryption",
   }),
-  tlsSuites: option(optional(opensslNames), undefined, "TLS 1.3 cipher suites in order of preference", {
-    defaultInWords: "all",
-  }),
-  tlsCurves: option(optional(opensslNames), undefined, "key exchange groups in order of preference", {
-    defaultInWords: "OpenSSL's",
-  }),
-  tlsTicketKeys: option(
-    optional(filePath),
-    undefined,
+  tlsSuites: unsetOption(opensslNames, "TLS 1.3 cipher suites in order of preference", { defaultInWords: "all" }),
+  tlsCurves: unsetOption(opensslNames, "key exchange groups in order of preference", { defaultInWords: "OpenSSL's" }),
+  tlsTicketKeys: unsetOption(
+    filePath,
     "file of 48 random bytes that encrypts session tickets; servers that share it resume each other's sessions",
     { defaultInWords: "generated at start, shared by all processes, rotated twice a day" },
   ),
-  tlsClientCa: option(
-    optional(filePath),
-    undefined,
-    "PEM file with the CA certificates that verify client certificates",
-    {
-      defaultInWords: "no client certificates",
-    },
-  ),
+  tlsClientCa: unsetOption(filePath, "PEM file with the CA certificates that verify client certificates", {
+    defaultInWords: "no client certificates",
+  }),
   tlsClientVerify: option(
     choice("require", "optional"),
     "require",
     "with tls-client-ca: reject clients without a valid certificate (require), or only log the subject of valid ones (optional)",
   ),
-  tlsHandshakeTimeout: option(duration(1, DAY), milliseconds(10 * SECOND), "time limit for a TLS handshake"),
+  tlsHandshakeTimeout: timeLimit(10, "time limit for a TLS handshake"),
   tlsHandshakes: option(
     wholeNumber(1, 1_000_000),
     1000,
@@ -184,18 +180,18 @@ const life = {
     shortSets: "no",
     defaultInWords: "in the background",
   }),
-  pidfile: option(optional(filePath), undefined, "file for the process ID of the server", {
+  pidfile: unsetOption(filePath, "file for the process ID of the server", {
     defaultInWords: "comanche.pid in /run as root, else in $XDG_RUNTIME_DIR or the state folder",
   }),
   grace: option(duration(0, DAY), milliseconds(30 * SECOND), "time limit for running transfers when the server stops"),
 };
 
 const privileges = {
-  user: option(optional(accountName), undefined, "account that the worker processes run as; only root can set it", {
+  user: unsetOption(accountName, "account that the worker processes run as; only root can set it", {
     short: "u",
     defaultInWords: "the account that starts the server",
   }),
-  group: option(optional(accountName), undefined, "group that the worker processes run as", {
+  group: unsetOption(accountName, "group that the worker processes run as", {
     short: "g",
     defaultInWords: "the user's",
   }),
@@ -236,9 +232,7 @@ const logs = {
 };
 
 const limits = {
-  timeout: option(duration(1, DAY), milliseconds(3 * SECOND), "idle timeout of a connection between requests", {
-    short: "t",
-  }),
+  timeout: timeLimit(3, "idle timeout of a connection between requests", { short: "t" }),
   keepaliveRequests: option(wholeNumber(1, 1_000_000_000), 1000, "maximum number of requests per connection"),
   maxTarget: option(size(64, MIB), bytes(8 * KIB), "maximum length of the request line; a longer one is answered 414"),
   maxHeader: option(
@@ -248,21 +242,9 @@ const limits = {
   ),
   maxFields: option(wholeNumber(1, 10_000), 100, "maximum number of header fields; more are answered 431"),
   maxBody: option(size(0), bytes(10 * MIB), "maximum size of a request body; a larger one is answered 413"),
-  headerTimeout: option(
-    duration(1, DAY),
-    milliseconds(10 * SECOND),
-    "time limit for receiving a request header, else 408",
-  ),
-  bodyTimeout: option(
-    duration(1, DAY),
-    milliseconds(30 * SECOND),
-    "longest pause while receiving a request body, else 408",
-  ),
-  sendTimeout: option(
-    duration(1, DAY),
-    milliseconds(30 * SECOND),
-    "longest pause while sending a response, else the connection is closed",
-  ),
+  headerTimeout: timeLimit(10, "time limit for receiving a request header, else 408"),
+  bodyTimeout: timeLimit(30, "longest pause while receiving a request body, else 408"),
+  sendTimeout: timeLimit(30, "longest pause while sending a response, else the connection is closed"),
   maxConnections: option(
     wholeNumber(1, 1_000_000),
     10_000,
@@ -282,9 +264,7 @@ const workers = {
     "worker processes that accept connections; auto: one per core, but no more than workers",
     { short: "n" },
   ),
-  workers: option(wholeNumber(1, 1024), 10, "task threads for directory indexes and uploads", {
-    short: "w",
-  }),
+  workers: option(wholeNumber(1, 1024), 10, "task threads for directory indexes and uploads", { short: "w" }),
   queue: option(
     wholeNumber(0, 1_000_000),
     50,
@@ -317,13 +297,10 @@ const hosts = {
     flag,
     false,
     "name-based virtual hosts: requests for host NAME are served from the folder NAME in docbase",
-    {
-      short: "v",
-    },
+    { short: "v" },
   ),
-  defaultHost: option(
-    optional(hostName),
-    undefined,
+  defaultHost: unsetOption(
+    hostName,
     "virtual host for requests whose host matches none; without it they are answered 404",
   ),
 };
@@ -381,7 +358,7 @@ const uploads = {
     "URL path that accepts JSON documents by POST; no: uploads are off",
   ),
   uploadDir: option(directoryName, "uploads", "folder for uploads; a relative path is below docbase"),
-  uploadQuota: option(optional(size(0)), undefined, "maximum total size of uploads; more is answered 507"),
+  uploadQuota: unsetOption(size(0), "maximum total size of uploads; more is answered 507"),
 };
 
 const ERROR_PAGES: ReadonlyMap<ErrorStatus, string> = new Map([[404, "/404.html"]]);

@@ -1,6 +1,6 @@
 /**
- * The options of a TLS terminator, on the command line of `comanche tls` and in a section [TLS terminator NAME]: those of
- * stud, with its letters and defaults, and those of HTTPS under the names that they have there.
+ * The options of a TLS terminator, for `comanche tls` and a section [TLS terminator NAME]: those of stud with its letters
+ * and defaults, and those of HTTPS under their own names.
  */
 import type { Endpoint } from "../base/endpoint.ts";
 import { milliseconds } from "../base/units.ts";
@@ -15,7 +15,6 @@ import {
   found,
   ipRange,
   listOf,
-  optional,
   orNo,
   rootFolder,
   single,
@@ -23,7 +22,16 @@ import {
   textLike,
   wholeNumber,
 } from "./option-kinds.ts";
-import { keyOf, type Option, option, type SettingsOf, SYSLOG_FACILITIES, serverOptions } from "./options.ts";
+import {
+  keyOf,
+  type Option,
+  option,
+  type SettingsOf,
+  SYSLOG_FACILITIES,
+  serverOptions,
+  timeLimit,
+  unsetOption,
+} from "./options.ts";
 
 const SECOND = 1000;
 const HOUR = 3600 * SECOND;
@@ -99,28 +107,24 @@ const encryption = {
   tlsDir: shared(serverOptions.tlsDir, "folder with more PEM files (*.pem)"),
   tlsSniStrict: shared(serverOptions.tlsSniStrict, "refuse an SNI name that matches no file"),
   tlsMinVersion: shared(serverOptions.tlsMinVersion, "minimum TLS version"),
-  ciphers: option(optional(cipherList), undefined, "TLS 1.2 ciphers", {
+  ciphers: unsetOption(cipherList, "TLS 1.2 ciphers", {
     short: "c",
     defaultInWords: "those with forward secrecy",
   }),
   tlsSuites: shared(serverOptions.tlsSuites, "TLS 1.3 cipher suites"),
   tlsCurves: shared(serverOptions.tlsCurves, "key exchange groups"),
   alpn: option(listOf(protocolName), [], "ALPN protocols, such as h2,http/1.1"),
-  tlsTicketKeys: option(optional(filePath), undefined, "file of ticket keys that servers share", {
+  tlsTicketKeys: unsetOption(filePath, "file of ticket keys that servers share", {
     defaultInWords: "generated at start",
   }),
-  tlsClientCa: option(optional(filePath), undefined, "PEM file with the CAs of client certificates"),
+  tlsClientCa: unsetOption(filePath, "PEM file with the CAs of client certificates"),
   tlsClientVerify: shared(serverOptions.tlsClientVerify, "whether clients need a certificate"),
   tlsHandshakes: shared(serverOptions.tlsHandshakes, "maximum number of handshakes, per process"),
-  backendCa: option(optional(filePath), undefined, "with client: PEM file that verifies the backend", {
-    defaultInWords: "unverified",
-  }),
+  backendCa: unsetOption(filePath, "with client: PEM file that verifies the backend", { defaultInWords: "unverified" }),
 };
 
 const proxies = {
-  trustedProxies: option(listOf(ipRange), [], "with proxy-proxy: proxies that are trusted", {
-    defaultInWords: "all",
-  }),
+  trustedProxies: option(listOf(ipRange), [], "with proxy-proxy: proxies that are trusted", { defaultInWords: "all" }),
 };
 
 const times = {
@@ -128,24 +132,22 @@ const times = {
     short: "k",
   }),
   tlsHandshakeTimeout: shared(serverOptions.tlsHandshakeTimeout, "time limit for a handshake"),
-  connectTimeout: option(duration(1, DAY), milliseconds(10 * SECOND), "time limit for connecting to the backend"),
+  connectTimeout: timeLimit(10, "time limit for connecting to the backend"),
   idleTimeout: option(orNo(duration(1, DAY)), milliseconds(HOUR), "idle timeout of a tunnel, or no"),
 };
 
 const processes = {
   workers: option(wholeNumber(1, 256), 1, "worker processes", { short: "n" }),
   daemon: option(flag, false, "run in the background; implies quiet and syslog"),
-  pidfile: option(optional(filePath), undefined, "file for the process ID"),
+  pidfile: unsetOption(filePath, "file for the process ID"),
   grace: option(duration(0, DAY), milliseconds(30 * SECOND), "time limit for open connections at a stop"),
   test: option(flag, false, "check the configuration and exit", { short: "t" }),
 };
 
 const rights = {
-  chroot: option(rootFolder, undefined, "root directory (chroot); requires user", {
-    short: "r",
-  }),
-  user: option(optional(accountName), undefined, "account to run as", { short: "u", defaultInWords: "unchanged" }),
-  group: option(optional(accountName), undefined, "group to run as", {
+  chroot: option(rootFolder, undefined, "root directory (chroot); requires user", { short: "r" }),
+  user: unsetOption(accountName, "account to run as", { short: "u", defaultInWords: "unchanged" }),
+  group: unsetOption(accountName, "group to run as", {
     short: "g",
     defaultInWords: "the user's",
   }),

@@ -1,7 +1,6 @@
 /**
- * The server's word to whoever started it: that it serves, or why it does not. In the foreground it is printed; a
- * daemon sends it to the command that waits (`launch.ts`) and then cuts every tie to it: the channel, the working
- * directory, the standard error.
+ * Reports that the server serves, or why it does not. In the foreground the report is printed; a daemon sends it to the
+ * command that waits (`launch.ts`), then closes the channel and leaves the working directory and the standard error.
  */
 import { closeSync, openSync, writeSync } from "node:fs";
 import { attempt } from "../base/errors.ts";
@@ -12,10 +11,7 @@ export type LaunchMessage =
   | { readonly kind: "ready"; readonly lines: readonly string[] }
   | { readonly kind: "failed"; readonly message: string; readonly exitStatus: number };
 
-/**
- * Set in the environment of the process that `launch` starts, which takes it out again at once. It is no setting: it
- * only tells a daemon's channel from one that some other parent may have opened.
- */
+/** Set in the environment of a daemon: its channel is from `launch`, and not from some other parent. It is no setting. */
 export const DAEMON_MARK = "COMANCHE_DAEMON";
 
 export interface StartReporter {

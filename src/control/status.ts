@@ -1,8 +1,6 @@
 /**
- * `comanche status`: whether a server runs, and what it says of itself in its state file.
- *
- * The exit status is that of the Linux Standard Base for init scripts, which other programs go by: 0 it runs, 1 it has
- * died and its PID file is still there, 3 it does not run, 4 it cannot be known.
+ * `comanche status`: whether a server runs, and what its state file says. The exit status is that of the Linux Standard
+ * Base for init scripts: 0 it runs, 1 it has died and left its PID file, 3 it does not run, 4 unknown.
  */
 import type { AbsolutePath } from "../base/absolute-path.ts";
 import { StartupError, unreachable } from "../base/errors.ts";
@@ -61,12 +59,10 @@ export function describeStatus(outcome: StatusOutcome, now: UnixMilliseconds): S
 export function formatAge(age: Milliseconds): string {
   // The wall clock may have been set back since.
   const total = Math.max(0, Math.floor(age / 1000));
-  const [days, hours, minutes, seconds] = [
-    Math.floor(total / 86_400),
-    Math.floor(total / 3600) % 24,
-    Math.floor(total / 60) % 60,
-    total % 60,
-  ];
+  const days = Math.floor(total / 86_400);
+  const hours = Math.floor(total / 3600) % 24;
+  const minutes = Math.floor(total / 60) % 60;
+  const seconds = total % 60;
   if (days > 0) return `${days} ${days === 1 ? "day" : "days"} ${hours} h`;
   if (hours > 0) return `${hours} h ${minutes} min`;
   return minutes > 0 ? `${minutes} min ${seconds} s` : `${seconds} s`;

@@ -1,7 +1,6 @@
 /**
- * Where a program keeps its own files for the user it runs as (XDG Base Directory Specification): logs that have no
- * other place in the state directory, the PID file in the runtime directory. A relative path in a variable is ignored,
- * as the specification demands.
+ * The state directory and the runtime directory of the user (XDG Base Directory Specification, which demands that a
+ * relative path in a variable is ignored).
  */
 import { homedir } from "node:os";
 import { join } from "node:path";

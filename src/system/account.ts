@@ -39,12 +39,11 @@ export function currentAccount(): Account {
 }
 
 /**
- * The numbers behind `user` and `group`, each a name or a number. A number is always taken for one, also where there is
- * an account of that name.
+ * The numbers behind `user` and `group`, each a name or a number. Digits are a number even if an account has that name.
  *
- * @param user  undefined: who this process is
+ * @param user  undefined: the user of this process
  * @param group  undefined: the group the system has for the user
- * @throws StartupError for what the system does not know, and for anybody but oneself without being root
+ * @throws StartupError for what the system does not know, and for any other user unless this process is root
  */
 export function resolveAccount(user: string | undefined, group: string | undefined): Account {
   const posix = posixProcess();

@@ -1,7 +1,6 @@
 /**
- * What each thread of this process may do, as the kernel tells it in /proc/self/task/TID/status (proc_pid_status(5)).
- * User, groups, capabilities and no_new_privs belong to a thread; the C library changes them for all, and here is seen
- * whether it has.
+ * The rights of each thread of this process, from /proc/self/task/TID/status (proc_pid_status(5)). User, groups,
+ * capabilities and no_new_privs belong to a thread; this verifies that the C library changed them for all.
  */
 import { closeSync, openSync, readdirSync, readSync } from "node:fs";
 

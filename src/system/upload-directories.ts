@@ -97,10 +97,8 @@ function syncDirectory(path: string): void {
 const MAX_LINKS = 40;
 
 /**
- * Where a path of inside a chroot lies outside: links and `..` on the way are followed as they will be inside, where `/`
- * is the chroot. What is not there yet is taken by its name.
- *
- * @throws what the system says, such as ELOOP
+ * Where a path inside a chroot lies outside: links and `..` are followed as they will be inside, where `/` is the chroot.
+ * A missing name is kept. @throws what the system says, such as ELOOP
  */
 export function outsidePath(chroot: AbsolutePath | undefined, path: AbsolutePath): AbsolutePath {
   if (chroot === undefined) return path;
