@@ -8,14 +8,19 @@
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import {
-  formatConf,
-  formatHtmlTable,
-  formatMarkdownTable,
-  formatTerminatorTable,
-  insertTable,
-} from "../dist/src/config/manual.js";
 import { framePage, PAGES } from "./manual-pages.js";
+import { setUp } from "./setup.js";
+
+const [command, ...rest] = process.argv.slice(2);
+if (rest.length > 0 || (command !== undefined && command !== "check")) {
+  console.error("expected check or nothing");
+  process.exit(2);
+}
+// The tables are formatted by the build: after an edit of the options it is stale.
+if (command === undefined) setUp();
+const { formatConf, formatHtmlTable, formatMarkdownTable, formatTerminatorTable, insertTable } = await import(
+  "../dist/src/config/manual.js"
+);
 
 const TABLES = new Map([
   ["README.md", formatMarkdownTable],
@@ -29,11 +34,6 @@ const generated = new Map([
   ...PAGES.map((page) => [`htdocs/${page}`, (text) => framePage(page, withTable(`htdocs/${page}`, text))]),
 ]);
 
-const [command, ...rest] = process.argv.slice(2);
-if (rest.length > 0 || (command !== undefined && command !== "check")) {
-  console.error("expected check or nothing");
-  process.exit(2);
-}
 for (const [name, format] of generated) {
   const path = fileURLToPath(new URL(`../${name}`, import.meta.url));
   const now = existsSync(path) ? readFileSync(path, "utf8") : "";

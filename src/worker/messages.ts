@@ -1,11 +1,12 @@
 /**
  * The messages between the primary and its worker processes. Both are the same program, so messages are not checked; they
  * travel by structured clone. A new one is declared here, sent where it arises (`generation.broadcast` or `publish` in the
- * primary, the `send` of a role in a worker), and received by a role or by the generation.
+ * primary, the `send` of a role in a worker), and received by a role or the generation, or, where it is about the process, by
+ * the controller or the `WorkerChild`.
  *
  *     primary                        worker
- *     confine (where there is a sandbox)  ->   confines itself and executes itself anew
- *                                    <-   loaded: waits for its orders
+ *     confine (where there is a sandbox)  ->   confines itself and executes itself again
+ *                                    <-   loaded: expects `start`
  *     start                          ->
  *                                    <-   ready, or failed; from then on events, log batches, reports
  *     drain, cut, and those for roles  ->
