@@ -1,6 +1,5 @@
 /**
- * Sockets that are bound but do not accept: the primary process owns them for as long as somebody listens, and worker
- * processes inherit their descriptors and listen.
+ * Sockets that are bound but do not accept. The primary process owns them; workers inherit the descriptors and listen.
  */
 import { chmodSync, lstatSync, statSync, unlinkSync } from "node:fs";
 import { connect } from "node:net";
@@ -15,14 +14,12 @@ export interface BoundSocket {
   /** What is really bound: port 0 has become a number. */
   readonly endpoint: Endpoint;
   readonly descriptor: number;
-  /** Takes a Unix socket's file away too. */
+  /** Also removes a Unix socket's file. */
   close(): void;
 }
 
 /**
- * @param endpoint  with an address, not a name
- * @param socketMode  permissions of a Unix socket
- * @throws StartupError that names the endpoint and what would help
+ * Binds without listening; `endpoint` holds an address, no name. @throws StartupError with the endpoint and a remedy
  */
 export async function bindSocket(endpoint: Endpoint, socketMode: number): Promise<BoundSocket> {
   try {
@@ -44,7 +41,7 @@ function bindTcp(wanted: Extract<Endpoint, { kind: "tcp" }>): BoundSocket {
   const handle = createHandle(host, port, isIpv6 ? 6 : 4, isIpv6 ? IPV6_ONLY : 0);
   const name: SocketName = {};
   const status = handle.getsockname?.(name) ?? 0;
-  // libuv keeps the fault of a port that is taken for itself until somebody listens; the socket is then bound to none.
+  // libuv keeps the error of a port in use until `listen`; until then the socket is bound to no port.
   if (status !== 0 || !name.port || (port !== 0 && name.port !== port)) {
     handle.close();
     throw systemError("EADDRINUSE");
@@ -55,7 +52,7 @@ function bindTcp(wanted: Extract<Endpoint, { kind: "tcp" }>): BoundSocket {
 
 function bindUnix(endpoint: Extract<Endpoint, { kind: "unix" }>, mode: number): BoundSocket {
   const handle = createHandle(endpoint.path, -1, -1, 0);
-  // Nobody can connect yet: it does not listen.
+  // Clients cannot connect yet: the socket does not listen.
   chmodSync(endpoint.path, mode);
   return { endpoint, descriptor: handle.fd, close: () => handle.close() };
 }
@@ -71,9 +68,8 @@ function systemError(code: string): Error {
 }
 
 /**
- * A socket file outlives its server; one that nobody answers on is removed, anything else stays.
- *
- * @throws ENOENT when there is no directory for it, which binding itself reports as a lack of rights
+ * Removes a socket file whose server refuses connections; anything else stays.
+ * @throws ENOENT when its directory is missing; binding itself reports that as a lack of permission
  */
 async function removeStaleSocket(path: string): Promise<void> {
   statSync(path.slice(0, path.lastIndexOf("/") + 1));

@@ -1,7 +1,4 @@
-/**
- * What a process listens on: the endpoints that one listen address stands for, what is spoken there, and why one of them could not
- * be bound.
- */
+/** The endpoints of one listen address, what is spoken there, and why one of them could not be bound. */
 import type { Endpoint } from "../base/endpoint.ts";
 import { unreachable } from "../base/errors.ts";
 import type { ListenAddress } from "../config/listen-address.ts";
@@ -9,7 +6,7 @@ import type { ListenAddress } from "../config/listen-address.ts";
 export type Purpose =
   | { readonly kind: "http" }
   | { readonly kind: "https" }
-  /** `name`: of the terminator whose clients come there. */
+  /** `name`: of the terminator that serves these clients. */
   | { readonly kind: "terminator"; readonly name: string };
 
 /** `http`, `https` or `[TLS terminator NAME]`: for messages, and no two alike. */
@@ -17,21 +14,21 @@ export function formatPurpose(purpose: Purpose): string {
   return purpose.kind === "terminator" ? `[TLS terminator ${purpose.name}]` : purpose.kind;
 }
 
-/** A bound socket that this process has the descriptor of. */
+/** A bound socket whose descriptor this process has. */
 export interface ListenSocket {
   readonly descriptor: number;
-  /** Undefined for one that a service manager has bound. */
+  /** Undefined for a socket that a service manager bound. */
   readonly endpoint: Endpoint | undefined;
   readonly purpose: Purpose;
 }
 
-/** A socket that is listened on, and what it is really bound to. */
+/** A listening socket and its real address. */
 export interface ServedEndpoint {
   readonly endpoint: Endpoint;
   readonly purpose: Purpose;
 }
 
-/** Every socket one word of the `address` option asks for. `*` is all of IPv4 and all of IPv6, a socket each. */
+/** All sockets for one word of the `address` option. `*`: one socket for all IPv4 and one for all IPv6. */
 export function endpointsFor(address: ListenAddress, port: number): readonly Endpoint[] {
   switch (address.kind) {
     case "every":
@@ -50,7 +47,7 @@ export function endpointsFor(address: ListenAddress, port: number): readonly End
   }
 }
 
-/** Why an endpoint could not be bound, and what would help: the end of a sentence that names the endpoint. */
+/** Why an endpoint could not be bound, and what to do: the end of a sentence that names the endpoint. */
 export function explainListenFault(code: string | undefined, endpoint: Endpoint): string {
   switch (code) {
     case "EADDRINUSE":

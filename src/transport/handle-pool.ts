@@ -1,19 +1,18 @@
 /**
- * What all handles of a process share: the buffer that they read into, what the next write needs, and the functions that libuv
- * and Node call, which would cost each connection memory of its own otherwise.
+ * What all handles of a process share: read buffer, spare write request, and the callbacks of libuv and Node. Each
+ * connection would otherwise need memory for its own.
  */
 import type { HandleReader, NodeInternals, StreamHandle, TlsHandle, WriteRequest } from "./node-internals.ts";
 
-/** What is read is handed on, or copied, before another handle reads. */
+/** Users consume or copy what was read before another handle reads. */
 export const READ_SIZE = 64 * 1024;
 export const READ_BUFFER = Buffer.allocUnsafeSlow(READ_SIZE);
 
-/** What all handle transports of a process share. */
 export class WritePool {
   readonly internals: NodeInternals;
-  /** For the next write: it is used up only by a write that has to wait. */
+  /** For the next write; only a write that has to wait uses it up. */
   spareWrite: WriteRequest;
-  /** Made when something is passed on first. */
+  /** Allocated at the first `copy`. */
   #spareBytes = Buffer.alloc(0);
 
   constructor(internals: NodeInternals) {
@@ -25,7 +24,7 @@ export class WritePool {
     this.spareWrite = makeWrite(this.internals);
   }
 
-  /** @returns a copy that the next one overwrites, unless `keep` is called with it */
+  /** @returns a copy that the next call overwrites, unless the caller passes it to `keep` */
   copy(chunk: Uint8Array): Uint8Array {
     if (chunk.length > this.#spareBytes.length) {
       this.#spareBytes = Buffer.allocUnsafeSlow(Math.max(READ_SIZE, chunk.length));
@@ -39,7 +38,7 @@ export class WritePool {
   }
 }
 
-/** From now on what the handle reads is in the buffer that all share, and `reader` is told. */
+/** From now on the handle reads into the shared buffer and notifies `reader`. */
 export function readWith(handle: StreamHandle, reader: HandleReader): void {
   handle.reader = reader;
   if (isReading(handle)) return;
@@ -52,7 +51,7 @@ export function isReading(handle: StreamHandle): boolean {
   return handle.onread === deliverRead;
 }
 
-/** A tick later: OpenSSL may be at work on this handle right now, and has an alert to send. */
+/** Closes a tick later: OpenSSL may be working on this handle right now, and has an alert to send. */
 export function closeTls(carrier: StreamHandle, tls: TlsHandle, callback?: () => void): void {
   setImmediate(() => {
     carrier.close(() => {
@@ -62,7 +61,7 @@ export function closeTls(carrier: StreamHandle, tls: TlsHandle, callback?: () =>
   });
 }
 
-/** Of TLS that has shaken hands, or is about to. */
+/** For TLS handles, during the handshake and after it. */
 export function tellBroken(this: TlsHandle, error: Error): void {
   this.reader?.onBroken?.(error);
 }

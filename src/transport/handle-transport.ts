@@ -1,9 +1,8 @@
 /**
- * A Transport on libuv's handle itself, without `net.Socket` or `tls.TLSSocket`: TCP, a Unix socket, or TLS on one of them. All
- * connections of the process read into one buffer, and a write that the kernel takes at once makes no object. (1 KiB over
- * kept connections: 1.2 times the requests for each second of processor time that net.Socket with a shared read buffer gives.)
- *
- * TLS stands only one write at a time: a second would end the process. So no handle gets another while one is under way.
+ * A Transport directly on libuv's handle, without `net.Socket` or `tls.TLSSocket`: TCP, a Unix socket, or TLS on
+ * either. All connections share one read buffer, and a write that the kernel takes at once makes no object. (1 KiB over
+ * kept connections: 1.2 times the requests per second of processor time of net.Socket with a shared read buffer.)
+ * TLS allows one write at a time; a second would end the process. So no handle gets another while one is under way.
  */
 import type { PeerAddress, SocketAddress } from "../base/endpoint.ts";
 import { type Bytes, bytes, type Milliseconds } from "../base/units.ts";
@@ -18,53 +17,50 @@ import {
 } from "./node-internals.ts";
 import type { ByteStream, Carrier, TransportEvents } from "./transport.ts";
 
-/** So much may wait before one who passes bytes on is told to stop. A read that fills the buffer is waited for. */
+/** `pass` returns false from this many waiting bytes on: one read that fills the buffer is enough. */
 const MAX_WAITING = READ_SIZE;
 
-/** What TLS may have sealed and not sent before a writer has to wait: a response written in one piece is not held up. */
+/** A TLS write up to this size counts as taken: OpenSSL has encrypted it, so a response in one piece does not wait. */
 const MAX_SEALED = 64 * 1024;
 
 /**
- * After so many reads the others have a turn. libuv reads on as long as there is something to be read, 32 times 64 KiB, which in
- * records of a byte each (TLS) held everybody else up for a third of a second. Full records do not come to so many in one turn.
+ * Other connections get a turn after this many reads. libuv reads up to 32 times 64 KiB in a row. In TLS records of one
+ * byte each, that delayed all others for a third of a second. Full records do not reach this count in one turn.
  */
 const READS_IN_A_ROW = 512;
 
 export class HandleTransport implements ByteStream, HandleReader {
-  /** What is read and written. */
+  /** The TLS handle where there is one, else the carrier. */
   readonly #stream: StreamHandle;
-  /** TCP or the Unix socket: the same, but for TLS. */
+  /** TCP or the Unix socket. */
   readonly #carrier: StreamHandle;
   readonly #tls: TlsHandle | undefined;
   readonly #pool: WritePool;
   #events: TransportEvents | undefined;
   #onFault: (fault: unknown) => void = () => undefined;
   #peer: PeerAddress | undefined;
-  /** A write is under way. */
   #isWriting = false;
-  /** Of so many bytes. */
+  /** Bytes of the write under way. */
   #underWay = 0;
-  /** What was to be written meanwhile. */
+  /** Chunks to write after it. */
   #waiting: Uint8Array[] | undefined;
   #waitingLength = 0;
-  /** A writer was told to wait. */
+  /** `write` or `pass` returned false; `onDrained` must follow. */
   #isAwaited = false;
   #isPaused = false;
   #reads = 0;
-  /** It reads on when the others had their turn. */
+  /** Reading pauses until other connections had their turn. */
   #isResting = false;
-  /** `end` was called. */
   #hasEnded = false;
-  /** `finish` was called: it closes as soon as our side has ended. */
+  /** `finish` was called: close as soon as our side has ended. */
   #isFinishing = false;
-  /** The client has been told that nothing more will come, or will be before it could notice that we are closing. */
+  /** The kernel has our end, or sends it before the client can notice that we close. */
   #isShut = false;
-  /** libuv is at it. */
   #isShutting = false;
   #clientHasEnded = false;
   #isClosed = false;
 
-  /** @param tls  on `carrier`, its handshake done, and made to read by `readWith` */
+  /** @param tls  on `carrier`, after its handshake, and reading by `readWith` */
   constructor(carrier: StreamHandle, pool: WritePool, tls?: TlsHandle, peer?: PeerAddress) {
     this.#carrier = carrier;
     this.#stream = tls ?? carrier;
@@ -76,7 +72,7 @@ export class HandleTransport implements ByteStream, HandleReader {
   start(events: TransportEvents, onFault: (fault: unknown) => void): void {
     this.#events = events;
     this.#onFault = onFault;
-    // libuv holds the carrier alone, and that all the rest.
+    // libuv references only the carrier, and the carrier references the rest.
     this.#carrier.reader = this;
     const readsAlready = isReading(this.#stream);
     readWith(this.#stream, this);
@@ -95,7 +91,7 @@ export class HandleTransport implements ByteStream, HandleReader {
 
   get unsent(): Bytes {
     if (!this.#isWriting) return bytes(0);
-    // A write counts until its last byte is gone; what the carrier has of it moves while the client reads.
+    // A write counts until its last byte is gone; the carrier's queue shrinks while the client reads.
     return bytes(Math.max(1, this.#carrier.writeQueueSize) + this.#waitingLength);
   }
 
@@ -180,7 +176,7 @@ export class HandleTransport implements ByteStream, HandleReader {
 
   cut(): void {
     if (this.#isClosed) return;
-    // In the middle of an end the client gets that instead, after all that was written.
+    // During `shutdown` a reset would never close. The client gets the end instead, after all that was written.
     if (this.#tls !== undefined || this.#carrier.reset === undefined || this.#isShutting) this.#closeLater();
     else this.#close(() => this.#tellClosed(), true);
   }
@@ -196,7 +192,7 @@ export class HandleTransport implements ByteStream, HandleReader {
     this.#carrier.setKeepAlive?.(true, Math.trunc(after / 1000));
   }
 
-  // ---- what libuv tells us; nothing that is thrown may get into its callbacks: it would end the process
+  // ---- called by libuv: an exception in its callbacks would end the process
 
   onRead(): void {
     const { streamBaseState, kReadBytesOrError } = this.#pool.internals;
@@ -211,7 +207,7 @@ export class HandleTransport implements ByteStream, HandleReader {
     }
   }
 
-  /** After a record that cannot be opened nothing more is to be expected. */
+  /** After a record that OpenSSL cannot decrypt, nothing more can be read. */
   onBroken(): void {
     if (this.#isClosed) return;
     this.#stream.readStop();
@@ -250,7 +246,7 @@ export class HandleTransport implements ByteStream, HandleReader {
   }
 
   #readOn(): void {
-    // After the client's end there is nothing to read but the same end again.
+    // After the client's end, a read only reports the same end again.
     if (this.#isClosed || this.#clientHasEnded || this.#isResting) return;
     if (this.#stream.readStart() < 0) this.#closeLater();
   }
@@ -271,7 +267,7 @@ export class HandleTransport implements ByteStream, HandleReader {
   /** @returns whether the kernel has all of it */
   #send(chunks: Uint8Array | Uint8Array[]): boolean {
     const { internals, spareWrite: request } = this.#pool;
-    // TLS may tell of a failure before the call returns.
+    // TLS may report a failure before the call returns.
     this.#isWriting = true;
     request.writer = this;
     if (!Array.isArray(chunks)) this.#underWay = chunks.length;
@@ -288,14 +284,14 @@ export class HandleTransport implements ByteStream, HandleReader {
     return false;
   }
 
-  /** When all that was written has left. */
+  /** Only when everything written has left. */
   #shut(): void {
     const tls = this.#tls;
     if (tls === undefined && this.#clientHasEnded) {
       this.#onShut();
       return;
     }
-    // What the handshake itself has written last may be under way: close_notify would come too late behind it.
+    // Last bytes of the handshake may still be under way: close_notify would be too late behind them.
     if (tls !== undefined && tls.writeQueueSize > 0) setImmediate(() => this.#shutNow());
     else this.#shutNow();
   }
@@ -313,7 +309,7 @@ export class HandleTransport implements ByteStream, HandleReader {
     else if (this.#carrier.writeQueueSize === 0) this.#onShut();
   }
 
-  /** What the client was to get is with the kernel. */
+  /** The kernel has everything for the client. */
   #onShut(): void {
     this.#isShut = true;
     if (!this.#isClosed && (this.#clientHasEnded || this.#isFinishing)) this.#closeLater();
@@ -329,7 +325,7 @@ export class HandleTransport implements ByteStream, HandleReader {
     }
   }
 
-  /** For calls in which no event may come. */
+  /** For calls during which no event may occur. */
   #closeLater(): void {
     if (!this.#isClosed) this.#close(() => this.#tellClosed());
   }

@@ -1,6 +1,4 @@
-/**
- * Listening sockets: each process accepts on descriptors that it was given, and several may share one.
- */
+/** Listening sockets: each process accepts on descriptors that it was given, and several may share one. */
 import { createServer, type Server } from "node:net";
 import { type Endpoint, formatEndpoint } from "../base/endpoint.ts";
 import { errorCode, StartupError } from "../base/errors.ts";
@@ -9,7 +7,7 @@ import { SOCKET_HIGH_WATER_MARK } from "./socket-transport.ts";
 import type { ByteStream } from "./transport.ts";
 import { type TransportChoice, takeTransports } from "./transport-choice.ts";
 
-/** Who gets what is accepted: it is his to start or to destroy. */
+/** Receives each accepted connection, and must start or destroy it. */
 export interface Reception {
   readonly choice: TransportChoice;
   readonly onAccepted: (stream: ByteStream) => void;
@@ -25,11 +23,7 @@ export class Listener {
     this.endpoint = endpoint;
   }
 
-  /**
-   * Listens and accepts. The descriptor is the listener's from now on.
-   *
-   * @throws StartupError that names the endpoint and what would help
-   */
+  /** Listens and accepts; the listener now owns the descriptor. @throws StartupError with the endpoint and a remedy */
   static async open(
     { endpoint, descriptor }: Pick<ListenSocket, "descriptor" | "endpoint">,
     backlog: number,
@@ -42,17 +36,17 @@ export class Listener {
       if (endpoint === undefined) {
         throw new StartupError(`cannot listen on the inherited descriptor ${descriptor}: ${String(cause)}`, { cause });
       }
-      // Of two sockets on one port, as long as neither listens, the second finds out only here.
+      // Two sockets can bind one port as long as neither listens; the second fails only here.
       const why = explainListenFault(errorCode(cause), endpoint);
       throw new StartupError(`cannot listen on ${formatEndpoint(endpoint)}: ${why}`, { cause });
     }
     takeTransports(server, reception.choice, reception.onAccepted);
-    // Faults of accept(2), such as running out of descriptors: libuv goes on accepting when there are some again.
+    // Errors of accept(2), such as too few descriptors: libuv accepts again when there are some.
     server.on("error", () => undefined);
     return new Listener(server, boundEndpoint(server, endpoint));
   }
 
-  /** Stops accepting. Connections that exist go on, and other processes go on accepting. */
+  /** Stops accepting. Open connections continue, and other processes keep accepting. */
   close(): void {
     this.#server.close();
   }
@@ -68,7 +62,7 @@ function listening(server: Server, descriptor: number, backlog: number): Promise
   });
 }
 
-/** Node does not know the path of a Unix socket that it was given the descriptor of. */
+/** Node does not know the path of a Unix socket that it got as a descriptor. */
 function boundEndpoint(server: Server, wanted: Endpoint | undefined): Endpoint {
   const bound = server.address();
   if (bound !== null && typeof bound === "object") {

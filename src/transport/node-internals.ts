@@ -1,5 +1,5 @@
 /**
- * All that is used of Node's inside: whoever ports the server to another version of Node looks here.
+ * All uses of Node's internals. To port the server to another version of Node, look here.
  *
  *     accepted handles          net.Server makes sockets of them, and has no option to get them
  *     reading and writing       process.binding("stream_wrap"), the functions of libuv's streams
@@ -7,17 +7,17 @@
  *     a handle below a socket   where a socket was needed to connect or to shake hands
  *     binding without accepting net._createServerHandle, which Node's own cluster module uses
  *
- * `process.binding` is deprecated in the documentation and may go one day. Where Node was asked to warn of it
- * (`--pending-deprecation`) or to refuse it (`--permission`), it is not touched, and ordinary sockets serve.
+ * `process.binding` is deprecated in the documentation and may be removed one day. If Node must warn of it
+ * (`--pending-deprecation`) or refuse it (`--permission`), we use ordinary sockets instead.
  */
 import * as net from "node:net";
 import { getSystemErrorName } from "node:util";
 
-/** A connected TCP or Unix socket, as libuv has it, or TLS on one. All functions return 0 or a negative error code. */
+/** A connected TCP or Unix socket of libuv, or TLS on one. All functions return 0 or a negative error code. */
 export interface StreamHandle {
-  /** Called after each read, with the handle as `this`. Whatever it returns would become the new read buffer. */
+  /** Called after each read, with the handle as `this`. A returned value would become the new read buffer. */
   onread: (this: StreamHandle) => void;
-  /** A place of our own: whom the handle serves. */
+  /** Our own property: the object that this handle serves. */
   reader?: HandleReader | undefined;
   /** Bytes that wait to be written. */
   readonly writeQueueSize: number;
@@ -28,17 +28,17 @@ export interface StreamHandle {
   writev(request: WriteRequest, chunks: readonly Uint8Array[], areAllBuffers: true): number;
   shutdown(request: ShutdownRequest): number;
   close(callback?: () => void): void;
-  /** These are TCP's alone. */
+  /** TCP only, like the two after it. */
   getpeername?(out: SocketName): number;
   getsockname?(out: SocketName): number;
   setKeepAlive?(isOn: boolean, seconds: number): number;
-  /** Closes too. Not while `shutdown` is under way: then it would never close. */
+  /** Also closes. Not while `shutdown` is under way: it would never close. */
   reset?(callback?: () => void): number;
 }
 
 export interface HandleReader {
   onRead(): void;
-  /** TLS alone: a record that OpenSSL does not take. */
+  /** TLS only: OpenSSL rejected a record. */
   onBroken?(error: Error): void;
   onHandshakeDone?(): void;
 }
@@ -48,10 +48,9 @@ export interface SocketName {
   port?: number;
 }
 
-/** Of a write that could not be finished at once. */
+/** For a write that did not finish at once. */
 export interface WriteRequest {
   oncomplete?: (this: WriteRequest, status: number) => void;
-  /** Who is told of it. */
   writer?: { onWritten(status: number): void };
   /** Keeps the bytes alive until they are written. */
   chunks?: unknown;
@@ -62,24 +61,24 @@ export interface ShutdownRequest {
 }
 
 /**
- * TLS on a handle, from which it reads by itself. OpenSSL seals what is written at once, into memory of its own. A second write
- * before the first is finished would end the process, and so would any question after `destroySSL`.
+ * TLS on a handle, which it reads by itself. OpenSSL encrypts what is written at once, into its own memory. A second
+ * write before the first has finished would end the process, and so would any call after `destroySSL`.
  */
 export interface TlsHandle extends StreamHandle {
-  /** Of these three none may close anything before the next tick. */
+  /** These three callbacks must not close anything before the next tick. */
   onhandshakedone?: (this: TlsHandle) => void;
   onerror?: (this: TlsHandle, error: Error) => void;
-  /** Asked for a certificate, once `enableCertCb` was called; `certCbDone` goes on. */
+  /** Called for a certificate, after `enableCertCb`; `certCbDone` continues the handshake. */
   oncertcb?: (this: TlsHandle, info: { readonly OCSPRequest: unknown }) => void;
-  /** Bytes that were read before it was made. */
+  /** Feeds bytes that were read before this handle existed. */
   receive(bytes: Uint8Array): void;
   setVerifyMode(asks: boolean, requires: boolean): void;
-  /** @param protocols  each with its length in one byte before it */
+  /** @param protocols  each after one byte with its length */
   setALPNProtocols(protocols: Uint8Array): void;
   enableCertCb(): void;
   setOCSPResponse(response: Uint8Array): void;
   certCbDone(): void;
-  /** What is wrong with the peer's certificate: the handshake goes on with any. */
+  /** The error of the peer's certificate: the handshake continues with any certificate. */
   verifyError(): Error | null | undefined;
   getProtocol(): string | null;
   getCipher(): { readonly name: string } | undefined;
@@ -93,15 +92,13 @@ export interface TlsHandle extends StreamHandle {
 export interface NodeInternals {
   readonly WriteWrap: new () => WriteRequest;
   readonly ShutdownWrap: new () => ShutdownRequest;
-  /** What the latest call or callback of any handle has left. */
+  /** Values that the latest call or callback of any handle has set. */
   readonly streamBaseState: Int32Array;
-  /** Places in `streamBaseState`. */
+  /** Indexes into `streamBaseState`. */
   readonly kReadBytesOrError: number;
   readonly kLastWriteWasAsync: number;
   /**
-   * Makes TLS of an accepted handle, as a server does.
-   *
-   * @param context  what `tls.createSecureContext` returns has it
+   * Server-side TLS on an accepted handle, with the `context` of a SecureContext.
    * @throws where this Node's TLS has other functions
    */
   wrapTls(handle: StreamHandle, context: object): TlsHandle;
@@ -112,7 +109,7 @@ export type FoundInternals =
   /** `why` completes a sentence: "because …". */
   | { readonly kind: "missing"; readonly why: string };
 
-/** What a read tells when the client has closed its side: the same number on every system (UV_EOF). */
+/** Read status after the client has closed its side: UV_EOF, the same number on every system. */
 export const END_OF_FILE = -4095;
 
 export function findNodeInternals(): FoundInternals {
@@ -130,7 +127,7 @@ export function findNodeInternals(): FoundInternals {
   const { WriteWrap, ShutdownWrap, streamBaseState, kReadBytesOrError, kLastWriteWasAsync } = streams;
   const { wrap } = tls;
   const wrapTls = (handle: StreamHandle, context: object): TlsHandle => {
-    // The last argument, which older versions do not have: nothing that was written before is under way.
+    // The last argument, which older versions do not have: no earlier write is under way.
     const wrapped = wrap(handle, context, true, false);
     if (!isTlsHandle(wrapped)) throw new Error("TLS has other internal functions");
     return wrapped;
@@ -168,7 +165,7 @@ const TLS_FUNCTIONS = [
   "destroySSL",
 ] as const satisfies readonly (keyof TlsHandle)[];
 
-/** Whether an accepted handle has all that is used of it. */
+/** Whether an accepted handle has all functions that we use. */
 export function isStreamHandle(handle: object): handle is StreamHandle {
   return hasFunctions(handle, STREAM_FUNCTIONS) && "writeQueueSize" in handle;
 }
@@ -216,22 +213,21 @@ function missing(why: string): FoundInternals {
 // ---- servers
 
 /**
- * Gets accepted handles before a server makes sockets of them. To be called when the server listens.
- *
- * @returns whether handles come from now on; if not, the server's `connection` event goes on telling of sockets
+ * Takes accepted handles before a server makes sockets of them. Call it when the server listens.
+ * @returns false if that failed; the server's `connection` event still reports sockets then
  */
 export function takeHandles(server: net.Server, onHandle: (handle: object) => void): boolean {
   const listening = handleOf(server);
   if (listening === undefined || !("onconnection" in listening) || typeof listening.onconnection !== "function")
     return false;
   listening.onconnection = (status: number, handle: object | undefined): void => {
-    // A negative status is a fault of accept(2), such as running out of descriptors; the next one may succeed.
+    // A negative status is an error of accept(2), such as too few descriptors; the next one may succeed.
     if (status === 0 && handle !== undefined) onHandle(handle);
   };
   return true;
 }
 
-/** Switches Nagle's delay off, which every socket that is accepted then inherits: one system call for all of them. */
+/** Disables Nagle's delay. Accepted sockets inherit that: one system call for all of them. */
 export function sendAtOnce(server: net.Server): void {
   const listening = handleOf(server);
   // A Unix socket has no such delay.
@@ -240,17 +236,13 @@ export function sendAtOnce(server: net.Server): void {
   }
 }
 
-/** A socket that is bound and does not accept. */
 export interface BoundHandle {
   readonly fd: number;
   getsockname?(out: SocketName): number;
   close(): void;
 }
 
-/**
- * @param port  -1 for a Unix socket, whose path `address` is then
- * @returns an error code of libuv where it could not be bound
- */
+/** `port` is -1 for a Unix socket; `address` is then its path. @returns an error code of libuv if the bind failed */
 export function createBoundHandle(
   address: string,
   port: number,
@@ -264,17 +256,16 @@ export function createBoundHandle(
 
 // ---- sockets
 
-/** What carries a socket's bytes, and TLS where that is on it. */
+/** The carrier of a socket, and TLS where there is TLS on it. */
 export interface SocketHandles {
   readonly carrier: StreamHandle;
   readonly tls: TlsHandle | undefined;
 }
 
 /**
- * Takes the handles of a socket that has just connected, or shaken hands. The socket is of no use afterwards, and is not told of
- * anything.
- *
- * @returns undefined where it has others than are expected; then it stays as it was
+ * Takes the handles of a socket that has just connected or finished its handshake. The socket is unusable afterwards
+ * and gets no events.
+ * @returns undefined for unexpected handles; the socket is unchanged then
  */
 export function takeSocketHandles(socket: net.Socket): SocketHandles | undefined {
   const below = socketBelow(socket);
@@ -282,27 +273,27 @@ export function takeSocketHandles(socket: net.Socket): SocketHandles | undefined
   if (handle === undefined || carrier === undefined || !isStreamHandle(carrier)) return undefined;
   const isTls = below !== socket;
   if (!isStreamHandle(handle) || (isTls && !isTlsHandle(handle))) return undefined;
-  // It begins to read for itself when it is connected.
+  // A socket starts reading by itself when it connects.
   handle.readStop();
   for (const each of [socket, below]) Reflect.set(each, "_handle", null);
   return { carrier, tls: isTls && isTlsHandle(handle) ? handle : undefined };
 }
 
-/** What is below a socket or a server. */
+/** The handle below a socket or a server. */
 function handleOf(owner: net.Socket | net.Server): object | undefined {
   const handle: unknown = "_handle" in owner ? owner._handle : undefined;
   return typeof handle === "object" && handle !== null ? handle : undefined;
 }
 
-/** The socket that a TLS socket was made of; itself for any other. */
+/** The socket below a TLS socket; any other socket itself. */
 export function socketBelow(socket: net.Socket): net.Socket {
   const below: unknown = "_parent" in socket ? socket._parent : undefined;
   return below instanceof net.Socket ? below : socket;
 }
 
 /**
- * What libuv still has to write. `writableLength` counts a buffer whole until its last byte is gone, which makes a
- * slow reader of a large buffer look like one that does not read at all; Node's own socket time-out looks here too.
+ * Bytes that libuv still has to write. `writableLength` counts a buffer whole until its last byte is gone, so a slow
+ * reader of a large buffer would look stalled. Node's own socket timeout uses this value too.
  */
 export function writeQueueSize(socket: net.Socket): number | undefined {
   const handle = handleOf(socketBelow(socket));
@@ -310,7 +301,7 @@ export function writeQueueSize(socket: net.Socket): number | undefined {
   return typeof handle.writeQueueSize === "number" ? handle.writeQueueSize : undefined;
 }
 
-/** What `net.Socket` takes beyond what its types say. */
+/** Options of `net.Socket` that its types do not have. */
 export interface SocketOptions extends net.SocketConstructorOpts {
   readonly handle: object;
   readonly writableHighWaterMark: number;

@@ -1,6 +1,4 @@
-/**
- * What comes first on an accepted connection, before whoever serves it reads: looked at until it is clear how to go on.
- */
+/** The first bytes of an accepted connection, inspected until it is clear how to continue. */
 import type { PeerAddress } from "../base/endpoint.ts";
 import type { Milliseconds } from "../base/units.ts";
 import type { ByteStream, TransportEvents } from "./transport.ts";
@@ -8,35 +6,32 @@ import type { ByteStream, TransportEvents } from "./transport.ts";
 export type OpeningDecision =
   | { readonly kind: "need-more" }
   | Opening
-  /** `answer`: what the client is told before the end; empty: nothing. */
+  /** `answer`: sent to the client before the end; may be empty. */
   | { readonly kind: "refused"; readonly why: string; readonly answer: string };
 
 interface Opening {
   readonly kind: "open";
-  /** So many of the first bytes were for us. */
+  /** How many of the first bytes were for us. */
   readonly consumed: number;
-  /** Who is really there, where they say so. */
+  /** The real client, where a proxy names it. */
   readonly peer: PeerAddress | undefined;
-  /** The server that a client of TLS asks for, where it names one. */
+  /** The SNI name, where the client sent one. */
   readonly serverName?: string | undefined;
 }
 
 export interface OpeningHooks {
   /**
-   * The transport is to be started, detached or destroyed before this returns. Where it was started, the rest is delivered right
-   * after: not within `start`, in which no event comes.
-   *
-   * @param header  what was for us of the first bytes
-   * @param rest  what was not
+   * Must start, detach or destroy the transport before it returns. A started transport then delivers `rest`, not within
+   * `start`: no event occurs in there. `header` is the part of the first bytes that was for us.
    */
   readonly onOpen: (opening: Opening, header: Uint8Array, rest: Buffer) => void;
-  /** The transport is closed, or being closed. Also told of one that says nothing in time, or goes. */
+  /** The transport is closed or closing. Also called when the client sends nothing in time, or disconnects. */
   readonly onRefused: (why: string) => void;
-  /** Told what these functions throw when bytes come; the connection is cut then. */
+  /** Called with what these functions throw when bytes arrive; the connection is cut then. */
   readonly onFault: (fault: unknown) => void;
 }
 
-/** For a client that is sending still when it is refused. */
+/** How long a refused client may still send. */
 const LINGER_MS = 2000;
 const NOTHING: Buffer = Buffer.alloc(0);
 
@@ -48,8 +43,8 @@ const DEAF: TransportEvents = {
 };
 
 /**
- * @param transport  not started yet. To give up waiting it may be destroyed: `onRefused` follows.
- * @param decide  asked with all bytes so far, at least one
+ * @param transport  not started yet; destroying it ends the wait, and `onRefused` follows
+ * @param decide  called with all bytes so far, at least one
  */
 export function openTransport(
   transport: ByteStream,
@@ -65,7 +60,7 @@ export function openTransport(
       transport.start(DEAF, onFault);
       transport.destroy();
     } else {
-      // What the client has sent and nobody reads would make the kernel reset the connection, answer and all.
+      // Unread bytes from the client would make the kernel reset the connection, and the answer would be lost.
       const linger = setTimeout(() => transport.destroy(), LINGER_MS);
       transport.start({ ...DEAF, onClosed: () => clearTimeout(linger) }, onFault);
       transport.write(Buffer.from(answer, "latin1"));
@@ -79,7 +74,7 @@ export function openTransport(
     const decision = decide(bytes);
     switch (decision.kind) {
       case "need-more":
-        // The chunk is the transport's.
+        // The chunk belongs to the transport.
         received = bytes === chunk ? Buffer.from(chunk) : bytes;
         return;
       case "refused":

@@ -1,7 +1,4 @@
-/**
- * The PROXY protocol header in front of a TLS handshake or of plain bytes (HAProxy's proxy-protocol.txt §2). It always comes
- * in plain, and what is sealed begins behind it.
- */
+/** The PROXY header before a TLS handshake or plain bytes (HAProxy's proxy-protocol.txt §2). It is never encrypted. */
 import type { PeerAddress } from "../base/endpoint.ts";
 import type { Milliseconds } from "../base/units.ts";
 import { decodeProxyHeader } from "../proxy/decode.ts";
@@ -10,15 +7,13 @@ import { type OpeningDecision, type OpeningHooks, openTransport } from "./openin
 import type { ByteStream } from "./transport.ts";
 
 export interface ProxiedHooks extends Pick<OpeningHooks, "onRefused" | "onFault"> {
-  /** As `OpeningHooks` has it; the peer is the client that the header names. */
+  /** As in `OpeningHooks`; the transport's peer is the client that the header names. */
   readonly onOpen: (header: Uint8Array, rest: Buffer) => void;
 }
 
 /**
- * Takes a PROXY header off, without which nobody is served. Only a trusted proxy may send it: anybody else could take any
- * address for his own. Nothing is answered to who is refused.
- *
- * @param isTrusted  asked with the address of whoever has connected to us, or `unix`
+ * Removes a PROXY header; connections without one are refused, without an answer. Only a trusted proxy may send it,
+ * because a header can claim any address. `isTrusted` gets the address of the connected peer, or `unix`.
  */
 export function openProxied(
   transport: ByteStream,
@@ -41,7 +36,7 @@ export function openProxied(
   });
 }
 
-/** @param bytes  all that came so far */
+/** @param bytes  all received so far */
 export function decideProxied(bytes: Uint8Array): OpeningDecision {
   const decoding = decodeProxyHeader(bytes);
   switch (decoding.kind) {
@@ -54,7 +49,7 @@ export function decideProxied(bytes: Uint8Array): OpeningDecision {
   }
 }
 
-/** Who the proxy says is there; undefined where the connection is the proxy's own. */
+/** The client that the proxy names; undefined where the connection is the proxy's own. */
 export function claimedPeer(header: ProxyHeader): PeerAddress | undefined {
   if (header.source === "local") return undefined;
   const { address, port } = header.client;

@@ -1,8 +1,8 @@
 /**
- * A Transport over `net.Socket`, or TLS over `tls.TLSSocket`: for a Node whose handles cannot be used, and slower.
+ * A Transport over `net.Socket` or `tls.TLSSocket`: slower, for a Node whose handles cannot be used.
  *
- * OpenSSL seals what it is given at once, into memory of its own, so a chunk may be re-used as soon as it was written,
- * unless an earlier one waits still: then the chunk waits behind it, in our memory.
+ * OpenSSL encrypts a chunk at once, into its own memory, so the chunk may be reused after the write. If an earlier
+ * chunk still waits, the new one waits behind it in our memory.
  */
 import { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
@@ -14,19 +14,20 @@ import type { ByteStream, Carrier, TransportEvents } from "./transport.ts";
 /** With a mark of one byte nothing is left in user space exactly when nothing is left to be written. */
 export const SOCKET_HIGH_WATER_MARK = 1;
 
-/** What TLS may have sealed and not sent before a writer has to wait: a response written in one piece is not held up. */
+/**
+ * A lone TLS write up to this size counts as taken: OpenSSL has encrypted it, so a response in one piece does not wait.
+ */
 const MAX_SEALED = 64 * 1024;
 
-/** So much may wait before one who passes bytes on is told to stop. */
+/** `pass` returns false from this many waiting bytes on. */
 const MAX_WAITING = 64 * 1024;
 
-/** What a socket that shares the buffer emits with `data` is valid only during the event. */
+/** Shared by all sockets: the bytes of a `data` event are valid only during the event. */
 const READ_BUFFER = Buffer.allocUnsafeSlow(64 * 1024);
 
 /**
- * Makes a socket, half-open and without Nagle's delay, of an accepted handle. All read into one buffer of this process, instead
- * of each into memory of its own: for small requests that saves an allocation of 64 KiB and its collection (1 KiB over kept
- * connections: 1.2 times the rate).
+ * Makes a half-open socket without Nagle's delay of an accepted handle. All sockets read into one buffer. For small
+ * requests that saves an allocation of 64 KiB and its collection (1 KiB over kept connections: 1.2 times the rate).
  */
 export function openSharingSocket(handle: object): Socket {
   const options: SocketOptions = {
@@ -39,7 +40,7 @@ export function openSharingSocket(handle: object): Socket {
       buffer: READ_BUFFER,
       callback(count) {
         socket.emit("data", READ_BUFFER.subarray(0, count));
-        // False would stop the reading; whoever wants that says `pause`.
+        // False would stop reading; `pause` does that.
         return true;
       },
     },
@@ -56,7 +57,7 @@ export class SocketTransport implements ByteStream {
   #events: TransportEvents | undefined;
   #onFault: (fault: unknown) => void = () => undefined;
   #isDetached = false;
-  /** A writer was told to wait. */
+  /** `write` or `pass` returned false; `onDrained` must follow. */
   #isAwaited = false;
   readonly #onWritten = (): void => {
     if (!this.#isAwaited || !this.#socket.writable || this.#socket.writableLength > 0) return;
@@ -73,12 +74,13 @@ export class SocketTransport implements ByteStream {
     this.#guard(() => this.#events?.onClosed(readableEnded && writableFinished));
   };
 
-  /** @param peer  where something else is known of him than the socket tells */
+  /** @param peer  where more is known of the client than the socket shows */
   constructor(socket: Socket, peer?: PeerAddress) {
     this.#socket = socket;
     this.#isSealed = socket instanceof TLSSocket;
     this.peer = peer ?? peerOf(socket);
-    // A broken connection is an ordinary end. After a record that cannot be opened Node would not close it, and keep all that comes.
+    // A broken connection is an ordinary end. After a bad TLS record Node would not close it, and keep all that
+    // arrives.
     socket.on("error", destroyThis);
   }
 
@@ -160,8 +162,8 @@ export class SocketTransport implements ByteStream {
     const socket = this.#socket;
     if (socket.destroyed) return;
     const { writableEnded, writableFinished, writableLength, remotePort } = socket;
-    // libuv resets nothing in the middle of an end, and Node, when it tries, never closes the socket. Nor does it reset anything
-    // but TCP: a Unix socket has no port.
+    // libuv cannot reset during an end: if Node tries, it never closes the socket. Only TCP can be reset: a Unix socket
+    // has no port.
     const isEnding = writableEnded && !writableFinished && writableLength === 0;
     if (this.#isSealed || remotePort === undefined || isEnding) socket.destroy();
     else socket.resetAndDestroy();
@@ -191,7 +193,7 @@ function destroyThis(this: Socket): void {
   this.destroy();
 }
 
-/** A Unix socket has neither end; neither has one that was reset before anybody asked, but for our own. */
+/** A Unix socket has no address at either end; a TCP socket that was reset before we asked has only the local one. */
 function peerOf({ remoteAddress, remotePort, localAddress }: Socket): PeerAddress {
   const isUnix = remoteAddress === undefined && localAddress === undefined;
   return { address: isUnix ? "unix" : (remoteAddress ?? "unknown"), port: remotePort ?? 0 };

@@ -1,7 +1,4 @@
-/**
- * By which transport accepted connections are served: on their handles where the self-test has passed, else on
- * `net.Socket` and `tls.TLSSocket`.
- */
+/** How connections are served: on handles where the self-test passed, else on `net.Socket` and `tls.TLSSocket`. */
 import type { Server, Socket } from "node:net";
 import type { WritePool } from "./handle-pool.ts";
 import { HandleTransport } from "./handle-transport.ts";
@@ -11,27 +8,23 @@ import type { ByteStream } from "./transport.ts";
 
 export type TransportChoice =
   | { readonly kind: "handle"; readonly pool: WritePool }
-  /** `why`: what speaks against handles. */
+  /** `why`: the reason against handles. */
   | { readonly kind: "socket"; readonly why: string };
 
-/** For the log: which transport serves, and why not the fast one. */
+/** For the log: the transport in use, and why not the fast one. */
 export function describeTransport(choice: TransportChoice): string {
   if (choice.kind === "handle") return "connections use libuv's handles";
   return `connections use ordinary sockets, which is slower: ${choice.why}`;
 }
 
-/** @param socket  has just connected or shaken hands, and nobody reads or writes it any more */
+/** @param socket  has just connected or finished its handshake; its former owner no longer reads or writes it */
 export function streamOver(socket: Socket, pool: WritePool | undefined): ByteStream {
   const handles = pool === undefined ? undefined : takeSocketHandles(socket);
   if (pool === undefined || handles === undefined) return new SocketTransport(socket);
   return new HandleTransport(handles.carrier, pool, handles.tls);
 }
 
-/**
- * To be called when the server listens.
- *
- * @param onAccepted  given each accepted connection from now on, without Nagle's delay
- */
+/** Call it when the server listens. From then on `onAccepted` gets each connection, without Nagle's delay. */
 export function takeTransports(
   server: Server,
   choice: TransportChoice,

@@ -1,83 +1,75 @@
-/**
- * One client's byte stream, TCP or TLS: the door between the connection and whatever carries its bytes.
- */
+/** One client's byte stream, TCP or TLS: the seam between the connection and what carries its bytes. */
 import type { Socket } from "node:net";
 import type { PeerAddress, SocketAddress } from "../base/endpoint.ts";
 import type { Bytes, Milliseconds } from "../base/units.ts";
 import type { StreamHandle } from "./node-internals.ts";
 
 export interface Transport {
-  /** `address` is "unknown" where the client had gone before anybody asked. */
+  /** `address` is "unknown" where the client had disconnected before we asked. */
   readonly peer: PeerAddress;
-  /** How many written bytes still wait for the kernel to take them. Moves while the client reads; 0: it has them all. */
+  /** Written bytes that the kernel has not taken yet. Changes while the client reads; 0: it has them all. */
   readonly unsent: Bytes;
   /**
-   * Hands bytes over: one chunk, or two that leave together.
-   *
-   * @returns true when the chunks may be re-used: the kernel has all of them, or TLS has sealed them; false when some wait:
-   *          the chunks must then stay as they are, and nothing more be written, until `onDrained`
+   * Writes one chunk, or two that leave together.
+   * @returns true when the chunks may be reused: the kernel has them, or TLS has encrypted them. After false they must
+   * not change, and nothing more may be written, until `onDrained`
    */
   write(chunk: Uint8Array, second?: Uint8Array): boolean;
-  /** Stops delivering bytes, so that the client feels it; what has been read already may still come. */
+  /** Stops reading, so that the client has to wait; bytes that were read already may still be delivered. */
   pause(): void;
   resume(): void;
   /**
-   * Closes the writing side after what was written; reading goes on. The transport closes when both sides have ended. TLS
-   * says so first (close_notify, RFC 8446 §6.1), so that an answer that is cut short is noticed.
+   * Closes the writing side after what was written; reading continues. The transport closes when both sides have ended.
+   * TLS first sends close_notify (RFC 8446 §6.1), so that the client notices a truncated answer.
    */
   end(): void;
   /**
-   * Closes both sides in good order, at once where everything written is with the kernel: for a client that sends no more,
-   * because bytes that still came would make the kernel reset the connection, answer and all (RFC 9112 §9.6).
+   * Closes both sides in good order, at once where the kernel has everything written. For a client that sends no more:
+   * later bytes would make the kernel reset the connection, and the answer would be lost (RFC 9112 §9.6).
    */
   finish(): void;
-  /** Closes both sides now. `onClosed` follows, or has come when this returns. */
+  /** Closes both sides now. `onClosed` follows, or was called when this returns. */
   destroy(): void;
 }
 
-/** A transport that nobody listens to yet. Until `start` it delivers nothing, and may be destroyed. */
+/** A transport without listener. Until `start` it delivers nothing and may be destroyed. */
 export interface AcceptedTransport extends Transport {
-  /** @param onFault  told what a handler of events threw; the connection is cut then, and no other is touched */
+  /** @param onFault  called with what an event handler threw; only this connection is cut */
   start(events: TransportEvents, onFault: (fault: unknown) => void): void;
 }
 
-/** A transport with all that the server's own end of it can do: what comes first may be read, and it may be joined with another. */
+/** A transport that the server can also inspect, detach or join with another one. */
 export interface ByteStream extends AcceptedTransport {
-  /** A proxy may tell of another client. */
+  /** Settable, because a proxy may name another client. */
   peer: PeerAddress;
-  /** Our end; undefined for a Unix socket, and where the connection is closed. */
+  /** Our address; undefined for a Unix socket and after the close. */
   readonly local: SocketAddress | undefined;
-  /** From the second time on others listen than before. */
+  /** A second call replaces the listeners. */
   start(events: TransportEvents, onFault: (fault: unknown) => void): void;
-  /** Delivers what was read before, as if it came now. Does nothing once it is closed. */
+  /** Delivers bytes that were read before, as if they arrived now. Does nothing after the close. */
   deliver(chunk: Buffer): void;
-  /**
-   * Hands bytes over that may be re-used at once, whatever waits.
-   *
-   * @returns false: so much waits (64 KiB) that no more should come before `onDrained`
-   */
+  /** Writes bytes that may be reused at once. @returns false: 64 KiB or more wait, send no more before `onDrained` */
   pass(chunk: Uint8Array): boolean;
-  /** Closes now, in a way that nobody takes for an end: TCP is reset, TLS ends without close_notify (RFC 8446 §6.1). */
+  /** Closes now, not like an ordinary end: TCP is reset, TLS ends without close_notify (RFC 8446 §6.1). */
   cut(): void;
-  /** After how long a silence TCP asks whether the other side is there still. */
+  /** Sets the silence after which TCP probes the other side. */
   keepAlive(after: Milliseconds): void;
-  /** Gives up what carries the bytes: nothing may be asked of the transport afterwards. */
+  /** Gives up the carrier; the transport must not be used afterwards. */
   detach(): Carrier;
 }
 
-/** What carries the bytes. Nothing of it is read while nobody reads. */
 export type Carrier =
   | { readonly kind: "handle"; readonly handle: StreamHandle }
   | { readonly kind: "socket"; readonly socket: Socket };
 
-/** Who listens to a transport. No event comes while a call to the transport is under way, but `onClosed` in `finish` and `destroy`. */
+/** Listens to a transport. No event occurs during a call to it, except `onClosed` in `finish` and `destroy`. */
 export interface TransportEvents {
   /** @param chunk  belongs to the transport: valid only during the call */
   onBytes(chunk: Buffer): void;
-  /** The client has closed its writing side. Not told after `end`. */
+  /** The client has closed its writing side. Not called after `end`. */
   onEnd(): void;
-  /** Everything written is with the kernel. Not told after `end`. */
+  /** The kernel has everything written. Not called after `end`. */
   onDrained(): void;
-  /** The last event. @param isWhole  both sides have ended in good order: the client has got all, and so have we */
+  /** The last event. @param isWhole  both sides ended in good order, and each has received everything */
   onClosed(isWhole: boolean): void;
 }
