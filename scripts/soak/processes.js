@@ -18,7 +18,7 @@ const TESTS = [
 ];
 
 async function run({ count: percent = 100, main, check, figure, defer }) {
-  const folder = join(dirname(dirname(main)), "test", "process");
+  const folder = join(dirname(dirname(main)), "test", "server");
   for (const [name, pattern] of TESTS) {
     const args = ["--test", "--test-reporter=tap", `--test-name-pattern=${pattern}`, join(folder, `${name}.test.js`)];
     const environment = { ...process.env, COMANCHE_SOAK: String(percent) };
