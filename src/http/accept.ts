@@ -1,7 +1,6 @@
 /**
- * Content negotiation: which of the few forms we can make of a page the client likes best (RFC 9110 §12.5.1).
- *
- * Parameters other than `q` are read and not compared: no form of ours differs from another in these alone.
+ * Content negotiation: the form of a page that the client prefers (RFC 9110 §12.5.1). Parameters other than `q` are
+ * parsed and ignored.
  */
 import { isToken } from "./field-syntax.ts";
 
@@ -22,13 +21,10 @@ const QUALITY = /^(?:0(?:\.\d{0,3})?|1(?:\.0{0,3})?)$/;
 const QUOTED = /^"[^"\\]*"$/;
 
 /**
- * The offered form with the highest quality. Of two with the same, one that is named comes before one that only a
- * wildcard covers; after that the order of `offered` decides.
- *
- * @param accept   the value of Accept; undefined when absent
+ * The offered form with the highest quality. On a tie, a form that is named wins over a wildcard, then the order of
+ * `offered` decides.
  * @param offered  media types in lower case, without parameters
- * @returns the first offered when Accept is absent, malformed or wants none of them: a page in an unwanted form is
- *          better than none
+ * @returns the first offered when Accept is absent, malformed or accepts none: better an unwanted form than no page
  */
 export function preferredForm<Form extends string>(
   accept: string | undefined,
@@ -69,7 +65,7 @@ function precisionOf(range: MediaRange, form: string): number {
   return form === `${range.type}/${range.subtype}` ? 3 : 0;
 }
 
-/** Undefined when any member is malformed; a comma inside a quoted parameter counts as that. */
+/** Undefined when any member is malformed, also for a comma inside a quoted parameter. */
 function parseAccept(accept: string): readonly MediaRange[] | undefined {
   const ranges: MediaRange[] = [];
   for (const member of accept.split(",")) {

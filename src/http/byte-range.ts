@@ -1,8 +1,6 @@
 /**
- * Byte ranges: which parts of a file a `Range` field asks for (RFC 9110 §14).
- *
- * A field that is malformed anywhere, or in another unit than bytes, counts as absent (§14.2). Ranges that overlap are
- * made one; what is left is served in the order asked for (§15.3.7.2).
+ * Byte ranges: which parts of a file a `Range` field asks for (RFC 9110 §14). A malformed field, or a unit other than
+ * bytes, counts as absent (§14.2). Overlapping ranges are joined; ranges are served in the order requested (§15.3.7.2).
  */
 import { type Bytes, bytes } from "../base/units.ts";
 
@@ -19,7 +17,7 @@ export type RangeDecision =
   | { readonly kind: "parts"; readonly ranges: readonly ByteRange[] }
   | { readonly kind: "unsatisfiable" };
 
-/** A request for more parts than this, overlaps made one, gets the whole file: many small ones are an attack (§17.15). */
+/** A request for more parts than this, after joining, gets the whole file: many small ones are an attack (§17.15). */
 export const MAX_RANGES = 16;
 
 /** As written: positions may be larger than any file, hence than any exact number. */
@@ -90,7 +88,7 @@ function resolve(spec: RangeSpec, size: Bytes): ByteRange | undefined {
   return { start: bytes(Number(spec.first)), end: reachesEnd ? size : bytes(Number(spec.last) + 1) };
 }
 
-/** Joins what overlaps; a joined range stands where the first of its members stood. */
+/** Joins overlapping ranges; the joined range takes the place of its first member. */
 function coalesce(ranges: readonly ByteRange[]): readonly ByteRange[] {
   const byStart = ranges
     .map(({ start, end }, place) => ({ start, end, place }))

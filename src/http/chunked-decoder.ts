@@ -1,25 +1,23 @@
 /**
- * The chunked coding, taken off a body as its bytes arrive (RFC 9112 §7.1).
- *
- * Every line ends in CR LF and every chunk too; blanks around a size are refused, and so is a CR or LF of its own
- * anywhere. Extensions and trailers are read, bounded and dropped: nothing that was decided by the head changes.
+ * Decodes the chunked coding of a body as its bytes arrive (RFC 9112 §7.1). Every line and every chunk ends in CR LF;
+ * blanks around a size and a lone CR or LF are rejected. Extensions and trailers are read, bounded and dropped.
  */
 import type { Bytes } from "../base/units.ts";
 import type { Refusal } from "./exchange.ts";
 import { COLON, CR, LF, TOKEN_OCTETS, VALUE_OCTETS } from "./field-syntax.ts";
 
 export type ChunkedOutcome =
-  /** The whole chunk belonged to the body, which goes on. */
+  /** The whole chunk belonged to the body, and more must follow. */
   | { readonly kind: "more" }
-  /** The body is complete: `consumed` bytes of this chunk belonged to it, the next request begins behind them. */
+  /** The body is complete: its last `consumed` bytes are in this chunk, and the next request begins after them. */
   | { readonly kind: "done"; readonly consumed: number }
   | { readonly kind: "reject"; readonly refusal: Refusal };
 
-/** Up to 2^64 - 1, so that what is too long can be told from what is malformed. */
+/** Up to 2^64 - 1, to distinguish a size that is too long from a malformed one. */
 const MAX_SIZE_DIGITS = 16;
 /** For all extensions of a message together: many tiny chunks with long extensions are work without a payload. */
 const MAX_EXTENSION_BYTES = 16 * 1024;
-/** For all trailer lines together, with their line ends. */
+/** For all trailer lines together, line ends included. */
 const MAX_TRAILER_BYTES = 16 * 1024;
 
 const SEMICOLON = 0x3b;
@@ -43,10 +41,10 @@ type State =
   | "trailer-value"
   | "trailer-lf"
   | "end-lf"
-  /** Behind the body, or behind a fault: there is no next byte. */
+  /** After the body or after a fault: no byte may follow. */
   | "over";
 
-/** What one byte of framing led to: usually nothing yet. */
+/** The result of one framing byte. */
 type Step = undefined | "end" | Refusal;
 
 export class ChunkedDecoder {
@@ -54,22 +52,19 @@ export class ChunkedDecoder {
   #state: State = "size";
   #sizeDigits = 0;
   #size = 0;
-  /** Of the chunk whose data is being read. */
   #dataLeft = 0;
-  /** The sum of all sizes so far. */
   #announced = 0;
   #extensionBytes = 0;
   #trailerBytes = 0;
 
-  /** @param maxBody  for the sum of all data; refused as soon as a size announces more */
+  /** @param maxBody  for the sum of all data; checked as soon as a size is announced */
   constructor(maxBody: Bytes) {
     this.#maxBody = Math.min(maxBody, Number.MAX_SAFE_INTEGER);
   }
 
   /**
    * Reads the next bytes of the connection, cut anywhere.
-   *
-   * @param onData  gets the data in order, in pieces that are never empty: views of `chunk`, valid while the call lasts
+   * @param onData  gets the data in order, never empty: views of `chunk` that are valid during the call
    * @throws when called again after `done` or `reject`
    */
   push(chunk: Uint8Array, onData: (bytes: Uint8Array) => void): ChunkedOutcome {
@@ -137,7 +132,7 @@ export class ChunkedDecoder {
     return VALUE_OCTETS[octet] === 1 && this.#extensionBytes <= MAX_EXTENSION_BYTES ? undefined : BAD_CHUNK;
   }
 
-  // Lines of name, colon and value, each as strict as in the head, until an empty one (RFC 9112 §7.1.2).
+  // Each line is as strict as in the head (RFC 9112 §7.1.2).
   #readTrailer(octet: number): Refusal | undefined {
     this.#trailerBytes += 1;
     if (this.#trailerBytes > MAX_TRAILER_BYTES) return TRAILER_TOO_LARGE;

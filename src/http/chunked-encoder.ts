@@ -1,17 +1,16 @@
 /**
- * The chunked coding, put on a body (RFC 9112 §7.1): chunks of 8 KiB, a last one with the rest, no extensions, no trailer.
+ * Encodes a body in the chunked coding (RFC 9112 §7.1): chunks of 8 KiB, the rest in the last, no extensions, no
+ * trailer.
  */
 import { Buffer } from "node:buffer";
 import { type Bytes, bytes } from "../base/units.ts";
 
-/** How much content a chunk has, unless less is left. */
 const CHUNK_SIZE = 8192;
 const FULL_SIZE_LINE = formatSizeLine(CHUNK_SIZE);
 const LINE_END = Buffer.from("\r\n", "latin1");
 const LAST_CHUNK = Buffer.from("0\r\n\r\n", "latin1");
 const FULL_CHUNK = FULL_SIZE_LINE.length + CHUNK_SIZE + LINE_END.length;
 
-/** How many bytes the whole body has on the wire. */
 export function chunkedLength(size: Bytes): Bytes {
   const rest = size % CHUNK_SIZE;
   const restChunk = rest === 0 ? 0 : formatSizeLine(rest).length + rest + LINE_END.length;
@@ -25,7 +24,7 @@ export function encodeChunked(content: Uint8Array): Uint8Array {
   return body;
 }
 
-/** How much content fits a buffer once it is in chunks, the end of the body with it: whole chunks, at least one. */
+/** How much content fits in a buffer as whole chunks, at least one, with the end of the body. */
 export function contentFitting(room: Bytes): Bytes {
   const chunks = Math.floor((room - LAST_CHUNK.length) / FULL_CHUNK);
   if (chunks < 1) throw new Error(`no chunk fits a buffer of ${room} bytes`);
@@ -33,11 +32,8 @@ export function contentFitting(room: Bytes): Bytes {
 }
 
 /**
- * Writes content as chunks into `target`, from its beginning.
- *
- * The content may lie in `target` itself if it is at the very end: the chunks grow from the front and never reach what
- * is still to be moved, as all of them fit.
- *
+ * Writes content as chunks to the beginning of `target`. The content may be in `target` itself, at its very end: the
+ * chunks grow from the front and never reach what must still be moved, as all of them fit.
  * @param isEnd  the body ends here
  * @returns how many bytes were written
  */

@@ -1,9 +1,8 @@
 /**
- * Content-Digest and Repr-Digest: checksums that a client sends along with a body (RFC 9530 §2, §3).
- *
- * The value is a dictionary of byte sequences, and is parsed as RFC 9651 §4.2 has it: one fault spoils all of it.
- * Parameters are read and dropped, and so are algorithms other than SHA-256 and SHA-512: RFC 9530 §5 calls the rest
- * insecure, and ignoring a checksum does no harm. No digest is computed or compared here.
+ * Content-Digest and Repr-Digest: checksums that a client sends with a body (RFC 9530 §2, §3). One fault makes the
+ * whole dictionary malformed (RFC 9651 §4.2). Parameters, and algorithms other than SHA-256 and SHA-512, are parsed and
+ * dropped: RFC 9530 §5 calls the rest insecure, and ignoring a checksum does no harm. This file computes and compares
+ * no digest.
  */
 import { Buffer } from "node:buffer";
 import { type Bytes, bytes } from "../base/units.ts";
@@ -12,12 +11,12 @@ export type DigestAlgorithm = "sha-256" | "sha-512";
 
 export interface Digest {
   readonly algorithm: DigestAlgorithm;
-  /** 32 or 64 bytes, as the algorithm has it. */
+  /** 32 or 64 bytes. */
   readonly value: Uint8Array;
 }
 
 export type DigestField =
-  /** At most one for each algorithm; none where the client named only others. */
+  /** At most one per algorithm; none when the client named only others. */
   { readonly kind: "digests"; readonly digests: readonly Digest[] } | { readonly kind: "malformed" };
 
 const MALFORMED: DigestField = { kind: "malformed" };
@@ -29,7 +28,7 @@ const DIGEST_SIZES: ReadonlyMap<DigestAlgorithm, Bytes> = new Map([
 
 const KEY = "[a-z*][a-z0-9_.*-]*";
 const BYTE_SEQUENCE = ":[A-Za-z0-9+/=]*:";
-// Every form of a bare item (RFC 9651 §3.3), though nobody has defined a parameter of a digest yet.
+// Every form of a bare item (RFC 9651 §3.3), though no parameter of a digest is defined yet.
 const BARE_ITEM = [
   String.raw`-?[0-9]{1,12}\.[0-9]{1,3}`,
   "-?[0-9]{1,15}",
@@ -41,18 +40,16 @@ const BARE_ITEM = [
   '%"(?:[ !#$&-~]|%[0-9a-f]{2})*"',
 ].join("|");
 const PARAMETERS = `(?:; *${KEY}(?:=(?:${BARE_ITEM}))?)*`;
-// A comma has to be followed by another member.
+// A comma must be followed by another member.
 const MEMBER = new RegExp(`(${KEY})=(${BYTE_SEQUENCE})${PARAMETERS}[ \\t]*(?:,[ \\t]*(?=[a-z*])|$)`, "gy");
 
-/** Padding may be absent, and bits behind the last byte may be set: parsers should not fail for these (§4.2.7). */
+/** Padding may be absent, and bits after the last byte may be set: parsers should not fail for these (§4.2.7). */
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}(?:==)?|[A-Za-z0-9+/]{3}=?)?$/;
 
 /**
- * Reads the value of either field.
- *
- * @param text  without blanks around it, several lines joined by commas; an empty value is an empty dictionary
- * @returns `malformed` also where a value is no byte sequence, whatever its algorithm, and where that of an algorithm
- *          we know has not its length; of an algorithm named twice the last value counts (RFC 9651 §4.2.2)
+ * @param text  of either field, without blanks around it, lines joined by commas; an empty value is an empty dictionary
+ * @returns `malformed` also for a value that is no byte sequence, whatever its algorithm, and for a wrong length of one
+ *   we know. The last value of an algorithm counts (RFC 9651 §4.2.2).
  */
 export function parseDigestField(text: string): DigestField {
   const members = parseByteSequences(text);
@@ -68,7 +65,7 @@ export function parseDigestField(text: string): DigestField {
   return { kind: "digests", digests };
 }
 
-/** A dictionary whose values are all byte sequences; undefined for anything else. */
+/** Undefined unless the text is a dictionary whose values are all byte sequences. */
 function parseByteSequences(text: string): ReadonlyMap<string, Uint8Array> | undefined {
   const members = new Map<string, Uint8Array>();
   let understood = 0;

@@ -1,6 +1,6 @@
 /**
- * The octets and words of a request head (RFC 9110 §5.5 to §5.6.2, RFC 3986). What may stand where is in tables, because
- * the parser asks for every byte.
+ * The octets and words of a request head (RFC 9110 §5.5 to §5.6.2, RFC 3986), as tables because the parser asks for
+ * every byte.
  */
 export const CR = 0x0d;
 export const LF = 0x0a;
@@ -22,12 +22,12 @@ export const TOKEN_OCTETS = octetTable(
 /** 1 for the octets of a field value: tab, blank, visible ASCII, and opaque octets above it. */
 export const VALUE_OCTETS = octetTable((octet) => octet === HTAB || (octet >= SP && octet !== 0x7f));
 
-/** 1 for visible ASCII: all that may stand in a request target, before its form is looked at. */
+/** 1 for visible ASCII: all that a request target may hold, before its form is checked. */
 export const VISIBLE_OCTETS = octetTable((octet) => octet > SP && octet < 0x7f);
 
 /**
- * The members of a list such as Connection, in lower case, without the blanks and tabs around them. Empty members are
- * kept. Only for lists without quoted strings: a comma inside quotes would be taken for the end of a member.
+ * The members of a list such as Connection, in lower case, without blanks and tabs around them; empty members are kept.
+ * Not for lists with quoted strings: a comma inside quotes would end a member.
  */
 export function splitList(value: string): readonly string[] {
   return value.toLowerCase().split(",").map(trimBlanks);
@@ -40,8 +40,8 @@ export function isToken(text: string): boolean {
   return text !== "";
 }
 
-// No regular expression: one that looks for blanks before the end takes quadratic time where there are blanks within.
-// Not trim() either: it takes away VT and NBSP, and so makes `chunked` of what is not.
+// A regular expression for blanks before the end takes quadratic time when there are blanks within.
+// // trim() also removes VT and NBSP, and so makes `chunked` of what is not.
 function trimBlanks(text: string): string {
   let start = 0;
   let end = text.length;

@@ -1,24 +1,21 @@
 /**
- * Who a request really comes from, when proxies stand between: X-Forwarded-For, to whose end each proxy adds the address
- * that it was asked from.
- *
- * Everything left of the first address that no trusted proxy has vouched for may be invented, so the list is read from its
- * end. Forwarded (RFC 7239) is not read: which of the two a proxy sets, and which it only passes on, cannot be known.
+ * The client of a request behind proxies: X-Forwarded-For, to whose end each proxy adds its peer's address. A client
+ * can invent everything left of the first untrusted address, so the list is read from its end. Forwarded (RFC 7239) is
+ * not read: we cannot know which of the two a proxy sets and which it only passes on.
  */
 import type { PeerAddress } from "../base/endpoint.ts";
 import { formatIpAddress, parseIpAddress, parseIpv4, parseIpv6 } from "../base/ip-address.ts";
 import { splitList } from "./field-syntax.ts";
 import type { RequestFields } from "./request-head.ts";
 
-// An IPv4 address, or anything between brackets; a port behind it is skipped.
+// An IPv4 address, or anything in brackets; a port after it is skipped.
 const MAYBE_WITH_PORT = /^(?:([0-9.]+)|\[([^\]]*)\])(?::[0-9]{1,5})?$/;
 
 /**
- * The last address in the chain from the peer back to the client that a trusted one has told.
- *
- * @param isTrusted  asked of the peer, then of each address from the end of the list, as long as it says yes
- * @returns an IP address in canonical form (RFC 5952), an IPv4-mapped one as IPv4; or the peer's as it is, when that is none.
- *          When all are trusted, the first of the list; what is no address ends the chain before it
+ * The last address, on the way from the peer back to the client, that a trusted one reported.
+ * @param isTrusted  called for the peer, then for each address from the end of the list, while it returns true
+ * @returns an IP address in canonical form (RFC 5952), an IPv4-mapped one as IPv4; the peer's unchanged when it is
+ *   none. When all are trusted, the first of the list; what is no address ends the chain before it.
  */
 export function clientOf(peer: PeerAddress, fields: RequestFields, isTrusted: (address: string) => boolean): string {
   let client = canonicalOf(peer.address);

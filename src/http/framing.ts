@@ -1,9 +1,8 @@
 /**
- * What a request's head says of the bytes behind it: where the body ends (RFC 9112 §6), whether its sender waits for a
- * sign to send it (RFC 9110 §10.1.1), and whether another request may follow (RFC 9112 §9.3).
- *
- * Where the RFC allows to mend or to choose, we refuse: two servers that read one message differently are what request
- * smuggling is made of. So Content-Length comes once, `chunked` is the one coding, and both together are an error.
+ * What a head says of the bytes after it: where the body ends (RFC 9112 §6), whether the client waits for a 100 (RFC
+ * 9110 §10.1.1), and whether another request may follow (RFC 9112 §9.3). Where the RFC allows repair or a choice, we
+ * reject: request smuggling needs two servers that read one message differently. So Content-Length may occur once,
+ * `chunked` is the one coding, and both together are an error.
  */
 import { type Bytes, bytes } from "../base/units.ts";
 import type { Refusal } from "./exchange.ts";
@@ -19,9 +18,9 @@ export type BodyFraming =
 export type FramingDecision = BodyFraming | { readonly kind: "reject"; readonly refusal: Refusal };
 
 export type ExpectationDecision =
-  /** Nothing is expected, or nothing that has to be answered. */
+  /** Nothing is expected, or nothing that needs an answer. */
   | { readonly kind: "none" }
-  /** The client sends the body after a 100, or when it tires of waiting. */
+  /** The client sends the body after a 100, or after its own timeout. */
   | { readonly kind: "continue" }
   | { readonly kind: "reject"; readonly refusal: Refusal };
 
@@ -36,7 +35,7 @@ const BAD_CODING: Refusal = { status: 400, reason: "bad-transfer-encoding" };
 const UNKNOWN_CODING: Refusal = { status: 501, reason: "bad-transfer-encoding" };
 const UNKNOWN_EXPECTATION: Refusal = { status: 417, reason: "unknown-expectation" };
 
-/** After a `reject` nothing more can be read from the connection: where the next request begins is not known. */
+/** After a `reject` the connection cannot be read on: where the next request begins is unknown. */
 export function decideFraming(head: RequestHead): FramingDecision {
   const codings = head.fields.get("transfer-encoding");
   const lengths = head.fields.all("content-length");
@@ -46,9 +45,7 @@ export function decideFraming(head: RequestHead): FramingDecision {
   return decideLength(lengths);
 }
 
-/**
- * Expect on HTTP/1.0 is ignored, as RFC 9110 §10.1.1 orders, and so is `100-continue` where there is no body to wait for.
- */
+/** Expect on HTTP/1.0 is ignored (RFC 9110 §10.1.1), and so is `100-continue` without a body. */
 export function decideExpectation(head: RequestHead, framing: BodyFraming): ExpectationDecision {
   const expectations = head.fields.get("expect");
   if (expectations === undefined || head.version === "1.0") return { kind: "none" };
@@ -57,11 +54,10 @@ export function decideExpectation(head: RequestHead, framing: BodyFraming): Expe
 }
 
 /**
- * Whether the connection outlives the response (RFC 9112 §9.3). Decides from the request alone: what else ends a
- * connection, such as a refusal or a body left unread, its owner adds.
- *
- * @param served  how many requests this connection has brought, this one included
- * @param maxRequests  how many it may bring, at least 1
+ * Whether the connection stays open after the response (RFC 9112 §9.3), as far as the request decides: the connection
+ * adds its own reasons, such as a refusal or an unread body.
+ * @param served  requests on this connection so far, this one included
+ * @param maxRequests  at least 1
  * @param draining  the server is stopping: every response is the last
  */
 export function decidePersistence(
@@ -80,7 +76,7 @@ export function decidePersistence(
   return head.version === "1.1" || options.includes("keep-alive") ? "keep" : "close";
 }
 
-/** The value of the response's Connection field; undefined where the version says it without words (RFC 9112 §9.3). */
+/** The value of the response's Connection field; undefined where the version implies it (RFC 9112 §9.3). */
 export function connectionField(head: RequestHead, persistence: Persistence): "close" | "keep-alive" | undefined {
   if (persistence === "close") return "close";
   return head.version === "1.0" ? "keep-alive" : undefined;
@@ -105,7 +101,7 @@ function decideLength(lengths: readonly string[]): FramingDecision {
   if (text === undefined) return { kind: "none" };
   if (lengths.length > 1 || !DIGITS.test(text)) return reject(BAD_LENGTH);
 
-  // Of digits alone Number is exact up to 2^53 - 1, and gives 2^53 or more (or Infinity) for all that is greater.
+  // For digits alone Number is exact up to 2^53 - 1, and gives at least 2^53 (or Infinity) for all that is greater.
   const length = Number(text);
   return Number.isSafeInteger(length) ? { kind: "length", length: bytes(length) } : reject(TOO_LARGE);
 }

@@ -1,8 +1,7 @@
 /**
- * The host a request is for: the value of Host, or the authority of an absolute-form target (RFC 9112 §3.2, RFC 3986 §3.2.2).
- *
- * Percent-encoded bytes are checked and left as they are: such a name is valid, and equal to no site's name. An IPv6
- * address is checked and not shortened. IPvFuture and zone identifiers are refused: nothing here could stand behind them.
+ * The host a request is for: Host, or the authority of an absolute-form target (RFC 9112 §3.2, RFC 3986 §3.2.2).
+ * Percent-encoded bytes are checked and kept: such a name is valid, and equal to no site's name. An IPv6 address is
+ * checked and not shortened. IPvFuture and zone identifiers are rejected: no site can have them.
  */
 import { parseIpv6 } from "../base/ip-address.ts";
 
@@ -12,7 +11,7 @@ export interface Host {
   readonly port: number | undefined;
 }
 
-// A name, or anything between brackets; then perhaps a colon, and perhaps digits after it.
+// A name, or anything in brackets; then perhaps a colon and digits.
 const NAME_AND_PORT = /^(\[[^\]]*\]|[^:[\]]*)(?::([0-9]*))?$/;
 const REG_NAME = /^(?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})+$/;
 const DIRECTORY_NAME = /^[A-Za-z0-9\-._:[\]]+$/;
@@ -22,9 +21,8 @@ const MAX_DIRECTORY_NAME_BYTES = 253;
 
 /**
  * Reads `host [":" port]`. An empty port is no port (RFC 3986 §3.2.3).
- *
  * @param text  without blanks around it
- * @returns undefined when it is anything else: empty, with userinfo, path or query, a port over 65535, …
+ * @returns undefined for anything else: empty, with userinfo, path or query, a port over 65535, …
  */
 export function parseHost(text: string): Host | undefined {
   const [, host = "", digits = ""] = NAME_AND_PORT.exec(text) ?? [];
@@ -39,8 +37,8 @@ export function parseHost(text: string): Host | undefined {
 }
 
 /**
- * Whether a host's name may be looked for as the name of a directory. Stricter than what is a valid host: the name
- * becomes one path component, so it neither climbs nor hides, and no byte of it needs an escape anywhere.
+ * Whether a directory of that name may be looked up. Stricter than a valid host: the name is one path component that
+ * neither climbs nor hides, and no byte of it needs an escape.
  */
 export function isHostDirectoryName(name: string): boolean {
   return name.length <= MAX_DIRECTORY_NAME_BYTES && !name.startsWith(".") && DIRECTORY_NAME.test(name);

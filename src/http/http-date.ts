@@ -1,15 +1,14 @@
 /**
- * Dates in header fields (RFC 9110 §5.6.7): written in one form, read in three.
- *
- * Everything is GMT. The name of the weekday must be one, but it is not held against the date: it tells nothing new.
+ * Dates in header fields (RFC 9110 §5.6.7): written in one form, read in three, always GMT. The weekday must be a valid
+ * name, but need not match the date.
  */
 import { type UnixSeconds, unixSeconds } from "../base/units.ts";
 
-// What the four digits of a year can say. A file system may hold a date beyond either.
+// The range of a year of four digits. A file system may hold a date outside it.
 const YEAR_0000 = -62_167_219_200;
 const END_OF_YEAR_9999 = 253_402_300_799;
 
-/** How far ahead a two-digit year may lie before it belongs to the past century. */
+/** How far ahead a two-digit year may be before it means the past century. */
 const MAX_YEARS_AHEAD = 50;
 
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
@@ -28,8 +27,7 @@ export function formatHttpDate(moment: UnixSeconds): string {
 }
 
 /**
- * Reads the three forms of RFC 9110 §5.6.7, to the letter.
- *
+ * Reads exactly the three forms of RFC 9110 §5.6.7.
  * @param now  decides the century of a two-digit year
  * @returns undefined for anything else, and for a day or time that does not exist. Second 60 is the second after 59.
  */
@@ -48,7 +46,7 @@ export function parseHttpDate(text: string, now: UnixSeconds): UnixSeconds | und
 
 function momentOf(year: number, month: number, day: number, time: string): UnixSeconds | undefined {
   if (month < 0) return undefined;
-  // Not Date.UTC: it takes the years 0 to 99 for 1900 to 1999.
+  // Not Date.UTC: it reads the years 0 to 99 as 1900 to 1999.
   const date = new Date(0);
   date.setUTCFullYear(year, month, day);
   if (date.getUTCDate() !== day) return undefined; // 31 April has become 1 May

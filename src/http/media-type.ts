@@ -1,16 +1,13 @@
-/**
- * Media types (RFC 9110 §8.3): the one of a file, by its name and never by its content, and whether an upload's is JSON.
- */
+/** Media types (RFC 9110 §8.3): of a file, by its name and never by its content, and whether an upload is JSON. */
 import { charset as knownCharset, lookup } from "mime-types";
 
 const UNKNOWN_TYPE = "application/octet-stream";
 const TEXT_SYNTAX = /[/+](?:json|xml)$/i;
 
 /**
- * The value of Content-Type for a file of that name: what `[MIME types]` says, else what is generally known of its
- * extension, else `application/octet-stream`.
- *
- * @param overrides  by extension, in lower case and without its dot; a type that has parameters already is taken as it is
+ * The Content-Type of a file: from `[MIME types]`, else the usual type of its extension, else
+ * `application/octet-stream`.
+ * @param overrides  by extension, in lower case, without dot; a type with parameters is used unchanged
  * @param charset  added to text (`text/*`, JavaScript, JSON, XML, SVG, …); empty adds none
  */
 export function mediaTypeOf(fileName: string, overrides: ReadonlyMap<string, string>, charset: string): string {
@@ -20,7 +17,9 @@ export function mediaTypeOf(fileName: string, overrides: ReadonlyMap<string, str
   return `${type}; charset=${charset}`;
 }
 
-/** What follows the last dot, in lower case; empty without one, after a final one, and for a name such as `.htaccess`. */
+/**
+ * The text after the last dot, in lower case; empty without one, after a final one, and for a name such as `.htaccess`.
+ */
 export function extensionOf(fileName: string): string {
   const dot = fileName.lastIndexOf(".");
   return dot <= 0 ? "" : fileName.slice(dot + 1).toLowerCase();
@@ -33,15 +32,13 @@ function isText(type: string): boolean {
 const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
 const QUOTED = String.raw`"(?:[\t !#-[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*"`;
 const TYPE = new RegExp(`^(${TOKEN}/${TOKEN})(?=[ \\t]*(?:;|$))`);
-/** A semicolon and the parameter after it, which may be missing (RFC 9110 §5.6.6). */
+/** A semicolon and its parameter, which may be missing (RFC 9110 §5.6.6). */
 const PARAMETER = new RegExp(`[ \\t]*;[ \\t]*(?:(${TOKEN})=(${TOKEN}|${QUOTED}))?`, "gy");
 
 /**
- * Whether a Content-Type says JSON: `application/json`, or any type whose name ends in `+json` (RFC 6839 §3.1).
- *
- * JSON is UTF-8 and has no parameter of that meaning (RFC 8259 §8.1, §11), but many send one: it may say UTF-8 and
- * nothing else. Other parameters say something of the content, not of its syntax, and are allowed.
- *
+ * Whether a Content-Type is `application/json` or ends in `+json` (RFC 6839 §3.1). JSON is UTF-8 and defines no charset
+ * (RFC 8259 §8.1, §11), but many clients send one: only UTF-8 is accepted. Other parameters are about the content, not
+ * its syntax, and are allowed.
  * @param value  of the field, without blanks around it; a malformed one is not JSON
  */
 export function isJsonMediaType(value: string): boolean {
@@ -57,7 +54,7 @@ export function isJsonMediaType(value: string): boolean {
   return understood === parameters.length;
 }
 
-/** @param content  a token or a quoted string, in which no client escapes a character of this name */
+/** @param content  a token or a quoted string; clients do not escape characters of this name */
 function isUtf8(content: string): boolean {
   return /^(?:utf-8|"utf-8")$/i.test(content);
 }

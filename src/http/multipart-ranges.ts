@@ -1,21 +1,16 @@
-/**
- * The body of a 206 with several parts: multipart/byteranges (RFC 9110 §14.6, RFC 2046 §5.1).
- */
+/** The body of a 206 with several parts: multipart/byteranges (RFC 9110 §14.6, RFC 2046 §5.1). */
 import { Buffer } from "node:buffer";
 import { bytes } from "../base/units.ts";
 import { type ByteRange, formatContentRange } from "./byte-range.ts";
 import type { EntityTag } from "./entity-tag.ts";
 import type { BodyPlan, FileFacts } from "./response-plan.ts";
 
-/** What a body plan of kind `parts` says beside its source. */
 export type MultipartPlan = Omit<Extract<BodyPlan, { kind: "parts" }>, "kind" | "source">;
 
 /**
- * The line that stands between the parts: the same for every answer with this version of a file.
- *
- * It must not occur in the file. No check is made; instead a file written before its tag existed cannot hold a word
- * made from that tag and from a secret of this process (FNV-1a, 64 bits).
- *
+ * The line between the parts: the same for every response with this version of a file. It must not occur in the file.
+ * Nothing checks that, but a file written before its tag existed cannot contain a word made from that tag and from a
+ * secret of this process (FNV-1a, 64 bits).
  * @param nonce  random, chosen when the process started
  */
 export function formatBoundary(tag: EntityTag, nonce: string): string {
@@ -26,7 +21,7 @@ export function formatBoundary(tag: EntityTag, nonce: string): string {
   return `part-${hash.toString(36)}`;
 }
 
-/** The Content-Type of the response; that of the file stands in each part. */
+/** The Content-Type of the response; each part states that of the file. */
 export function formatMultipartType(boundary: string): string {
   return `multipart/byteranges; boundary=${boundary}`;
 }
@@ -51,7 +46,7 @@ export function planMultipartRanges(
   return { parts, epilogue, length: bytes(partBytes + epilogue.length) };
 }
 
-/** The finished body of a file whose bytes are in memory. */
+/** The complete body of a file whose bytes are in memory. */
 export function joinMultipart(content: Uint8Array, plan: MultipartPlan): Uint8Array {
   const pieces = plan.parts.flatMap((part) => [part.preamble, content.subarray(part.start, part.end)]);
   return Buffer.concat([...pieces, plan.epilogue], plan.length);

@@ -1,14 +1,12 @@
-/**
- * The header fields of a request as places in its text: a value becomes a string when it is asked for.
- */
+/** The header fields of a request as places in its text: a value becomes a string when it is requested. */
 import type { RequestFields } from "./request-head.ts";
 
-/** How many numbers describe one field line: name start, name end, value start, value end. */
+/** Numbers per field line: name start, name end, value start, value end. */
 const PLACES = 4;
 
 /**
- * One bit of 32 that a field name sets. Most questions are about fields that are absent, and a clear bit answers
- * those without a search; a set bit may also stand for another name.
+ * One bit of 32 for a field name. Most lookups are for absent fields, and a clear bit answers those without a search; a
+ * set bit may be that of another name.
  */
 export function fieldNameBit(length: number, firstOctet: number, lastOctet: number): number {
   return 1 << ((length * 7 + (firstOctet | 0x20) * 3 + (lastOctet | 0x20)) & 31);
@@ -20,9 +18,9 @@ export class ParsedFields implements RequestFields {
   readonly #bits: number;
 
   /**
-   * @param text    the field lines, one character for each octet
-   * @param places  four positions in `text` for each field line
-   * @param bits    `fieldNameBit` of all names, or-ed
+   * @param text  the field lines, one character per octet
+   * @param places  four positions in `text` per field line
+   * @param bits  `fieldNameBit` of all names, or-ed
    */
   constructor(text: string, places: readonly number[], bits: number) {
     this.#text = text;
@@ -53,7 +51,7 @@ export class ParsedFields implements RequestFields {
     return values;
   }
 
-  /** The place of the next line of that name at or after place `from`, or -1. */
+  /** The place of the next line of that name, searched from place `from`, or -1. */
   #find(name: string, from: number): number {
     const length = name.length;
     const bit = fieldNameBit(length, name.charCodeAt(0), name.charCodeAt(length - 1));

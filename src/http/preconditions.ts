@@ -1,15 +1,14 @@
 /**
- * Conditional requests: whether the client wants the file in the version it has now (RFC 9110 §13).
- *
- * A malformed list of tags matches nothing, so nothing is obeyed by half; a malformed date counts as absent (§13.1.3,
- * §13.1.4). Only for answers that would be 200 otherwise: an error or a redirect stays what it is (§13.2.1).
+ * Conditional requests: whether the client wants the file's present version (RFC 9110 §13). A malformed list of tags
+ * matches nothing; a malformed date counts as absent (§13.1.3, §13.1.4). Only for responses that would otherwise be
+ * 200: an error or a redirect stays unchanged (§13.2.1).
  */
 import type { UnixSeconds } from "../base/units.ts";
 import { type EntityTag, isStrongMatch, isWeakMatch, parseEntityTagList } from "./entity-tag.ts";
 import { parseHttpDate } from "./http-date.ts";
 import { isGetOrHead, type RequestHead } from "./request-head.ts";
 
-/** What is known of the version at hand; a page made for the moment has neither. */
+/** Of the present version; a generated page has neither. */
 export interface Validators {
   readonly tag?: EntityTag;
   readonly modified?: UnixSeconds;
@@ -19,8 +18,7 @@ export interface Validators {
 export type PreconditionResult = "proceed" | "not-modified" | "failed";
 
 /**
- * Steps 1 to 4 of RFC 9110 §13.2.2. Each test is undefined when its field is absent or does not count.
- *
+ * Steps 1 to 4 of RFC 9110 §13.2.2. A test is undefined when its field is absent or does not count.
  * @param now  decides the century of a two-digit year
  */
 export function checkPreconditions(head: RequestHead, current: Validators, now: UnixSeconds): PreconditionResult {
@@ -32,9 +30,8 @@ export function checkPreconditions(head: RequestHead, current: Validators, now: 
 }
 
 /**
- * Step 5: whether If-Range lets Range count. True without If-Range; false for a malformed value (RFC 9110 §13.1.5).
- *
- * A date must be the very one of the file, and past: while its second lasts, the file may change again within it.
+ * Step 5: whether If-Range lets Range count. True without If-Range; false for a malformed value (RFC 9110 §13.1.5). A
+ * date must equal the file's, and be past: within its second the file may change again.
  */
 export function isIfRangeSatisfied(head: RequestHead, current: Validators, now: UnixSeconds): boolean {
   const value = head.fields.get("if-range");

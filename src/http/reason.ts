@@ -1,8 +1,7 @@
 /**
- * Reason codes: why a request was refused, in one stable word for the error page, the log and the manual.
- *
- * A row says what the word means to the operator who finds it in the log, and to the visitor who reads the error page:
- * a sentence of plain text without markup. Clients get nothing else.
+ * Reason codes: why a request was refused, in one stable word for the error page, the log and the manual. A row
+ * explains the word to the operator who reads the log, and to the visitor who reads the error page: a plain-text
+ * sentence without markup. Clients get nothing else.
  */
 const MALFORMED = "The browser or program in use sent a request that breaks the rules of HTTP, so it was not answered.";
 const WRONG_ADDRESS = "This address is not written correctly. Please check it for a typing error.";

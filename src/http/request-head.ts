@@ -1,11 +1,11 @@
 import type { Host } from "./host.ts";
 
-/** The request line and the fields of one request: parsed, checked, and never changed afterwards (RFC 9112 §2.1). */
+/** The request line and the fields of one request: parsed, checked and immutable (RFC 9112 §2.1). */
 export interface RequestHead {
   readonly method: Method;
-  /** The request line as it arrived, without its line end: for the log, which escapes it. */
+  /** As it arrived, without its line end; the log escapes it. */
   readonly requestLine: string;
-  /** The target's path as sent, still percent-encoded. Begins with `/`; the one exception is `*` (OPTIONS). */
+  /** As sent, still percent-encoded. Begins with `/`; the one exception is `*` (OPTIONS). */
   readonly path: string;
   /** What follows the first `?`, as sent; undefined without one. */
   readonly query: string | undefined;
@@ -17,13 +17,13 @@ export interface RequestHead {
 }
 
 /**
- * The header fields of a request. Names are asked for in lower case; values are Latin-1 text without the blanks
- * around them, exactly as they arrived (RFC 9110 §5).
+ * Header fields. Names are in lower case; values are Latin-1 as they arrived, without the blanks around them (RFC 9110
+ * §5).
  */
 export interface RequestFields {
   readonly count: number;
   has(name: string): boolean;
-  /** The value of the field; several lines of one name are joined with ", " (RFC 9110 §5.3). Undefined when absent. */
+  /** The value; several lines of one name are joined with ", " (RFC 9110 §5.3). Undefined when absent. */
   get(name: string): string | undefined;
   /** The value of each line of that name, in order of arrival. */
   all(name: string): readonly string[];
@@ -36,7 +36,7 @@ export type Method = (typeof METHODS)[number];
 // A Map and not an object: `constructor` and `__proto__` are tokens a client may send.
 const METHODS_BY_NAME: ReadonlyMap<string, Method> = new Map(METHODS.map((name) => [name, name]));
 
-/** The method of that name, compared with case (RFC 9110 §9.1), or undefined when we do not know it. */
+/** Compared with case (RFC 9110 §9.1); undefined for a method that we do not know. */
 export function parseMethod(name: string): Method | undefined {
   return METHODS_BY_NAME.get(name);
 }

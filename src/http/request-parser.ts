@@ -1,12 +1,8 @@
 /**
- * Bytes become a `RequestHead` (RFC 9112 §2 to §5).
- *
- * Strict where the RFC lets a server choose: bare LF, obs-fold, blanks beside the target and anything else that two
- * readers could understand in two ways is refused. What a byte means never depends on the packet it came in: each
- * check and each limit is tied to a position in the head.
- *
- * The ordinary head arrives in one piece and is read where it lies, in one pass. A head that arrives in pieces is
- * collected here; each push goes on at the line that was incomplete.
+ * Bytes become a `RequestHead` (RFC 9112 §2 to §5). Strict where the RFC leaves the choice: bare LF, obs-fold, blanks
+ * beside the target and anything else that two readers could understand differently is rejected. The meaning of a byte
+ * never depends on its packet: each check and limit refers to a position in the head. A head that arrives in one piece
+ * is read in place, in one pass. Pieces are collected; each push resumes at the incomplete line.
  */
 import type { ErrorStatus } from "../base/status.ts";
 import type { Bytes } from "../base/units.ts";
@@ -20,25 +16,25 @@ import { parseMethod, type RequestFields, type RequestHead } from "./request-hea
 import { parseRequestTarget } from "./request-target.ts";
 
 export interface HeadLimits {
-  /** The request line, its line end not counted. */
+  /** The request line, without its line end. */
   readonly maxTarget: Bytes;
-  /** All field lines together, their line ends and the empty line after them counted. */
+  /** All field lines together, with their line ends and the final empty line. */
   readonly maxHeader: Bytes;
   readonly maxFields: number;
 }
 
 export type ParseResult =
   | { readonly kind: "need-more" }
-  /** `consumed`: how many bytes of this push belonged to the head; what follows is body or the next request. */
+  /** `consumed`: how many bytes of this push belonged to the head; body or the next request follow. */
   | { readonly kind: "head"; readonly head: RequestHead; readonly consumed: number }
-  /** The connection has to close: nothing after this point can be trusted. */
+  /** The connection must close: nothing after this point can be trusted. */
   | { readonly kind: "reject"; readonly refusal: Refusal; readonly requestLine: string };
 
 /** Empty lines a client may send before a request (RFC 9112 §2.2 asks for one; an endless run is an attack). */
 const MAX_EMPTY_LINES = 4;
 /** `HTTP/1.1` */
 const VERSION_LENGTH = 8;
-/** How much of a request line that was refused is kept for the log. */
+/** How much of a rejected request line the log gets. */
 const MAX_LOGGED_LINE = 1024;
 
 const NEED_MORE: ParseResult = { kind: "need-more" };
@@ -55,12 +51,12 @@ export class RequestParser {
   #held: Buffer | undefined;
   #heldLength = 0;
 
-  // Progress in the present head. Positions count from its first byte (after empty lines), places from the first field line.
+  // Positions count from the head's first byte (after empty lines), places from the first field line.
   #lineStart = 0;
   #emptyLines = 0;
   #methodEnd = 0;
   #targetEnd = 0;
-  /** Where the field lines begin; 0 while the request line is not complete. */
+  /** 0 while the request line is not complete. */
   #fieldsStart = 0;
   #headEnd = 0;
   #places: number[] = [];
@@ -68,25 +64,23 @@ export class RequestParser {
   #known: KnownFields | undefined;
   #refusal: Refusal | undefined;
 
-  /** @param blocks  field lines that need no reading; for parsers of the same limits */
+  /** @param blocks  known field lines; shared only by parsers of the same limits */
   constructor(limits: HeadLimits, blocks?: FieldBlocks) {
     this.#limits = limits;
     this.#blocks = blocks;
   }
 
-  /** True between heads: nothing of the next has been taken, empty lines aside. */
+  /** True between heads: apart from empty lines, no byte of the next one has arrived. */
   get isEmpty(): boolean {
     return this.#heldLength === 0;
   }
 
-  /** The request line as far as it has arrived: for the log, when the head never gets complete. */
+  /** The request line as far as it has arrived: for the log, when the head stays incomplete. */
   get partialLine(): string {
     return this.#held === undefined ? "" : requestLineIn(this.#held.subarray(0, this.#heldLength));
   }
 
-  /**
-   * Reads on with `chunk`, which may be re-used by its owner afterwards. After `reject` the parser must not be used again.
-   */
+  /** The caller may re-use `chunk` afterwards. After `reject` the parser must not be used again. */
   push(chunk: Buffer): ParseResult {
     if (this.#heldLength === 0) return this.#read(chunk, chunk.length, 0);
     const before = this.#heldLength;
@@ -149,7 +143,7 @@ export class RequestParser {
 
     let at = start;
     while (at < end && TOKEN_OCTETS[bytes[at] as number] === 1) at += 1;
-    // A CR here may be half of an empty line, whose LF is still to come.
+    // A CR here may be half of an empty line, whose LF has not arrived yet.
     if (at === start && at + 1 === length && bytes[at] === CR) return INCOMPLETE;
     if (at >= end) return beyond();
     if (at === start || bytes[at] !== SP) return this.#refuse(400, "bad-request-line");
@@ -231,7 +225,7 @@ export class RequestParser {
     return isFolded && this.#places.length > 0 ? "obs-fold" : "bad-field";
   }
 
-  /** Everything that can only be said of a complete head. Undefined: refused. */
+  /** Checks that need a complete head. Undefined: refused. */
   #finish(bytes: Buffer, start: number, end: number): RequestHead | undefined {
     const fieldsStart = start + this.#fieldsStart;
     const requestLine = bytes.toString("latin1", start, fieldsStart - 2);
@@ -239,7 +233,7 @@ export class RequestParser {
     if (method === undefined) return this.#refuseHead(501, "unknown-method");
     const target = parseRequestTarget(method, requestLine.slice(this.#methodEnd + 1, this.#targetEnd));
     if (target.kind === "reject") return this.#refuseHead(400, "bad-target");
-    // What follows a CONNECT is not HTTP, whatever we answer.
+    // The bytes after a CONNECT are not HTTP, whatever we respond.
     if (target.kind === "connect") return this.#refuseHead(405, "method-not-allowed");
 
     const version = requestLine.endsWith("HTTP/1.0") ? "1.0" : "1.1";
@@ -311,11 +305,11 @@ export class RequestParser {
 function readHost(fields: RequestFields): Host | undefined | "refused" {
   const text = fields.get("host");
   if (text === undefined) return undefined;
-  // A list is not a host, so the comma of a joined value would do; counting says what is meant.
+  // parseHost would reject the comma of a joined value too; counting makes the rule clear.
   return (fields.all("host").length === 1 ? parseHost(text) : undefined) ?? "refused";
 }
 
-/** What has arrived of the request line, without its line end, bounded. */
+/** The request line as far as it has arrived, without its line end, bounded. */
 function requestLineIn(bytes: Buffer): string {
   const text = bytes.toString("latin1", 0, Math.min(bytes.length, MAX_LOGGED_LINE));
   const lineEnd = text.search(/\r?\n/);

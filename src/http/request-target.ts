@@ -1,8 +1,7 @@
 /**
- * The request target: which of its four forms it has, and the path, query and host in it (RFC 9112 §3.2).
- *
- * Nothing is decoded or repaired here. A fragment, a blank, a control byte and a byte over 0x7F are refused wherever
- * they stand; RFC 3986's other exclusions (`"`, `<`, `{`, `|` and the like) are let through, since browsers send them.
+ * The request target: which of its four forms it has, and its path, query and host (RFC 9112 §3.2). Nothing is decoded
+ * or repaired. A fragment, a blank, a control byte and a byte over 0x7F are rejected; RFC 3986's other exclusions (`"`,
+ * `<`, `{`, `|` and the like) are accepted, since browsers send them.
  */
 import { type Host, parseHost } from "./host.ts";
 import type { Method } from "./request-head.ts";
@@ -12,12 +11,12 @@ export type RequestTarget =
       readonly kind: "target";
       /** Still percent-encoded; begins with `/`, or is `*` (OPTIONS alone). */
       readonly path: string;
-      /** What follows the first `?`; undefined without one, empty when nothing follows. */
+      /** The text after the first `?`; undefined without one, perhaps empty. */
       readonly query: string | undefined;
-      /** The authority of an absolute-form target, which counts instead of Host (RFC 9112 §3.2.2). */
+      /** The authority of an absolute-form target, which replaces Host (RFC 9112 §3.2.2). */
       readonly host: Host | undefined;
     }
-  /** A well-formed authority-form target: what CONNECT asks for, and we never do. */
+  /** A well-formed authority-form target: only CONNECT has it, which we never serve. */
   | { readonly kind: "connect" }
   | { readonly kind: "reject" };
 
@@ -27,7 +26,7 @@ const REJECT: RequestTarget = { kind: "reject" };
 const ALLOWED = /^[!"$-~]+$/;
 const ABSOLUTE_FORM = /^https?:\/\/([^/?]*)(.*)$/i;
 
-/** @param target  as it stands in the request line, one character a byte */
+/** @param target  from the request line, one character per byte */
 export function parseRequestTarget(method: Method, target: string): RequestTarget {
   if (!ALLOWED.test(target)) return REJECT;
   if (method === "CONNECT") return isAuthorityForm(target) ? { kind: "connect" } : REJECT;
@@ -41,12 +40,12 @@ export function parseRequestTarget(method: Method, target: string): RequestTarge
   return splitAtQuery(rest.startsWith("/") ? rest : `/${rest}`, host);
 }
 
-/** RFC 9110 §9.3.6: the port is not optional. */
+/** RFC 9110 §9.3.6: the port is required. */
 function isAuthorityForm(target: string): boolean {
   return parseHost(target)?.port !== undefined;
 }
 
-/** The path `*`: OPTIONS about the server and no resource of it (RFC 9112 §3.2.4). */
+/** The path `*`: OPTIONS about the server itself (RFC 9112 §3.2.4). */
 function serverItself(host: Host | undefined): RequestTarget {
   return { kind: "target", path: "*", query: undefined, host };
 }

@@ -1,12 +1,9 @@
-/**
- * The head of a response as it goes over the wire (RFC 9112 §4), and messages that are sent again and again.
- */
+/** The head of a response on the wire (RFC 9112 §4), and messages that are sent repeatedly. */
 import { reasonPhrase, type Status } from "../base/status.ts";
 import type { UnixSeconds } from "../base/units.ts";
 import { CR } from "./field-syntax.ts";
 import { formatHttpDate } from "./http-date.ts";
 
-/** One header field line of a response. */
 export interface Field {
   readonly name: string;
   readonly value: string;
@@ -14,14 +11,13 @@ export interface Field {
 
 export interface StatusAndFields {
   readonly status: Status;
-  /** All fields but the two that belong to the moment of sending and to the connection: Date and Connection. */
+  /** All but the two that belong to the moment of sending and to the connection: Date and Connection. */
   readonly fields: readonly Field[];
 }
 
 /**
- * Status line and fields with the empty line after them, as Latin-1 text.
- *
- * @param connection  the value of the Connection field, or undefined to leave it out
+ * Status line, fields and the empty line after them, as Latin-1 text.
+ * @param connection  the value of the Connection field, undefined to omit it
  */
 export function formatResponseHead(plan: StatusAndFields, now: UnixSeconds, connection: string | undefined): string {
   let head = `HTTP/1.1 ${plan.status} ${reasonPhrase(plan.status)}\r\nDate: ${dateAt(now)}\r\n`;
@@ -30,7 +26,7 @@ export function formatResponseHead(plan: StatusAndFields, now: UnixSeconds, conn
   return `${head}\r\n`;
 }
 
-/** @param message  begins with what `formatResponseHead` has made */
+/** @param message  begins with the result of `formatResponseHead` */
 function stampDate(message: Uint8Array, now: UnixSeconds): void {
   dateAt(now);
   // The status line ends with the first CR; Date is the first field.
@@ -43,7 +39,7 @@ let dateSecond: UnixSeconds | undefined;
 let dateText = "";
 let dateOctets = new Uint8Array(0);
 
-/** Every response of one second has the same date. */
+/** All responses of one second have the same date. */
 function dateAt(now: UnixSeconds): string {
   if (now !== dateSecond) {
     dateSecond = now;
@@ -54,22 +50,21 @@ function dateAt(now: UnixSeconds): string {
 }
 
 /**
- * The finished bytes of a response that is sent again and again: head and body in one buffer, so that one write sends it.
- *
- * The Date is patched in place once a second, so ten thousand files in demand make no garbage. A caller that passes the
- * buffer to an asynchronous reader must call `release`.
+ * A finished response that is sent repeatedly: head and body in one buffer, for one write. The Date is patched in place
+ * once a second, so ten thousand busy files make no garbage. A caller that passes the buffer to an asynchronous reader
+ * must call `release`.
  */
 export class MessageMemo {
   #second: UnixSeconds | undefined = undefined;
   #message: Uint8Array | undefined = undefined;
   readonly #onMade: (message: Uint8Array) => void;
 
-  /** @param onMade  called with each message that is kept from now on */
+  /** @param onMade  called with each message that is kept */
   constructor(onMade: (message: Uint8Array) => void = () => undefined) {
     this.#onMade = onMade;
   }
 
-  /** The finished message with the date of that second; undefined when there is none. Valid until the next call. */
+  /** The message with the date of that second; undefined when there is none. Valid until the next call. */
   at(second: UnixSeconds): Uint8Array | undefined {
     const message = this.#message;
     if (message !== undefined && this.#second !== second) {
@@ -79,14 +74,14 @@ export class MessageMemo {
     return message;
   }
 
-  /** @param message  formatted for that second; belongs to the memo from now on */
+  /** @param message  formatted for that second; the memo owns it afterwards */
   keep(second: UnixSeconds, message: Uint8Array): void {
     this.#second = second;
     this.#message = message;
     this.#onMade(message);
   }
 
-  /** The bytes are still being read: they stay as they are, and the next message gets a buffer of its own. */
+  /** The bytes are still being read: they do not change, and the next message gets another buffer. */
   release(): void {
     this.#message = undefined;
   }

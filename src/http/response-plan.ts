@@ -1,6 +1,4 @@
-/**
- * A response as a value: everything about it except the writing.
- */
+/** A response as a value: everything about it except the writing. */
 import type { Bytes, UnixSeconds } from "../base/units.ts";
 import { chunkedLength } from "./chunked-encoder.ts";
 import type { EntityTag, FileIdentity } from "./entity-tag.ts";
@@ -11,7 +9,7 @@ export interface ResponsePlan extends StatusAndFields {
   readonly body: BodyPlan;
   /** Why it was refused: for the log. */
   readonly reason?: Reason;
-  /** Present on a plan that is sent again and again: where its finished bytes are kept. */
+  /** Keeps the finished bytes of a plan that is sent repeatedly. */
   readonly memo?: MessageMemo;
 }
 
@@ -22,7 +20,9 @@ export type BodyPlan =
   | { readonly kind: "file"; readonly source: OpenSource; readonly start: Bytes; readonly end: Bytes }
   /** A whole file of `size` bytes in the chunked coding. */
   | { readonly kind: "chunked"; readonly source: OpenSource; readonly size: Bytes }
-  /** A multipart/byteranges body (RFC 9110 §14.6) of `length` bytes: each part's preamble and slice, then `epilogue`. */
+  /**
+   * A multipart/byteranges body (RFC 9110 §14.6) of `length` bytes: each part's preamble and slice, then `epilogue`.
+   */
   | {
       readonly kind: "parts";
       readonly source: OpenSource;
@@ -31,10 +31,10 @@ export type BodyPlan =
       readonly length: Bytes;
     };
 
-/** A file that is open for one response. The one that opened it closes it; the writer only reads. */
+/** A file that is open for one response. Its opener closes it; the writer only reads. */
 export interface OpenSource {
   readonly descriptor: number;
-  /** What the file was when the head was planned; a file that has become another ends the connection. */
+  /** The file as it was when the head was planned; if it has changed, the connection ends. */
   readonly identity: FileIdentity;
 }
 
@@ -61,7 +61,7 @@ export function bodyLength(body: BodyPlan): Bytes {
   }
 }
 
-/** The fields that describe a body, whatever status it is sent with. */
+/** The fields that describe a body, for any status. */
 export function contentFields(mediaType: string, length: Bytes): readonly Field[] {
   return [
     { name: "Content-Type", value: mediaType },
@@ -69,13 +69,13 @@ export function contentFields(mediaType: string, length: Bytes): readonly Field[
   ];
 }
 
-/** What a response says of a file: all of it read from the descriptor that is being sent. */
+/** What a response says of a file: all of it from the descriptor that is being sent. */
 export interface FileFacts {
   readonly size: Bytes;
   readonly modified: UnixSeconds;
   readonly tag: EntityTag;
   /** With its charset parameter where it has one. */
   readonly mediaType: string;
-  /** Set where the file is offered as a download: the name to save it under. */
+  /** The name for saving, if the file is offered as a download. */
   readonly downloadName?: string;
 }

@@ -1,13 +1,12 @@
 /**
- * The path of a request, decoded once and unable to climb (RFC 3986 §2.1, §5.2.4).
- *
- * A `..` segment is refused in any spelling, also where it would stay inside: what is never resolved cannot be resolved
- * wrongly. An encoded slash or backslash is refused too, so a segment is one name and nothing but a name.
+ * The path of a request, decoded once and unable to climb (RFC 3986 §2.1, §5.2.4). A `..` segment is rejected in any
+ * spelling, also where it would stay inside: what is never resolved cannot be resolved wrongly. An encoded slash or
+ * backslash is rejected too, so a segment is exactly one name.
  */
 export interface SitePath {
   /** Decoded names; none is empty, `.` or `..`, none holds a slash, a backslash or NUL. */
   readonly segments: readonly string[];
-  /** Whether the path asks for a directory: it ended in a slash (or was `/`). */
+  /** The path ended in a slash (or was `/`). */
   readonly directory: boolean;
 }
 
@@ -15,16 +14,15 @@ export type SitePathDecision =
   | { readonly kind: "path"; readonly path: SitePath }
   | { readonly kind: "refused"; readonly reason: "bad-path-encoding" | "bad-path-character" | "traversal" };
 
-// NUL would cut the name short in the system, the others are separators elsewhere.
+// NUL would end the name early in the system, the others are separators on other systems.
 const FORBIDDEN = /%00|%2f|%5c|[\0\\]/i;
 const NOT_ASCII = /[^\0-\x7f]/;
 const WELL_KNOWN = ".well-known";
 
 /**
- * Decodes a path and takes it apart. Of several faults the one named is that of the encoding, else the forbidden
- * character, else the traversal, wherever in the path they stand.
- *
- * @param path  as it stands in the request target: percent-encoded, beginning with `/`, without the query
+ * Decodes a path and splits it. Of several faults it reports the encoding, else the forbidden character, else the
+ * traversal, wherever they are.
+ * @param path  from the request target: percent-encoded, beginning with `/`, without the query
  */
 export function parseSitePath(path: string): SitePathDecision {
   const decoded = decodeOnce(path);
@@ -39,17 +37,17 @@ export function parseSitePath(path: string): SitePathDecision {
   return { kind: "path", path: { segments, directory } };
 }
 
-/** The one way in which we write a path: it begins with one slash, and `parseSitePath` gives the same path again. */
+/** The canonical form: it begins with one slash, and `parseSitePath` returns the same path again. */
 export function formatSitePath(path: SitePath): string {
   if (path.segments.length === 0) return "/";
   return `/${path.segments.map(formatSegment).join("/")}${path.directory ? "/" : ""}`;
 }
 
 /**
- * A name as a path segment: everything is percent-encoded but RFC 3986's unreserved characters and `! $ ( ) * + , = : @`.
- * Nothing in the result needs an escape in HTML. A relative reference must put `./` before it, as a name may hold a colon.
- *
- * @param name  well-formed text: without half of a surrogate pair
+ * A name as a path segment. Unreserved characters of RFC 3986 and `! $ ( ) * + , = : @` stay, the rest is
+ * percent-encoded. The result needs no escape in HTML. A relative reference needs `./` before it, as a name may hold a
+ * colon.
+ * @param name  without half of a surrogate pair
  */
 export function formatSegment(name: string): string {
   return encodeURIComponent(name)
@@ -57,12 +55,12 @@ export function formatSegment(name: string): string {
     .replaceAll("'", "%27");
 }
 
-/** Whether any name on the way begins with a dot. `.well-known` at the root is not hidden (RFC 8615), what is below it may be. */
+/** Whether any name begins with a dot. `.well-known` at the root is not hidden (RFC 8615); names below it may be. */
 export function isDotfilePath(path: SitePath): boolean {
   return path.segments.some((name, index) => name.startsWith(".") && !(index === 0 && name === WELL_KNOWN));
 }
 
-/** Undefined for a `%` without two hex digits, and for bytes that are not strictly UTF-8: overlong, cut, surrogates. */
+/** Undefined for a `%` without two hex digits, and for invalid UTF-8: overlong, cut, surrogates. */
 function decodeOnce(path: string): string | undefined {
   if (NOT_ASCII.test(path)) return undefined;
   if (!path.includes("%")) return path;
@@ -73,7 +71,7 @@ function decodeOnce(path: string): string | undefined {
   }
 }
 
-/** An empty segment and `.` name nothing; at the end they say that a directory is meant. */
+/** An empty segment and `.` name nothing; at the end they mean a directory. */
 function isName(segment: string): boolean {
   return segment !== "" && segment !== ".";
 }
