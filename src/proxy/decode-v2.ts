@@ -1,11 +1,9 @@
 /**
- * Version 2: a binary header (specification §2.2).
- *
- * Where the peer's own address counts (LOCAL, an unspecified family or protocol, a Unix socket) all behind the fixed
- * part is skipped unread, its checksum too. Datagrams are refused: no connection carries them.
- *
- * What TLVs say of the client is not used, but a header is taken only whole and well formed: lengths must fit, and what
- * this server knows may come once. The checksum is verified where there is one.
+ * Version 2: a binary header (specification §2.2). Where the peer's own address counts (LOCAL, an unspecified family or
+ * protocol, a Unix socket), everything after the fixed part is skipped unread, its checksum too. Datagrams are
+ * rejected: no connection carries them.
+ * TLVs about the client are not used, but must be well formed: lengths must fit, and a known type may occur once. A
+ * checksum is verified where there is one.
  */
 import type { SocketAddress } from "../base/endpoint.ts";
 import { formatIpAddress, IPV4_OCTETS, IPV6_OCTETS } from "../base/ip-address.ts";
@@ -24,7 +22,7 @@ import {
   TLV,
 } from "./header.ts";
 
-/** What stands before the address block: the signature, two octets, and a length of two. */
+/** Before the address block: the signature, two octets, and a length of two. */
 const FIXED_OCTETS = 16;
 /** For addresses and TLVs together. The specification wants a header to fit in 536 bytes. */
 const MAX_REST_BYTES = 4096;
@@ -37,18 +35,17 @@ const PORT_OCTETS = 2;
 /** Two paths of 108 octets. */
 const UNIX_BLOCK_OCTETS = 216;
 
-/** What stands behind the fixed part. */
 type AddressBlock =
   | { readonly kind: "ip"; readonly length: number; readonly addressOctets: number }
-  /** `length` is the least there must be. */
+  /** `length` is the minimum. */
   | { readonly kind: "skipped"; readonly length: number }
   | { readonly kind: "reject"; readonly why: string };
 
-/** What is known of a type before its value is looked at. */
+/** What is known of a type without its value. */
 interface TlvForm {
   readonly least: number;
   readonly most: number;
-  /** TLVs that its value ends in, behind `least` octets. */
+  /** TLVs at the end of its value, after `least` octets. */
   readonly inner?: TlvForms;
 }
 type TlvForms = ReadonlyMap<number, TlvForm>;
@@ -138,10 +135,10 @@ function skipped(length: number): AddressBlock {
 }
 
 /**
- * @param header  what has been received of it, perhaps less than up to `end`, perhaps more
- * @param start  where the first TLV begins
+ * @param header  what has arrived, perhaps less than up to `end`, perhaps more
+ * @param start  of the first TLV
  * @param end  of the header; `end - start` leaves room for TLVs
- * @returns undefined when there is nothing wrong with them
+ * @returns undefined when they are all valid
  */
 function checkTlvs(header: Uint8Array, start: number, end: number): NeedMore | Rejected | undefined {
   const located = locateTlvs(header, start, end, FORMS);
@@ -151,12 +148,12 @@ function checkTlvs(header: Uint8Array, start: number, end: number): NeedMore | R
   return reject("wrong CRC32C");
 }
 
-/** Whether so many octets may be left for TLVs: none at all, or at least one of them without a value. */
+/** Whether this many octets can be TLVs: none at all, or at least one without a value. */
 function leavesRoomForTlvs(octets: number): boolean {
   return octets === 0 || octets >= TLV_HEAD_OCTETS;
 }
 
-/** Finds the values of the types in `forms`; bytes behind `end` are not part of the header. */
+/** Finds the values of the types in `forms`; bytes after `end` are not part of the header. */
 function locateTlvs(bytes: Uint8Array, start: number, end: number, forms: TlvForms): Located | NeedMore | Rejected {
   const starts = new Map<number, number>();
   let at = start;
@@ -196,7 +193,7 @@ function isIntact(header: Uint8Array, checksumAt: number): boolean {
 /** The Castagnoli polynomial 0x1EDC6F41 with its bits reversed. */
 const REVERSED_POLYNOMIAL = 0x82f63b78;
 
-/** For each octet, what eight steps of the division make of it. */
+/** For each octet, the result of eight steps of the division. */
 const STEPS = Uint32Array.from({ length: 256 }, (_, octet) => {
   let rest = octet;
   for (let bit = 0; bit < 8; bit++) rest = (rest & 1) === 1 ? (rest >>> 1) ^ REVERSED_POLYNOMIAL : rest >>> 1;

@@ -1,22 +1,17 @@
 /**
  * The PROXY protocol header at the start of a connection, from a peer that must send one (specification §2). Version 1
- * is read here: one line of text (§2.1).
- *
- *     PROXY TCP4 192.0.2.1 198.51.100.7 56324 443 CR LF
- *
- * Exactly one space between fields, decimal numbers without leading zeros. An IPv6 address may be written in any form
- * of RFC 4291 §2.2. What follows `UNKNOWN` is skipped up to the line end.
- *
- * Bytes are judged from the left: the first one that no header could have there rejects, so that a client of
- * another protocol is not waited for, and where the bytes were cut changes neither the decision nor its words. Within TLVs
- * a fault may be seen some bytes later.
+ * is decoded here: one line of text (§2.1), `PROXY TCP4 192.0.2.1 198.51.100.7 56324 443` and CR LF. Exactly one space
+ * between fields, decimal numbers without leading zeros, IPv6 in any form of RFC 4291 §2.2. What follows `UNKNOWN` is
+ * skipped up to the line end.
+ * The first impossible byte rejects, so that we do not wait for a client of another protocol. Where the bytes were cut
+ * changes neither the decision nor its words. Within TLVs a fault may be detected some bytes later.
  */
 import { beginsIpv4, beginsIpv6, formatIpAddress, parseIpv4, parseIpv6 } from "../base/ip-address.ts";
 import { decodeV2 } from "./decode-v2.ts";
 import { NEED_MORE, type ProxyDecoding, reject } from "./header.ts";
 
 const FIRST_OCTET_OF_V1 = 0x50;
-/** With CR LF: the longest line a sender can have a use for. */
+/** With CR LF: the longest line a sender can need. */
 const MAX_LINE_BYTES = 107;
 const MAX_PORT = 65535;
 
@@ -26,14 +21,14 @@ const TCP6 = "TCP6 ";
 const UNKNOWN = "UNKNOWN";
 
 const PORT_DIGITS = /^(?:0|[1-9][0-9]{0,4})$/;
-// Behind UNKNOWN: nothing, or a space and anything, in which neither CR nor LF stands alone.
+// After UNKNOWN: nothing, or a space and anything, in which neither CR nor LF is alone.
 const SKIPPED = /^(?: [^\r\n]*)?\r\n/;
 const SKIPPED_BEGUN = /^(?: [^\r\n]*)?\r?$/;
 
 interface FieldForm {
-  /** The text in its canonical form; undefined when it is not of this form. */
+  /** The text in canonical form; undefined when it has another form. */
   read(text: string): string | undefined;
-  /** Whether `text` is of this form or could become so by what follows. */
+  /** Whether `text` has this form or could get it with more bytes. */
   begins(text: string): boolean;
 }
 
@@ -46,7 +41,7 @@ const PORT: FieldForm = {
 };
 
 /**
- * @param bytes  everything received so far; nothing in the header refers to it afterwards
+ * @param bytes  everything received so far; the header keeps no reference to it
  * @returns `need-more` for fewer than 4,112 bytes only
  */
 export function decodeProxyHeader(bytes: Uint8Array): ProxyDecoding {

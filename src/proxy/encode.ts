@@ -1,9 +1,8 @@
 /**
  * What a TLS terminator writes to its backend before the client's first byte: a PROXY protocol header of version 1 or 2
- * (specification §2), or the client's address in stud's own form.
- *
- * Version 1 and 2 have one family for both addresses: where only one of them is IPv6, the other goes out IPv4-mapped.
- * For a client or a server on a Unix socket the header says that the connection is the sender's own.
+ * (specification §2), or the client's address in stud's own form. Both versions have one family for both addresses:
+ * where only one is IPv6, the other is sent IPv4-mapped. If either end is a Unix socket, the header says that the
+ * connection is the sender's own.
  */
 import { Buffer } from "node:buffer";
 import type { SocketAddress } from "../base/endpoint.ts";
@@ -12,37 +11,37 @@ import { COMMAND, FAMILY, MAX_UNIQUE_ID_OCTETS, SIGNATURE, SSL_HEAD_OCTETS, SSL_
 
 /** Of the client's TLS connection to the proxy (PP2_TYPE_SSL, §2.2.6). */
 export interface ProxyTls {
-  /** When the client showed a certificate: in this connection, only earlier in its TLS session, or not at all. */
+  /** When the client showed a certificate: in this connection, only earlier in its TLS session, or never. */
   readonly certificate: "in-connection" | "in-session" | "none";
   /** 0: the certificate was verified. */
   readonly verify: number;
-  /** As OpenSSL calls it: `TLSv1.3`. */
+  /** OpenSSL's name: `TLSv1.3`. */
   readonly version?: string;
   readonly cipher?: string;
   /** Of the client certificate. */
   readonly commonName?: string;
 }
 
-/** What TLVs tell the backend (§2.2): absent is what is not known. */
+/** For TLVs (§2.2); unknown facts are absent. */
 export interface ProxyTlvs {
   readonly alpn?: string;
-  /** The host name the client gave, with TLS its SNI. */
+  /** The host name from the client, with TLS its SNI. */
   readonly authority?: string;
   readonly uniqueId?: Uint8Array;
-  /** Absent when the client did not speak TLS. */
+  /** Absent when the client did not use TLS. */
   readonly tls?: ProxyTls;
 }
 
-/** What a backend gets ahead of the client's first byte, as the settings name it. */
+/** The bytes that a backend gets before the client's first byte, as named in the settings. */
 export type PreambleForm = "nothing" | "ip" | "proxy-v1" | "proxy-v2" | "passed-on";
 
 export interface PreambleFacts {
   readonly client: SocketAddress;
   /** Where the client connected to. */
   readonly server: SocketAddress;
-  /** Asked for where the form has room for them. */
+  /** Called only for forms that have TLVs. */
   readonly tlvs: () => ProxyTlvs;
-  /** The PROXY header that the client's connection began with; empty where there was none. */
+  /** The PROXY header at the start of the client's connection, perhaps empty. */
   readonly header: Uint8Array;
 }
 
@@ -69,7 +68,6 @@ const CERTIFICATE_FLAGS: Readonly<Record<ProxyTls["certificate"], number>> = {
 
 const NOTHING = new Uint8Array(0);
 
-/** Both ends in one family. */
 interface AddressPair {
   readonly client: Uint8Array;
   readonly server: Uint8Array;
@@ -93,8 +91,7 @@ export function encodePreamble(form: PreambleForm, told: PreambleFacts): Uint8Ar
 
 /**
  * One line (§2.1), 15 to 107 bytes; `PROXY UNKNOWN` when an address is `unix`.
- *
- * @throws when an address is neither `unix` nor an IP address; a zone behind one is dropped
+ * @throws when an address is neither `unix` nor an IP address; its zone is dropped
  */
 export function encodeV1(client: SocketAddress, server: SocketAddress): Uint8Array {
   const pair = pairAddresses(client, server);
@@ -105,8 +102,7 @@ export function encodeV1(client: SocketAddress, server: SocketAddress): Uint8Arr
 }
 
 /**
- * A binary header with the TLVs there are (§2.2); LOCAL and without any when an address is `unix`.
- *
+ * A binary header with the given TLVs (§2.2); LOCAL and without any when an address is `unix`.
  * @throws as `encodeV1`, and when the unique id is longer than 128 bytes
  */
 export function encodeV2(client: SocketAddress, server: SocketAddress, tlvs: ProxyTlvs = {}): Uint8Array {
@@ -128,10 +124,9 @@ export function encodeV2(client: SocketAddress, server: SocketAddress, tlvs: Pro
 }
 
 /**
- * As stud's `--write-ip`: one octet with the platform's number of the address family, then the address in network
- * order. An IPv4-mapped address goes out as IPv4.
- *
- * @param address  an IP address; a zone behind it is dropped
+ * stud's `--write-ip`: one octet with the platform's address family, then the address in network order. An IPv4-mapped
+ * address is sent as IPv4.
+ * @param address  an IP address, whose zone is dropped
  * @param inet6  the platform's AF_INET6, which differs between systems; AF_INET does not
  * @throws when `address` is anything else
  */
@@ -148,7 +143,7 @@ function pairAddresses(client: SocketAddress, server: SocketAddress): AddressPai
 }
 
 function octetsOf(address: string): Uint8Array {
-  // A link-local address comes with its interface (`fe80::1%eth0`), which means nothing on another machine.
+  // A link-local address has its interface (`fe80::1%eth0`), which means nothing on another machine.
   const [withoutZone = ""] = address.split("%");
   const octets = parseIpAddress(withoutZone);
   if (octets === undefined) throw new Error(`not an IP address: ${JSON.stringify(address)}`);

@@ -1,8 +1,7 @@
 /**
- * The grammar of a JSON text (RFC 8259) as a table: in each state, where each octet leads.
- *
- * A state is what the octets so far have led to, and has words for what should follow there. What follows a value
- * depends on what the value stands in, so some octets lead not to a state but to a step that `JsonSyntax` takes.
+ * The grammar of a JSON text (RFC 8259) as a table: in each state, where each octet leads. A state has words for what
+ * should follow. What follows a value depends on what encloses it, so some octets lead to a step of `JsonSyntax`
+ * instead.
  */
 
 /** The steps. After each the octet has been read, but for the first. */
@@ -15,20 +14,20 @@ export const OPEN_ARRAY = 5;
 export const OPEN_OBJECT = 6;
 export const CLOSE = 7;
 export const END_LINE = 8;
-/** From here up to `FIRST_STATE`: the octet is refused. */
+/** From here up to `FIRST_STATE`: the octet is rejected. */
 const FIRST_REFUSAL = 16;
 /** From here on a number is a state: that of its row, times 256. */
 export const FIRST_STATE = 256;
 
-/** Words for what would have been right, where those of the state do not say enough. */
+/** What would be right, where the words of the state are not exact enough. */
 interface Refusal {
   readonly expected: string;
 }
 
-/** The name of a state, `same` for the one it stands in, a step, or why the octet is refused. */
+/** The name of a state, `same` for the present one, a step, or why the octet is rejected. */
 type Target = string | number | Refusal;
 
-/** Keys are insides of a character class; no two of one state have an octet in common. */
+/** Keys are the inside of a character class; those of one state share no octet. */
 type Moves<To> = Readonly<Record<string, To>>;
 
 interface Row<To> {
@@ -36,7 +35,7 @@ interface Row<To> {
   readonly moves: Moves<To>;
   /** For every other octet. */
   readonly otherwise: typeof END_NUMBER | Refusal;
-  /** How many octets of a character have been read here. */
+  /** How many octets of a character have been read. */
   readonly characterOctets: number;
 }
 
@@ -83,7 +82,7 @@ const VALUE = {
 
 const table = buildTable({
   start: state("a value", { ...VALUE, "\xef": "mark-2" }),
-  // A byte order mark is EF BB BF. No other character that begins like it is a value either.
+  // A byte order mark is EF BB BF. No other character that begins with EF is a value either.
   "mark-2": characterState(1, { "\xbb": "mark-3" }, "a value"),
   "mark-3": characterState(2, { "\xbf": VALUE_WITHOUT_MARK }, "a value"),
 
@@ -121,7 +120,7 @@ const table = buildTable({
     "\\\\": "escape",
     "\x00-\x1f": ESCAPED_CONTROL,
     " !#-[\\]-\x7f": "same",
-    // What may begin a character; four of these bound its second octet (RFC 3629 §4).
+    // First octets of a character; four of these limit its second octet (RFC 3629 §4).
     "\xc2-\xdf": "last-of-2",
     "\xe1-\xec\xee\xef": "second-of-3",
     "\xe0": "second-after-e0",
@@ -155,17 +154,15 @@ export const NEXT: Uint16Array = table.next;
 /** The numbers of the states. */
 export const STATE: Readonly<typeof table.states> = table.states;
 
-/** What should have stood at `state` instead of the octet that led to `refusal`. */
+/** What should have been at `state` instead of the octet that led to `refusal`. */
 export function expectedInstead(refusal: number): string {
   return table.refusals[refusal - FIRST_REFUSAL] ?? "";
 }
 
-/** What should follow at `state`. */
 export function expectedNext(state: number): string {
   return table.rows[state / FIRST_STATE - 1]?.expected ?? "";
 }
 
-/** How many octets of a character have been read at `state`. */
 export function characterOctets(state: number): number {
   return table.rows[state / FIRST_STATE - 1]?.characterOctets ?? 0;
 }

@@ -1,11 +1,9 @@
 /**
- * Whether bytes are one JSON text, found out as they arrive (RFC 8259).
- *
- * Strictly the grammar, and strictly UTF-8: no comments, no trailing comma, no bytes that others would have to repair.
- * A byte order mark is refused, though a parser may ignore it (§8.1): what is stored is what was sent, and whoever
- * fetches it may not be so kind. No value is built, so numbers of any size, repeated keys, `__proto__` and escaped
- * halves of surrogate pairs are only text. Nesting costs one bit a level, and no stack.
- * One look-up for each byte reads mixed documents at 250 MB/s, so that runs of plain text need no loop of their own.
+ * Checks incrementally whether bytes are one JSON text (RFC 8259): strictly the grammar, strictly UTF-8. A byte order
+ * mark is rejected, though a parser may ignore it (§8.1): we store what was sent, and other readers may not ignore it.
+ * No value is built, so numbers of any size, repeated keys, `__proto__` and escaped halves of surrogate pairs are only
+ * text. Nesting costs one bit per level, and no stack. One table look-up per byte reads mixed documents at 250 MB/s, so
+ * runs of plain text need no loop of their own.
  */
 import {
   BEGIN_KEY,
@@ -25,7 +23,7 @@ import {
   STATE,
 } from "./json-grammar.ts";
 
-/** Where a text stops being JSON: at the first character that does not fit, or at the end where more should follow. */
+/** The first character that does not fit, or the end of an incomplete text. */
 export interface JsonFault {
   /** From 1. Lines end at LF. */
   readonly line: number;
@@ -33,14 +31,14 @@ export interface JsonFault {
   readonly column: number;
   /** In bytes from the beginning of the text. */
   readonly offset: number;
-  /** What would be right there, in words that follow "expected". */
+  /** What would be right there: the text after "expected". */
   readonly expected: string;
 }
 
-/** An octet that continues nothing: the state shows by it whether a number may end there. */
+/** An octet that continues nothing: its transition shows whether a number may end. */
 const END_OF_TEXT = 0x00;
 
-/** A limit, as RFC 8259 §9 allows one: beyond what a body of the default 10 MiB can reach. It takes 2 MiB. */
+/** A limit that RFC 8259 §9 allows: more than a body of the default 10 MiB can reach. It takes 2 MiB. */
 const MAX_DEPTH = 2 ** 24;
 
 export class JsonSyntax {
@@ -48,18 +46,17 @@ export class JsonSyntax {
   #state = STATE.start;
   #inKey = false;
   #fault: JsonFault | undefined;
-  /** Bytes of the chunks before. */
+  /** Bytes of all earlier chunks. */
   #read = 0;
   #line = 1;
   /** Offset of the first byte of the line. */
   #lineStart = 0;
-  /** How many bytes of the line continue a character, so that they are no column. */
+  /** Continuation bytes in the line: they are not columns. */
   #continuations = 0;
 
   /**
    * Reads the next bytes of the text, cut anywhere.
-   *
-   * @returns the fault as soon as there is one, and the same again for whatever is pushed after it
+   * @returns the fault as soon as there is one; later calls return it again
    */
   push(chunk: Uint8Array): JsonFault | undefined {
     if (this.#fault !== undefined) return this.#fault;
@@ -118,7 +115,7 @@ export class JsonSyntax {
     return undefined;
   }
 
-  /** To be called once, when the text is complete: undefined when all of it was one JSON text. */
+  /** Called once, after the last byte: undefined when everything was one JSON text. */
   end(): JsonFault | undefined {
     if (this.#fault !== undefined) return this.#fault;
     const state = NEXT[this.#state | END_OF_TEXT] === END_NUMBER ? this.#stateAfterValue() : this.#state;
@@ -130,7 +127,7 @@ export class JsonSyntax {
     return this.#nesting.isInArray ? STATE["after-element"] : STATE["after-member"];
   }
 
-  /** A fault within a character is one of the whole character. */
+  /** A fault inside a character is reported at its first byte. */
   #fail(state: number, offset: number, expected: string): JsonFault {
     const start = offset - characterOctets(state);
     const column = start - this.#lineStart - this.#continuations + 1;
@@ -139,7 +136,7 @@ export class JsonSyntax {
   }
 }
 
-/** The arrays and objects that are open, one bit for each. */
+/** One bit per open array or object. */
 class Nesting {
   depth = 0;
   /** 1 for an array. */

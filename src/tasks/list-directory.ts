@@ -1,14 +1,10 @@
 /**
- * The task "list-directory": reads a directory and renders its index.
- *
- * Shown are regular files and directories, and links that lead to one where the policy lets links be followed. Names
- * are read as bytes, because a file system does not promise UTF-8.
- *
- * It blocks its thread from beginning to end. One call after the other costs 1.2 s of processor time for 100,000 entries
- * where promises cost 2.8, and leaves the few file-system threads, which all threads share, to the event loop.
- *
- * An entry may change while it is looked at. The worst that comes of it is a line about something that is gone: what a
- * link leads to is proven again when it is opened.
+ * The task "list-directory": reads a directory and renders its index: regular files, directories, and links to one
+ * where the policy follows links. Names are read as bytes, because a file system does not guarantee UTF-8.
+ * It blocks its thread throughout: synchronous calls cost 1.2 s of processor time for 100,000 entries, promises 2.8. It
+ * also leaves the few file-system threads, which all threads share, to the event loop.
+ * An entry may change meanwhile. At worst the index lists something that is gone: a link's target is verified again
+ * when it is opened.
  */
 import { realpathSync } from "node:fs";
 import { type AbsolutePath, absolutePath, contains, type SymlinkRule } from "../base/absolute-path.ts";
@@ -39,22 +35,22 @@ import {
 
 export interface ListDirectoryInput {
   /**
-   * The directory, already proven to be inside the root: its real path, or `/proc/self/fd/N` of a descriptor that the
-   * caller keeps open until the task has ended. Where links may lead anywhere, it can be any path.
+   * Already proven to be inside the root: its real path, or `/proc/self/fd/N` of a descriptor that the caller keeps
+   * open until the task has ended. Where links may lead anywhere, it can be any path.
    */
   readonly directory: AbsolutePath;
-  /** Whether `directory` is a real path, which must be looked up without following any link that it holds by now. */
+  /** `directory` is a real path: no link that it contains by now may be followed. */
   readonly isRealPath: boolean;
   /** Real path of the document root: where links must stay with `symlinks: "inside"`. */
   readonly root: AbsolutePath;
   /** The decoded names from the root to the directory, as in `SitePath.segments`. */
   readonly segments: readonly string[];
-  /** What stands after `?` in the request, as it came: the order asked for. */
+  /** The raw query of the request: the order asked for. */
   readonly query: string | undefined;
   readonly form: "html" | "json";
   readonly dotfiles: boolean;
   readonly symlinks: SymlinkRule;
-  /** Extensions of the files that may be shown, in lower case without dot; empty shows all. */
+  /** Extensions of the files to show, in lower case without dot; empty shows all. */
   readonly types: readonly string[];
 }
 
@@ -63,12 +59,11 @@ export type ListDirectoryOutput =
       readonly kind: "page";
       readonly mediaType: string;
       readonly bytes: Uint8Array;
-      /** The Content-Security-Policy this page works under. */
       readonly securityPolicy: string;
     }
   | { readonly kind: "failed"; readonly reason: ListDirectoryFailure };
 
-/** Of an entry that cannot be read nothing is said: only the directory itself can fail. */
+/** Unreadable entries are not reported: only the directory itself can fail. */
 export type ListDirectoryFailure = Extract<Reason, "not-found" | "no-permission" | "out-of-descriptors">;
 
 const MAX_README_BYTES = 64 * 1024;
@@ -78,11 +73,11 @@ const README_NAMES = ["readme.txt", "readme.md", "readme"];
 const ASCII = /^[\x00-\x7f]*$/;
 
 /**
- * @param openExactly  opens a directory by its real path and follows no link on the way; without it, and for a directory that
- *                     is not named by its real path, the name is looked up again and again
- * @returns the page, whose bytes own their memory and so can go to another thread; or why the directory itself could
- *          not be read
- * @throws what no client and no ordinary state of a disk explains, such as EIO
+ * @param openExactly  opens a directory by its real path and follows no link on the way; without it, and for a
+ *   directory that is not named by its real path, each call looks the name up again
+ * @returns the page, whose bytes own their memory and can be transferred to another thread, or why the directory cannot
+ *   be read
+ * @throws for faults of the machine, such as EIO
  */
 export function listDirectory(input: ListDirectoryInput, openExactly?: DirectoryOpener): ListDirectoryOutput {
   const open = (input.isRealPath ? openExactly : undefined) ?? openDirectoryByName;
@@ -130,7 +125,7 @@ function readNames(directory: OpenDirectory, dotfiles: boolean): Names {
   for (const octets of directory.names()) {
     if (octets.startsWith(".") && (!dotfiles || isTemporaryName(octets))) continue;
     const name = decodeName(octets);
-    // A backslash is refused in a request's path, so no link could lead to this name.
+    // A request's path with a backslash is rejected, so no link could lead to this name.
     if (name === undefined || name.includes("\\")) notShown++;
     else shown.push(name);
   }
@@ -156,7 +151,7 @@ function examineAll(input: ListDirectoryInput, directory: OpenDirectory, names: 
   return entries;
 }
 
-/** Undefined for what is not to be shown, and for what has gone or cannot be looked at. */
+/** Undefined for what is not shown, and for what is gone or cannot be examined. */
 function examine(input: ListDirectoryInput, directory: OpenDirectory, name: string): ListingEntry | undefined {
   let facts: EntryFacts | undefined;
   try {
@@ -191,7 +186,7 @@ function isAllowedType(name: string, types: readonly string[]): boolean {
   return types.length === 0 || types.includes(extensionOf(name));
 }
 
-/** The first README that is a plain file and text; one that is a link is left to its own line in the table. */
+/** The first README that is a regular text file; a link is only listed. */
 function readReadme(directory: OpenDirectory, entries: readonly ListingEntry[]): Readme | undefined {
   const candidates = entries.filter(({ kind, name }) => kind === "file" && README_NAME.test(name));
   for (const wanted of README_NAMES) {
@@ -205,7 +200,7 @@ function readReadme(directory: OpenDirectory, entries: readonly ListingEntry[]):
 function readText(directory: OpenDirectory, name: string): Readme | undefined {
   let beginning: Uint8Array | undefined;
   try {
-    // One byte more than is shown, to know whether there is more.
+    // One byte more than is shown, to detect that there is more.
     beginning = directory.read(name, MAX_README_BYTES + 1);
   } catch (error) {
     if (errorCode(error) === undefined) throw error;
@@ -214,15 +209,15 @@ function readText(directory: OpenDirectory, name: string): Readme | undefined {
   const content = beginning.subarray(0, MAX_README_BYTES);
   if (content.includes(0)) return undefined;
   const complete = content.length === beginning.length;
-  // `stream` leaves out a character that the cut went through.
+  // `stream` omits a character that was cut.
   return { name, text: new TextDecoder().decode(content, { stream: !complete }), complete };
 }
 
 function encodePieces(rendered: Iterable<string>): Uint8Array {
   const pieces = Array.from(rendered);
   const length = pieces.reduce((sum, piece) => sum + Buffer.byteLength(piece), 0);
-  // One buffer, and not one cut out of a block that others share. One for each piece besides would leave the process
-  // twice as large when all threads have made such pages.
+  // One buffer of its own, not part of a shared block. Another buffer per piece would double the size of the process
+  // // when all threads have made such pages.
   const page = Buffer.allocUnsafeSlow(length);
   let end = 0;
   for (const piece of pieces) end += page.write(piece, end);

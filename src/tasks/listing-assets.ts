@@ -1,7 +1,7 @@
 /**
- * The style sheet, the icons and the script of a directory index: constant text, so that the page's
- * Content-Security-Policy can name style and script by their hashes and forbid everything else. The page is complete
- * without the script, which adds the filter box and turns the times into those of the reader's zone.
+ * Style sheet, icons and script of a directory index: constant text, so that the page's Content-Security-Policy can
+ * allow style and script by hash and forbid everything else. The script only adds the filter box and shows times in the
+ * reader's zone.
  */
 import { createHash } from "node:crypto";
 import { PAGE_STYLE } from "../base/html.ts";
@@ -21,7 +21,7 @@ const CLASSES: ReadonlyMap<string, string> = new Map(
   Object.entries(EXTENSIONS).flatMap(([kind, extensions]) => extensions.split(" ").map((one) => [one, kind])),
 );
 
-/** The class that gives an entry its picture; a file of no special kind has none, and gets the plain sheet. */
+/** The icon's class; undefined for a file of no special kind, which gets the plain sheet. */
 export function iconClass(entry: Pick<ListingEntry, "name" | "kind">): string | undefined {
   if (entry.kind === "directory") return "dir";
   return CLASSES.get(extensionOf(entry.name));
@@ -41,7 +41,7 @@ const FOLDER =
   "M1.3 4.2c0-.8.6-1.4 1.4-1.4h3.1c.4 0 .7.1 1 .4l1.1 1.1h5.4c.8 0 1.4.6 1.4 1.4v6.1c0 .8-.6 1.4-1.4 1.4H2.7c-.8 0-1.4-.6-1.4-1.4z";
 const UP = "M8 13.5v-11M3.5 7l4.5-4.5 4.5 4.5";
 
-/** The style rules for `.dir`, `.up` and every class of `iconClass`; each sets `--icon` to a picture to mask with. */
+/** The rules for `.dir`, `.up` and every class of `iconClass`; each sets `--icon` to a mask image. */
 const ICON_STYLE = [
   `.list a{--icon:${outline(SHEET)}}`,
   `a.dir{--icon:${dataUri(`<path d="${FOLDER}"/>`)}}`,
@@ -67,9 +67,9 @@ function svgUri(content: string): string {
   return `data:image/svg+xml,${encodeURIComponent(picture)}`;
 }
 
-// `content` stands twice where its text is not for screen readers: not every browser knows the form that says so.
-// Rows are grids of fixed columns, so that the browser need not read all of them to lay out the first; and in a long
-// listing, groups of rows out of sight cost nothing: Chromium shows 100,000 rows after 2 s instead of 24.
+// `content` is repeated where screen readers should skip its text: not every browser knows the form for that.
+// // Rows are grids of fixed columns, so that the browser can lay out the first without reading all. In a long listing,
+// // groups of rows out of sight cost nothing: Chromium shows 100,000 rows after 2 s instead of 24.
 export const LISTING_STYLE = `${PAGE_STYLE}
 body{max-width:64rem;margin:auto;padding:clamp(1.25rem,4vw,3.5rem) clamp(1rem,4vw,2.5rem) 4rem}
 [hidden]{display:none!important}
@@ -214,7 +214,6 @@ if (input.value !== "") apply();
 })();
 `;
 
-/** The Content-Security-Policy of a directory index. */
 export const LISTING_CSP = [
   "default-src 'none'",
   `style-src ${sourceHash(LISTING_STYLE)}`,

@@ -1,9 +1,7 @@
 /**
- * A directory index for people: one HTML page without anything to fetch, complete without its script.
- *
- * Names come from all who may write a file. In text they are escaped, with what would be invisible or turn the line
- * around made visible; in links they are percent-encoded. Rows are kept short (closing tags that HTML does not need are
- * left out): there may be 100,000.
+ * A directory index for people: one HTML page that fetches nothing and is complete without its script. Names come from
+ * all who can write a file: links percent-encode them, text escapes them and shows invisible characters. Rows are short
+ * (closing tags that HTML does not need are left out): there may be 100,000.
  */
 import { escapeHtml } from "../base/html.ts";
 import { formatCount, formatExactSize, formatHumanSize } from "../base/human-size.ts";
@@ -19,15 +17,15 @@ import {
 } from "./listing.ts";
 import { FAVICON, iconClass, LISTING_SCRIPT, LISTING_STYLE } from "./listing-assets.ts";
 
-/** What stands for the document root in the breadcrumbs. */
+/** The document root's name in the breadcrumbs. */
 const ROOT_NAME = "Home";
 export const LISTING_PAGE_TYPE = "text/html; charset=utf-8";
 
-/** Rows a `tbody` holds: what the browser skips as one when it is out of sight, and what is rendered at a time. */
+/** Rows per `tbody`, which the browser skips as one when out of sight, and which is rendered as one piece. */
 const ROWS_A_GROUP = 250;
-/** From here on groups out of sight are skipped. */
+/** From this number of rows on, groups out of sight are skipped. */
 const LONG_LISTING = 1000;
-/** Below this a filter box is only in the way. */
+/** Below this a filter box is useless. */
 const WORTH_FILTERING = 8;
 
 const COLUMNS = [
@@ -36,10 +34,10 @@ const COLUMNS = [
   { column: "size", title: "Size", zone: "" },
 ] as const;
 
-// Controls, line separators, and the marks that embed, override or isolate a direction of writing.
+// Controls, line separators, and the marks that embed, override or isolate a text direction.
 const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g;
 
-/** The page in pieces, so that the caller may do something else between them. */
+/** The page in pieces, so that the caller can do something else between them. */
 export function* renderListingPage(listing: Listing): Generator<string, void, undefined> {
   const { entries, segments, readme } = listing;
   yield renderHead(segments);
@@ -106,7 +104,7 @@ function summarise(listing: Listing): string {
   return parts.filter((part) => part !== "").join(", ") || "This folder is empty";
 }
 
-/** A link to the other order of the current column; to the others in the order one most often wants: newest, largest. */
+/** A link to the other order of the current column; for other columns, the order most often wanted: newest, largest. */
 function renderColumns(sort: ListingSort): string {
   const cells = COLUMNS.map(({ column, title, zone }) => {
     const current = column === sort.column;
@@ -130,7 +128,7 @@ function renderTime(entry: ListingEntry): string {
   return `<time datetime=${instant.slice(0, 19)}Z>${instant.slice(0, 10)} ${instant.slice(11, 16)}</time>`;
 }
 
-/** The rest of the cell, from within its opening tag. */
+/** The rest of the cell, from inside its opening tag. */
 function renderSize({ kind, size }: ListingEntry): string {
   if (kind === "directory") return ">";
   return size < 1024 ? `>${formatHumanSize(size)}` : ` title="${formatExactSize(size)}">${formatHumanSize(size)}`;
@@ -147,7 +145,7 @@ ${rest}</section>
 `;
 }
 
-/** A name as HTML text in which every character shows: a control, or what would turn the line around, becomes �. */
+/** A name as HTML text; a control, or a mark that would reverse the line, becomes �. */
 function visibleName(name: string): string {
   return escapeHtml(name.replace(UNSEEN, "\ufffd"));
 }

@@ -1,23 +1,20 @@
-/**
- * A directory index: its entries, their order, how each is linked, and its form for programs.
- */
+/** A directory index: its entries, their order, their links, and its JSON form for programs. */
 import { compareNaturally, naturalKey } from "../base/natural-order.ts";
 import { type Bytes, bytes, type UnixMilliseconds } from "../base/units.ts";
 
 export interface Listing {
-  /** The decoded names from the root to this directory. */
+  /** Decoded, from the root to this directory. */
   readonly segments: readonly string[];
   readonly sort: ListingSort;
-  /** Sorted as `sort` says. */
   readonly entries: readonly ListingEntry[];
-  /** Names that no URL of ours can reach: not UTF-8, or with a backslash. */
+  /** Names that no URL of ours can express: not UTF-8, or with a backslash. */
   readonly notShown: number;
   readonly readme: Readme | undefined;
 }
 
 export interface ListingEntry {
   readonly name: string;
-  /** What it is or, if it is a link, what it leads to. */
+  /** Of a link, what it leads to. */
   readonly kind: "directory" | "file";
   /** Zero for a directory. */
   readonly size: Bytes;
@@ -61,8 +58,8 @@ export function makeEntry(
 }
 
 /**
- * The order a query asks for, in Apache's words: `C=N|M|S` (name, modified, size) and `O=A|D` (ascending, descending),
- * with `&` or `;` between them. The first of each counts; anything else means by name, ascending.
+ * The order of a query in Apache's form: `C=N|M|S` (name, modified, size) and `O=A|D` (ascending, descending),
+ * separated by `&` or `;`. The first of each counts; anything else means by name, ascending.
  */
 export function parseListingQuery(query: string | undefined): ListingSort {
   const parts = (query ?? "").split(/[&;]/);
@@ -71,13 +68,13 @@ export function parseListingQuery(query: string | undefined): ListingSort {
   return { column: COLUMNS.get(column) ?? "name", order: order === "O=D" ? "descending" : "ascending" };
 }
 
-/** The reverse of `parseListingQuery`, with the `?`: what a link to that order refers to. */
+/** The reverse of `parseListingQuery`, with the `?`. */
 export function formatListingQuery(sort: ListingSort): string {
   const column = { name: "N", modified: "M", size: "S" }[sort.column];
   return `?C=${column}&O=${sort.order === "ascending" ? "A" : "D"}`;
 }
 
-/** A sorted copy: directories always first; what is equal in its column stands in natural order of the names. */
+/** A sorted copy: directories first; equal entries are in natural order of their names. */
 export function sortEntries(entries: readonly ListingEntry[], sort: ListingSort): ListingEntry[] {
   const compare = comparison(sort);
   const directories = entries.filter((entry) => entry.kind === "directory").sort(compare);
@@ -86,16 +83,16 @@ export function sortEntries(entries: readonly ListingEntry[], sort: ListingSort)
 }
 
 /**
- * A relative reference to an entry. `./` in front keeps a name from being read as a scheme, a host, a query or a
- * fragment, whatever it begins with.
- *
- * @throws when the name holds half a surrogate pair, which no name decoded from UTF-8 does
+ * A relative reference to an entry. `./` prevents that a name is read as a scheme, host, query or fragment.
+ * @throws for half a surrogate pair, which no name decoded from UTF-8 has
  */
 export function entryHref(entry: Pick<ListingEntry, "name" | "kind">): string {
   return `./${encodeURIComponent(entry.name)}${entry.kind === "directory" ? "/" : ""}`;
 }
 
-/** ISO 8601 in UTC with milliseconds; undefined outside the years 0 to 9999, which file systems can hold by mistake. */
+/**
+ * ISO 8601 in UTC with milliseconds; undefined outside the years 0 to 9999, which a file system may hold by mistake.
+ */
 export function formatInstant(time: UnixMilliseconds): string | undefined {
   const date = new Date(time);
   const year = date.getUTCFullYear();

@@ -1,6 +1,6 @@
 /**
- * What the index asks of a directory, and the way to ask it by name. The other way, by descriptor, needs more than Node
- * has, and is given to the task from outside.
+ * What the index asks of a directory, and how to ask it by name. The other way, by descriptor, needs more than Node
+ * offers, and the caller passes it to the task.
  */
 import {
   closeSync,
@@ -16,23 +16,15 @@ import {
 } from "node:fs";
 import type { AbsolutePath } from "../base/absolute-path.ts";
 
-/** A directory that is open until `close`. Every call blocks, and throws what the system complains of, with its `code`. */
+/** A directory that is open until `close`. Every call blocks, and throws system errors with their `code`. */
 export interface OpenDirectory {
-  /** All names but `.` and `..`, once, in no order. Each byte is one character (Latin-1): names need not be UTF-8. */
+  /** Without `.` and `..`, each once, in no order. Each byte is one character (Latin-1): names need not be UTF-8. */
   names(): Iterable<string>;
-  /** The entry of that name; of a link, the link itself. */
+  /** Of a link, the link itself. */
   look(name: string): EntryFacts;
-  /**
-   * What lies at a real path anywhere.
-   *
-   * @param path  as realpath(3) gave it
-   */
+  /** @param path  a real path anywhere, from realpath(3) */
   lookAt(path: AbsolutePath): EntryFacts;
-  /**
-   * The beginning of the regular file of that name, or undefined for anything else. A FIFO is not waited for.
-   *
-   * @param limit  most bytes
-   */
+  /** The first `limit` bytes of a regular file, undefined for anything else. Does not wait for a FIFO. */
   read(name: string, limit: number): Uint8Array | undefined;
   close(): void;
 }
@@ -40,20 +32,19 @@ export interface OpenDirectory {
 export interface EntryFacts {
   readonly kind: "file" | "directory" | "link" | "other";
   readonly size: number;
-  /** When it was modified: milliseconds, perhaps with a fraction, before 1970 negative. */
+  /** Milliseconds, perhaps with a fraction, before 1970 negative. */
   readonly modified: number;
 }
 
-/** @throws when `path` is not a directory that may be read */
+/** @throws when `path` is not a readable directory */
 export type DirectoryOpener = (path: AbsolutePath) => OpenDirectory;
 
-/** How many names are read from the directory with one call. */
+/** Names per read call. */
 const NAMES_A_READ = 256;
-// O_NONBLOCK: a FIFO put in the file's place must not hold a thread until something is written to it.
-/** How a file is opened to be read by `readBeginning`. */
+// O_NONBLOCK: a FIFO that replaced the file must not hold a thread until it is written to.
 export const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
-/** Looks each name up from the root of the file system: fit for a `path` that cannot be made to lead elsewhere. */
+/** Looks each name up from the root of the file system: only for a `path` that cannot be made to lead elsewhere. */
 export function openDirectoryByName(path: AbsolutePath): OpenDirectory {
   const opened = opendirSync(path, { encoding: "latin1", bufferSize: NAMES_A_READ });
   return {
@@ -65,7 +56,7 @@ export function openDirectoryByName(path: AbsolutePath): OpenDirectory {
   };
 }
 
-/** What a path leads to, links followed. */
+/** Follows links. */
 export function lookThrough(path: string): EntryFacts {
   return factsOf(statSync(path));
 }

@@ -1,23 +1,22 @@
 /**
- * How busy the task pool is, and what the event log says of it: a line when tasks begin to wait, one when the first task
- * is refused, and one when it is over. Never a line for each task.
+ * How busy the task pool is, and what the event log says: a line when tasks begin to wait, when the first task is
+ * rejected, and when that is over. Never a line per task.
  */
 import { type Milliseconds, milliseconds } from "../base/units.ts";
 
-/** At one moment. */
 export interface PoolState {
-  /** Threads there may be. */
+  /** Most threads. */
   readonly threads: number;
   /** Tasks that run. */
   readonly active: number;
-  /** Tasks that may wait. */
+  /** Most tasks that may wait. */
   readonly queue: number;
   readonly waiting: number;
   /** Places reserved for tasks whose input is still arriving. */
   readonly reserved: number;
 }
 
-/** Whether one more task would be taken. */
+/** Whether one more task would be accepted. */
 export function hasRoom({ threads, active, queue, waiting, reserved }: PoolState): boolean {
   return active + waiting + reserved < threads + queue;
 }
@@ -27,7 +26,7 @@ export function mayReserve(state: PoolState): boolean {
   return hasRoom(state) && state.reserved < Math.floor((state.threads + state.queue) / 2);
 }
 
-/** Green: a thread is free. Yellow: all are busy. Red: the next task is refused. */
+/** Green: a thread is free. Yellow: all are busy. Red: the next task is rejected. */
 export function formatPoolStatus(state: PoolState): string {
   const { threads, active, queue, waiting } = state;
   return `${lightFor(state)} Thread pool: ${active}/${threads} active | Queue: ${waiting}/${queue}`;
@@ -38,7 +37,7 @@ function lightFor(state: PoolState): string {
   return state.active >= state.threads || state.waiting > 0 ? "🟡" : "🟢";
 }
 
-/** Whether a look at the pool is worth a line: while it has something to do, and once when that is over. */
+/** Whether the state deserves a line: while there is work, and once when that is over. */
 export function isStatusNews(state: PoolState, printedBefore: PoolState | undefined): boolean {
   return isBusy(state) || (printedBefore !== undefined && isBusy(printedBefore));
 }
@@ -47,7 +46,6 @@ function isBusy({ active, waiting }: PoolState): boolean {
   return active > 0 || waiting > 0;
 }
 
-/** As much of the event log as the pool needs. */
 export interface PoolEvents {
   error(text: string, cause?: unknown): void;
   warn(text: string): void;
@@ -55,12 +53,12 @@ export interface PoolEvents {
   debug(text: string): void;
 }
 
-/** For so long a thread must have been free and the queue empty: a pool at its limit would else tell it every moment. */
+/** A thread must be free and the queue empty for this time: otherwise a pool at its limit would report all the time. */
 const CALM_TIME = milliseconds(2000);
 
 type Phase =
   | { readonly kind: "calm" }
-  /** `end` is under way while there is nothing to wait for. */
+  /** `end` runs while there is nothing to wait for. */
   | { readonly kind: "overloaded"; refused: number; end: NodeJS.Timeout | undefined };
 
 const CALM: Phase = { kind: "calm" };
@@ -75,7 +73,7 @@ export class OverloadReport {
     this.#calmTime = calmTime;
   }
 
-  /** To be told of each task that begins, ends, or waits. */
+  /** Called for each task that begins, ends or waits. */
   changed(state: PoolState): void {
     if (state.waiting > 0) {
       if (this.#phase.kind === "calm") {
@@ -87,7 +85,7 @@ export class OverloadReport {
     }
   }
 
-  /** To be told of each task that finds the queue full. */
+  /** Called for each task that finds the queue full. */
   refused(state: PoolState): void {
     const phase = this.#begin();
     if (phase.refused === 0) this.#events.warn(`${describeFull(state)}: answering 503`);

@@ -1,12 +1,9 @@
 /**
- * The task "store-json": an upload that has arrived completely is checked, made durable and given its final name.
- *
- * It is either there whole, under a new name, or not at all: `link` neither overwrites nor shows half a
- * file, and what is not on the disk with its directory is not called stored. A text is read in pieces and no value is
- * built of it, so memory does not depend on what it says.
- *
- * It runs in a thread of its own and waits for the disk in place. The promises of `node:fs` would wait in the process's
- * few file-system threads instead, and while those flush files to the disk no other file would be read.
+ * The task "store-json": checks a complete upload, makes it durable and gives it its final name. The upload is stored
+ * whole, under a new name, or not at all: `link` neither overwrites nor shows half a file, and only what is on the disk
+ * with its directory counts as stored. The text is read in pieces and builds no value, so memory does not depend on it.
+ * It blocks its thread while it waits for the disk: the promises of `node:fs` would occupy the process's few
+ * file-system threads, and no other file could be read while those flush.
  */
 import { createHash, randomBytes } from "node:crypto";
 import { closeSync, constants, fchmodSync, fsyncSync, linkSync, openSync, readSync, unlinkSync } from "node:fs";
@@ -18,19 +15,19 @@ import type { Digest } from "../http/content-digest.ts";
 import { type JsonFault, JsonSyntax } from "./json-syntax.ts";
 
 export interface StoreJsonInput {
-  /** The complete upload under its temporary name, in `directory`. The caller removes it, whatever the outcome. */
+  /** The complete upload under its temporary name, in `directory`. The caller always removes it. */
   readonly temporary: AbsolutePath;
   readonly directory: AbsolutePath;
-  /** What its name is made from, in local time. */
+  /** Makes the name, in local time. */
   readonly receivedAt: UnixMilliseconds;
-  /** The permissions of the stored file. Made where the process began: a thread cannot ask for the umask safely. */
+  /** Permissions of the stored file, computed at start: a thread cannot read the umask safely. */
   readonly mode: number;
-  /** What the client says of the content: every one must hold. */
+  /** From the client; every one must match. */
   readonly digests: readonly Digest[];
 }
 
 export type StoreJsonOutput =
-  /** On disk under its final name, which is new. `sha256` in lower-case hexadecimal. */
+  /** On disk under its final, new name. `sha256` in lower-case hexadecimal. */
   | { readonly kind: "stored"; readonly name: string; readonly size: Bytes; readonly sha256: string }
   | { readonly kind: "not-json"; readonly fault: JsonFault }
   | { readonly kind: "digest-mismatch" }
@@ -46,8 +43,8 @@ type Examination =
   | Extract<StoreJsonOutput, { kind: "not-json" | "digest-mismatch" }>;
 
 /**
- * @param makeSuffix  tells uploads of one second apart, in hexadecimal: called again while its name is taken
- * @throws what is our own fault; a full or failing disk is part of the output
+ * @param makeSuffix  hexadecimal, distinguishes uploads of one second: called again while the name exists
+ * @throws only for our own faults; a full or failing disk is part of the output
  */
 export function storeJson(input: StoreJsonInput, makeSuffix: () => string = randomSuffix): StoreJsonOutput {
   let file: number | undefined;
@@ -103,7 +100,7 @@ function linkUnderNewName(input: StoreJsonInput, makeSuffix: () => string): stri
     try {
       syncDirectory(input.directory);
     } catch (error) {
-      // It will be answered that nothing was stored, so nothing must be there.
+      // The response will say that nothing was stored, so nothing may be left.
       unlinkSync(path);
       throw error;
     }
@@ -112,7 +109,7 @@ function linkUnderNewName(input: StoreJsonInput, makeSuffix: () => string): stri
   return undefined;
 }
 
-/** False where the name is taken. */
+/** False when the name exists. */
 function isLinked(from: string, to: string): boolean {
   try {
     linkSync(from, to);
@@ -128,7 +125,7 @@ function syncDirectory(path: string): void {
   try {
     fsyncSync(directory);
   } catch (error) {
-    // A file system whose directories cannot be flushed does that by itself, or never.
+    // A file system that cannot flush directories does so by itself, or never.
     if (errorCode(error) !== "EINVAL") throw error;
   } finally {
     closeSync(directory);

@@ -1,9 +1,7 @@
 /**
- * The task pool: threads of piscina's, and in front of them a queue of our own.
- *
- * piscina is never given more tasks than it has threads. So who is admitted, in which order tasks begin, and which ones
- * are taken back is decided here, exactly; piscina starts threads when they are needed and ends them when they idle.
- * A thread that dies takes its own task with it, and no other.
+ * The task pool: piscina's threads behind our own queue. Piscina never gets more tasks than it has threads, so this
+ * file alone decides which tasks are accepted, their order, and which are cancelled. Piscina starts threads on demand
+ * and ends idle ones. A thread that dies fails only its own task.
  */
 import { Piscina } from "piscina";
 import { type Milliseconds, milliseconds } from "../base/units.ts";
@@ -11,34 +9,32 @@ import { hasRoom, mayReserve, OverloadReport, type PoolEvents, type PoolState } 
 import type { Reservation, TaskName, TaskOutcome, TaskPool, TaskTypes } from "./task-types.ts";
 
 export interface ThreadPoolOptions {
-  /** Most threads. */
   readonly threads: number;
   /** Most tasks that wait for a thread. */
   readonly queue: number;
   /** Absolute path of a compiled file whose export `run` does one `TaskRequest`. */
   readonly filename: string;
   readonly events: PoolEvents;
-  /** How long a thread stays without work. */
+  /** How long an idle thread stays. */
   readonly idleTime?: Milliseconds;
   readonly maxHeapMebibytes?: number;
   /**
-   * All threads are there from `startAll` on and stay: for a process that will not be able to load its own program any more.
-   * `onLost` is called when one of them has died all the same.
+   * All threads exist from `startAll` on and stay: for a process that will lose access to its own program files.
+   * `onLost` is called when one of them has died.
    */
   readonly keepAll?: { readonly onLost: () => void };
 }
 
-/** What a thread is given. */
 export type TaskRequest =
   | { [N in TaskName]: { readonly name: N; readonly input: TaskTypes[N]["input"] } }[TaskName]
-  /** To load what any task may need. */
+  /** Loads the code of all tasks. */
   | { readonly name: "load-all"; readonly input: undefined };
 
-/** What becomes of a task that waits: a thread is free, the pool closes, or its client has gone. */
+/** How waiting ends: a thread is free, the pool closes, or the client has disconnected. */
 type Admission = "run" | "busy" | "cancelled";
 
 const IDLE_TIME = milliseconds(10_000);
-/** The index of a directory of 100,000 entries takes less than 96. A thread that needs more is ended, and its task fails. */
+/** An index of 100,000 entries takes less than 96. A thread that needs more is ended, and its task fails. */
 const MAX_HEAP_MEBIBYTES = 512;
 const MAX_YOUNG_MEBIBYTES = 16;
 
@@ -48,7 +44,7 @@ export class ThreadPool implements TaskPool {
   readonly #piscina: Piscina<{ name: TaskRequest["name"]; input: unknown }, unknown>;
   readonly #events: PoolEvents;
   readonly #overload: OverloadReport;
-  /** In the order of their coming. */
+  /** In order of arrival. */
   readonly #waiting = new Set<(admission: Admission) => void>();
   #active = 0;
   #reserved = 0;
@@ -67,7 +63,7 @@ export class ThreadPool implements TaskPool {
       maxThreads: options.threads,
       idleTimeout: options.idleTime ?? IDLE_TIME,
       maxQueue: Number.POSITIVE_INFINITY,
-      // Else a thread without a task is asleep altogether, and with it whatever its last task did not wait for.
+      // Otherwise a thread without a task sleeps completely, with everything its last task did not wait for.
       atomics: "disabled",
       recordTiming: false,
       resourceLimits: {
@@ -84,7 +80,7 @@ export class ThreadPool implements TaskPool {
 
   /** Resolves when every thread has loaded all it will ever need; only with `keepAll`. @throws what a thread throws */
   async startAll(): Promise<void> {
-    // A thread has one task at a time, so as many tasks at once reach every one.
+    // A thread has one task at a time, so this many at once reach every thread.
     const all = Array.from({ length: this.#maxThreads }, () =>
       this.#piscina.run({ name: "load-all", input: undefined }),
     );
@@ -105,7 +101,7 @@ export class ThreadPool implements TaskPool {
     };
   }
 
-  /** Threads that there are now, at work or idle. */
+  /** Busy or idle. */
   get threadCount(): number {
     return this.#piscina.threads.length;
   }
@@ -148,7 +144,7 @@ export class ThreadPool implements TaskPool {
     if (this.#closed === undefined) this.#overload.refused(this.state);
   }
 
-  /** Takes no more tasks, turns away those that wait, and resolves when the last that runs is done and no thread is left. */
+  /** Accepts no more tasks, cancels those that wait, and resolves when the last task is done and no thread is left. */
   close(): Promise<void> {
     this.#closed ??= this.#shutDown();
     return this.#closed;
@@ -186,7 +182,7 @@ export class ThreadPool implements TaskPool {
     });
   }
 
-  /** The thread goes from the task that is done straight to the next one, so that no other can come in between. */
+  /** Gives the thread directly to the next waiting task, so that no other can get it first. */
   #passThreadOn(): void {
     const [next] = this.#waiting;
     if (next !== undefined) next("run");
@@ -195,7 +191,7 @@ export class ThreadPool implements TaskPool {
     if (this.#active === 0) this.#onLastDone();
   }
 
-  /** When threads die before they are ready, piscina keeps the tasks meant for them and starts no others. */
+  /** When threads die before they are ready, piscina keeps their tasks and starts no others. */
   #cancelWithoutThreads(): void {
     const { threads, queueSize } = this.#piscina;
     if (threads.length === 0 && queueSize > 0) void this.#piscina.destroy();
