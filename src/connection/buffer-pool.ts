@@ -1,11 +1,9 @@
 /**
- * Buffers for sending files, re-used from one transfer to the next.
- *
- * Few transfers get large buffers, many get small ones, so that ten thousand slow clients cost no more memory than
- * some hundred fast ones.
+ * Buffers for sending files, reused between transfers. Few transfers get large buffers, many get small ones. So ten
+ * thousand slow clients need no more memory than some hundred fast ones.
  */
 interface BufferClass {
-  /** This size is given while fewer transfers than this are under way. */
+  /** For transfers that start while fewer than this are under way. */
   readonly transfers: number;
   readonly size: number;
 }
@@ -17,7 +15,7 @@ const CLASSES: readonly BufferClass[] = [
   { transfers: Number.POSITIVE_INFINITY, size: 16 * 1024 },
 ];
 
-/** How many bytes of unused buffers are kept for the next transfers. */
+/** Limit of unused bytes kept for the next transfers. */
 const MAX_SPARE_BYTES = 16 * 1024 * 1024;
 
 export class BufferPool {

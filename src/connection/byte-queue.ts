@@ -1,6 +1,4 @@
-/**
- * Bytes that wait to be read: copied in at the end, taken out at the front.
- */
+/** Bytes that wait to be read: appended at the end, consumed at the front. */
 const SMALLEST = 4096;
 const EMPTY = Buffer.alloc(0);
 
@@ -13,7 +11,7 @@ export class ByteQueue {
     return this.#end - this.#start;
   }
 
-  /** A view of all that is waiting; valid until the next `append`. */
+  /** A view of all waiting bytes; valid until the next `append`. */
   get view(): Buffer {
     return this.#buffer.subarray(this.#start, this.#end);
   }
@@ -33,7 +31,7 @@ export class ByteQueue {
     this.#end = 0;
   }
 
-  // Always into new memory: a view that was handed out stays as it was.
+  // Always into new memory: views that were handed out stay unchanged.
   #makeRoom(extra: number): void {
     const waiting = this.view;
     const grown = Buffer.allocUnsafe(Math.max(SMALLEST, 2 * (waiting.length + extra)));

@@ -1,6 +1,4 @@
-/**
- * What connections are given: their limits, and what all of them share.
- */
+/** Limits and shared objects of connections. */
 import type { Clock } from "../base/clock.ts";
 import type { Bytes, Milliseconds } from "../base/units.ts";
 import type { Service } from "../http/exchange.ts";
@@ -21,23 +19,22 @@ export interface ConnectionLimits extends HeadLimits {
 }
 
 /**
- * Where the process is in its life. Once it is leaving, answers close their connection. `stopping`: an idle connection
- * closes at once. `handing-over`: another process serves already, so an idle connection may wait for its last request.
+ * The life of the process. After `serving`, answers close their connection. `stopping`: an idle connection closes at
+ * once. `handing-over`: another process serves already, so an idle connection may wait for its last request.
  */
 export type ServingPhase = "serving" | "handing-over" | "stopping";
 
-/** What all connections of a server share. */
 export interface ConnectionContext {
   readonly service: Service;
   readonly limits: ConnectionLimits;
   readonly fieldBlocks: FieldBlocks;
   readonly clock: Clock;
   readonly buffers: BufferPool;
-  /** Whose X-Forwarded-For is trusted; undefined where no proxy's is. */
+  /** Proxies whose X-Forwarded-For is trusted; undefined for none. */
   readonly isTrustedProxy?: ((address: string) => boolean) | undefined;
   phase(): ServingPhase;
-  /** A fault of our own: logged with its stack. */
+  /** An error of our own: logged with its stack. */
   onFault(fault: unknown): void;
-  /** Called with a line for what each connection does; undefined below the log level debug. */
+  /** Called with one line per action of a connection; undefined below the log level debug. */
   readonly trace?: ((text: string) => void) | undefined;
 }

@@ -1,6 +1,4 @@
-/**
- * One request and its answer, as the service sees them; and what their connection must remember of them.
- */
+/** One request and its answer, as the service sees them, and what their connection must remember of them. */
 import type { Clock } from "../base/clock.ts";
 import type { PeerAddress } from "../base/endpoint.ts";
 import type { Milliseconds, UnixMilliseconds } from "../base/units.ts";
@@ -11,7 +9,7 @@ import type { ResponsePlan } from "../http/response-plan.ts";
 import type { CloseCause } from "./connection-trace.ts";
 import type { RequestBody } from "./request-body.ts";
 
-/** Who sends the answer of an exchange: its connection. */
+/** The connection, which sends the answer of an exchange. */
 export interface Sending {
   send(exchange: Exchange, plan: ResponsePlan): SendOutcome | Promise<SendOutcome>;
 }
@@ -26,13 +24,13 @@ export class Exchange implements IncomingRequest, ResponseWriter {
   /** The client waits for `100 Continue` before it sends the body. */
   readonly isExpecting: boolean;
   plan: ResponsePlan | undefined = undefined;
-  /** Undefined as long as the response is not sent, and when a fault of our own ended it. */
+  /** Undefined until the response is sent, and when an error of our own ended it. */
   outcome: SendOutcome | undefined = undefined;
   user: string | undefined = undefined;
   /** Why the connection closes after the answer; undefined when it is kept. */
   closeCause: CloseCause | undefined = undefined;
   cutReason: Reason | undefined = undefined;
-  /** Made only for those who ask: most answers are gone before their client. */
+  /** Created only on demand: most answers finish before their client disconnects. */
   #lost: AbortController | undefined = undefined;
 
   constructor(
@@ -61,7 +59,6 @@ export class Exchange implements IncomingRequest, ResponseWriter {
     this.user = user;
   }
 
-  /** The connection is lost. */
   lose(): void {
     this.body?.fail(undefined);
     this.#lost ??= new AbortController();

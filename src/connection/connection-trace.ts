@@ -1,13 +1,12 @@
 /**
- * The lines of one connection in the event log at level debug: that it was opened, what it carried, and why it ended.
- *
- * Nothing here needs an escape: the parser lets only printable ASCII into a path.
+ * Lines of one connection in the event log at level debug: when it opened, what it carried, and why it ended. They need
+ * no escape: the parser allows only printable ASCII in a path.
  */
 import { formatPeer, type PeerAddress } from "../base/endpoint.ts";
 import type { SendOutcome } from "../http/exchange.ts";
 import { bodyLength, type ResponsePlan } from "../http/response-plan.ts";
 
-/** Why a connection is not kept after an answer, or not any longer. */
+/** Why a connection is not kept, or no longer kept, after an answer. */
 export type CloseCause =
   | "idle"
   | "limit of requests reached"
@@ -43,14 +42,14 @@ export class ConnectionTrace {
     this.#tell(`transfer started: ${path}, ${bodyLength(plan.body)} bytes to ${this.#peer}`);
   }
 
-  /** @param sent  how many bytes of the body have left */
+  /** @param sent  bytes of the body that have left */
   transferEnded(path: string, plan: ResponsePlan, sent: number, outcome: SendOutcome): void {
     if (!isTransfer(plan)) return;
     this.#tell(`transfer ${outcome === "sent" ? "completed" : "broken off"}: ${path}, ${sent} bytes to ${this.#peer}`);
   }
 }
 
-/** Error pages and redirects are answers, but nothing that one would call a transfer. */
+/** Error pages and redirects do not count as transfers. */
 function isTransfer({ status, body }: ResponsePlan): boolean {
   return (status === 200 || status === 206) && body.kind !== "none";
 }

@@ -1,9 +1,9 @@
 /**
- * The HTTP/1.1 conversation on one transport (RFC 9112 §9): requests are read one at a time, answered in order, and the
- * connection is kept or closed.
+ * The HTTP/1.1 conversation on one transport (RFC 9112 §9): reads requests one at a time, answers in order, and keeps
+ * or closes the connection.
  *
- * Bytes of the next request wait while one is being answered, and beyond a bound the transport is paused, so a client
- * never has more than that in our memory. There is no timer here: the present deadline is data, and `sweep` looks at it.
+ * Bytes of the next request wait during an answer. Beyond a limit the transport is paused, which bounds the memory per
+ * client. There is no timer here: the current deadline is data, and `sweep` checks it.
  */
 import type { PeerAddress } from "../base/endpoint.ts";
 import { type Milliseconds, milliseconds, toUnixSeconds } from "../base/units.ts";
@@ -22,22 +22,22 @@ import { type PresentFraming, RequestBody } from "./request-body.ts";
 import { ResponseSender } from "./response-sender.ts";
 
 type State =
-  /** Not one byte of the next request has arrived. */
+  /** No byte of the next request has arrived. */
   | { readonly kind: "idle"; readonly deadline: Milliseconds }
   | { readonly kind: "reading-head"; readonly deadline: Milliseconds }
   | { readonly kind: "answering"; readonly exchange: Exchange; bodyDeadline: Milliseconds }
-  /** Answered, but the client is still sending a body that the handler did not read. */
+  /** Answered, but the client still sends a body that the handler did not read. */
   | { readonly kind: "dropping-body"; readonly body: RequestBody; left: number; readonly deadline: Milliseconds }
-  /** Our side is closed; what arrives is dropped for a while, so that no reset erases the answer (RFC 9112 §9.6). */
+  /** Our side is closed. What arrives is dropped for a while, so that no reset loses the answer (RFC 9112 §9.6). */
   | { readonly kind: "lingering"; left: number; deadline: Milliseconds }
   | { readonly kind: "closed" };
 
-/** How much of an unread body is dropped before the connection is closed instead. */
+/** Limit of an unread body that is dropped; beyond it the connection closes. */
 const MAX_DROPPED_BODY = 64 * 1024;
-/** How much may wait while a request is answered before the transport is paused. */
+/** Limit of bytes waiting during an answer; beyond it the transport is paused. */
 const MAX_WAITING = 64 * 1024;
 const LINGER_TIME = milliseconds(5000);
-/** While the server stops: a client that does not close must not hold it up. */
+/** While the server stops: a client that does not close must not delay it. */
 const LINGER_TIME_WHEN_DRAINING = milliseconds(1000);
 const MAX_LINGER_BYTES = 16 * 1024 * 1024;
 
@@ -56,17 +56,17 @@ export class Connection implements TransportEvents {
   #state: State;
   #served = 0;
   /**
-   * While a request is answered at once: how many bytes behind it are neither read nor waiting. A client that has closed
-   * its side may have sent more requests before: only when nothing is left behind this one is it the last.
+   * While a request is answered synchronously: bytes behind it that are neither read nor waiting. A client that closed
+   * its side may have sent more requests; this one is the last only if nothing is left.
    */
   #unreadBytes = 0;
   #isPaused = false;
-  /** A handler is at work, perhaps for a client that has gone already. */
+  /** A handler is running, perhaps for a client that has disconnected. */
   #isHandling = false;
-  /** The client has closed its writing side: after what it sent there is nothing more to answer. */
+  /** The client has closed its writing side: nothing after its last bytes needs an answer. */
   #hasEnded = false;
 
-  /** @param onGone  called once, when the transport is closed and no handler is at work any more */
+  /** @param onGone  called once, when the transport is closed and no handler is running */
   constructor(transport: Transport, context: ConnectionContext, onGone: (connection: Connection) => void) {
     this.#transport = transport;
     this.#context = context;
@@ -78,12 +78,11 @@ export class Connection implements TransportEvents {
     this.#trace?.opened();
   }
 
-  /** Whether a request is being read or answered. */
   get isBusy(): boolean {
     return this.#state.kind === "reading-head" || this.#state.kind === "answering";
   }
 
-  // ---- what the transport tells us
+  // ---- called by the transport
 
   onBytes(chunk: Buffer): void {
     const state = this.#state;
@@ -131,9 +130,9 @@ export class Connection implements TransportEvents {
     if (!this.#isHandling) this.#onGone(this);
   }
 
-  // ---- what the server tells us
+  // ---- called by the server
 
-  /** Ends the connection if its time is up. */
+  /** Ends the connection if its deadline has passed. */
   sweep(now: Milliseconds): void {
     const state = this.#state;
     switch (state.kind) {
@@ -161,7 +160,7 @@ export class Connection implements TransportEvents {
     }
   }
 
-  /** The process is leaving: goes after the present answer, and when nothing is under way at once, or as the phase says. */
+  /** The process is leaving: closes after the current answer; an idle connection at once in phase `stopping`. */
   drain(): void {
     const state = this.#state;
     if (state.kind === "lingering") {
@@ -171,7 +170,7 @@ export class Connection implements TransportEvents {
     }
   }
 
-  /** Answers whatever the client may send with this refusal, and closes. */
+  /** Answers anything the client sends with this refusal, and closes. */
   reject(refusal: Refusal): void {
     this.#refuse(refusal, "");
   }
@@ -182,7 +181,7 @@ export class Connection implements TransportEvents {
 
   // ---- reading
 
-  /** Reads requests until the bytes are used up or one has to be waited for; what is left over waits. */
+  /** Reads requests until no bytes are left or one answer must be awaited; the rest waits. */
   #readHeads(chunk: Buffer): void {
     let rest = chunk;
     while (rest.length > 0 && this.#isReading()) {
@@ -209,12 +208,7 @@ export class Connection implements TransportEvents {
     return this.#state.kind === "idle" || this.#state.kind === "reading-head";
   }
 
-  /**
-   * Answers one request.
-   *
-   * @param rest  what follows the head
-   * @returns whether `rest` has been taken care of
-   */
+  /** Answers one request. `rest` follows the head. @returns whether `rest` has been taken over */
   #begin(head: RequestHead, rest: Buffer): boolean {
     const { limits } = this.#context;
     const framing = decideFraming(head);
@@ -236,7 +230,7 @@ export class Connection implements TransportEvents {
     return true;
   }
 
-  /** Who asks: who has connected, or whom a proxy has asked for. */
+  /** The connected client, or the one that a trusted proxy names. */
   #peerOf(head: RequestHead): PeerAddress {
     const { peer } = this.#transport;
     const { isTrustedProxy } = this.#context;
@@ -255,7 +249,7 @@ export class Connection implements TransportEvents {
     });
   }
 
-  /** Goes on with waiting bytes as far as possible without waiting for anything. */
+  /** Continues with waiting bytes as far as possible. */
   #advance(): void {
     for (;;) {
       const state = this.#state;
@@ -300,7 +294,6 @@ export class Connection implements TransportEvents {
       .catch((fault) => this.#abandon(fault));
   }
 
-  /** Sends the one response of an exchange. */
   send(exchange: Exchange, plan: ResponsePlan): SendOutcome | Promise<SendOutcome> {
     if (exchange.plan !== undefined) throw new Error("a second response to one request");
     exchange.plan = plan;
@@ -327,7 +320,7 @@ export class Connection implements TransportEvents {
     const { limits } = this.#context;
     if (this.#hasEnded && this.#waiting.length === 0 && this.#unreadBytes === 0) return "the client closed its side";
     if (body !== undefined && !body.isComplete) {
-      // Without our 100 the client may send the body or the next request: it cannot be known which.
+      // Without our 100 the client may send the body or the next request: we cannot know which.
       if (exchange.isExpecting && !body.wasRead) return "a request body was left unread";
       if (body.isFailed || (body.length ?? 0) > MAX_DROPPED_BODY) return "a request body was left unread";
     }
@@ -357,8 +350,8 @@ export class Connection implements TransportEvents {
   }
 
   /**
-   * Whether the client has said that it sends nothing more (RFC 9112 §9.6), so that there is no need to wait for its end. After a
-   * body some old clients send an empty line all the same (RFC 9112 §2.2).
+   * Whether the client announced its last request (RFC 9112 §9.6), so that we need not wait for its end. Excludes
+   * requests with a body: some old clients send an empty line after it (RFC 9112 §2.2).
    */
   #isLastOfClient({ closeCause, body, outcome }: Exchange): boolean {
     const isAsked = closeCause === "as the client asked" && body === undefined && outcome === "sent";
@@ -372,7 +365,7 @@ export class Connection implements TransportEvents {
     if (this.#hasEnded && this.#isReading()) this.#close("the client closed its side");
   }
 
-  /** Our own fault: the client gets a 500 where that is still possible, and the connection ends. */
+  /** An error of our own: the client gets a 500 if that is still possible, and the connection ends. */
   #recover(exchange: Exchange, fault: unknown): void {
     this.#isHandling = false;
     this.#context.onFault(fault);
@@ -384,7 +377,7 @@ export class Connection implements TransportEvents {
     this.#cut();
   }
 
-  /** A fault where no handler is to blame: nothing more can be said to the client. */
+  /** An error outside any handler: the client can get no answer. */
   #abandon(fault: unknown): void {
     this.#context.onFault(fault);
     this.#cut();
@@ -458,10 +451,9 @@ export class Connection implements TransportEvents {
   }
 
   /**
-   * Closes our side; the transport goes when the client has closed too, or after a while.
-   *
-   * @param cause  why a connection that served requests does so no longer; undefined where an error tells it already
-   * @param how    `linger` drops what still comes; `finish` closes both sides, for a client that sends no more
+   * Closes our side; the transport closes when the client has closed too, or after a while.
+   * @param cause  why a connection that served requests ends; undefined where an error was already reported
+   * @param how  `linger` drops what still arrives; `finish` closes both sides, for a client that sends no more
    */
   #close(cause?: CloseCause, how: "linger" | "finish" = "linger"): void {
     if (this.#state.kind === "lingering" || this.#state.kind === "closed") return;

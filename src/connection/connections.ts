@@ -1,21 +1,19 @@
-/**
- * All connections of a process: how many there may be, whose time is up, and how they end.
- */
+/** All connections of a process: their limit, their deadlines, and how they end. */
 import type { Reason } from "../http/reason.ts";
 import type { AcceptedTransport } from "../transport/transport.ts";
 import { Connection } from "./connection.ts";
 import type { ConnectionContext } from "./connection-context.ts";
 
-/** How often deadlines are looked at; a time-out is late by at most this. */
+/** How often deadlines are checked; a timeout is late by at most this. */
 const SWEEP_INTERVAL_MS = 250;
-/** How many connections beyond the limit are told so; the rest are cut, because even a refusal costs memory. */
+/** Connections beyond the limit that get a refusal; further ones are cut, because even a refusal costs memory. */
 const MAX_TURNED_AWAY = 64;
-/** The same for one client: together with its limit the most places it can hold. */
+/** The same for one client: the most places it can hold beyond its limit. */
 const MAX_TURNED_AWAY_PER_CLIENT = 8;
 
 export interface ConnectionCounts {
   readonly maxConnections: number;
-  /** From one address; 0 for no limit. Clients on a Unix socket cannot be told apart, so they have none. */
+  /** From one address; 0 for no limit. Clients on a Unix socket cannot be distinguished, so they have no limit. */
   readonly connectionsPerClient: number;
 }
 
@@ -24,7 +22,7 @@ export class Connections {
   readonly #limits: ConnectionCounts;
   /** Each with the address that is counted, if any. */
   readonly #open = new Map<Connection, string | undefined>();
-  /** How many connections each of those addresses has, if any. */
+  /** Number of connections per counted address. */
   readonly #clients = new Map<string, number>();
   readonly #onGone = (connection: Connection): void => this.#forget(connection);
   /** Runs while there are connections, so that a server without clients sleeps. */
@@ -41,7 +39,6 @@ export class Connections {
     return this.#open.size;
   }
 
-  /** Connections that have a request under way. */
   get busyCount(): number {
     let busy = 0;
     for (const connection of this.#open.keys()) if (connection.isBusy) busy += 1;
@@ -69,8 +66,7 @@ export class Connections {
   }
 
   /**
-   * Lets every connection finish what it does, as the phase says. Resolves when the last one is gone. May be called again
-   * when the phase has changed.
+   * Lets connections finish according to the phase; resolves when the last is gone. Call it again after a phase change.
    */
   drain(): Promise<void> {
     for (const connection of this.#open.keys()) connection.drain();
@@ -81,12 +77,11 @@ export class Connections {
     return this.#emptied;
   }
 
-  /** Cuts every connection. */
   destroyAll(): void {
     for (const connection of this.#open.keys()) connection.destroy();
   }
 
-  /** To be called when the last connection is gone. */
+  /** Call it when the last connection is gone. */
   close(): void {
     clearInterval(this.#sweeper);
     this.#sweeper = undefined;
@@ -98,7 +93,7 @@ export class Connections {
     for (const connection of this.#open.keys()) this.#guard(connection, () => connection.sweep(now));
   }
 
-  /** A fault of our own ends one connection and no other. */
+  /** An error of our own ends only this connection. */
   #guard(connection: Connection, act: () => void): void {
     try {
       act();
@@ -112,7 +107,7 @@ export class Connections {
     this.#guard(connection, () => connection.reject({ status: 503, reason }));
   }
 
-  /** The address that is counted, if any: without a limit the kernel is not asked for it. */
+  /** The counted address, if any: without a limit we do not ask the kernel for it. */
   #limitedClient(transport: AcceptedTransport): string | undefined {
     if (this.#limits.connectionsPerClient === 0) return undefined;
     const { address } = transport.peer;

@@ -1,5 +1,5 @@
 /**
- * Sends slices of an open file: one re-used buffer, one read and one write at a time, as fast as the client takes it.
+ * Sends slices of an open file: one reused buffer, one read and one write at a time, as fast as the client takes it.
  */
 import { fstatSync, read } from "node:fs";
 import { bytes } from "../base/units.ts";
@@ -12,7 +12,7 @@ export type FileBody = Extract<BodyPlan, { kind: "file" | "parts" | "chunked" }>
 type SlicesBody = Exclude<FileBody, { kind: "chunked" }>;
 type ChunkedBody = Extract<FileBody, { kind: "chunked" }>;
 
-/** The stream the transfer writes to. Resolves when the chunks may be re-used: false when the client has gone. */
+/** Writes to the client. Resolves when the chunks may be reused; false: the client has disconnected. */
 export type SendChunks = (chunk: Uint8Array, second?: Uint8Array) => boolean | Promise<boolean>;
 
 type Piece =
@@ -20,10 +20,9 @@ type Piece =
   | { readonly kind: "slice"; readonly start: number; readonly end: number };
 
 /**
- * A file that is no longer what the head announced ends the transfer as `changed`: only cutting the connection is honest.
- *
- * @param head  the response head; leaves together with the first slice
- * @param send  called for one write at a time, never after it said false
+ * A file that no longer matches its head ends the transfer as `changed`; the connection must then be cut.
+ * @param head  of the response; leaves together with the first slice
+ * @param send  called for one write at a time, never after it returned false
  */
 export async function transferFile(
   head: Uint8Array,
@@ -48,7 +47,7 @@ async function transferPieces(
   buffer: Buffer,
   send: SendChunks,
 ): Promise<SendOutcome> {
-  // Text waits for the slice after it, so that a head never makes a packet of its own.
+  // Text waits for the next slice, so that a head never becomes its own packet.
   let text = head;
   const last = pieces.findLast((piece) => piece.kind === "slice");
   for (const piece of pieces) {
@@ -60,7 +59,7 @@ async function transferPieces(
       const wanted = Math.min(buffer.length, piece.end - position);
       if (!(await readFully(source.descriptor, buffer, wanted, position))) return "changed";
       position += wanted;
-      // Looked at before the last bytes leave: the client must not get a complete body made of two versions.
+      // Checked before the last bytes leave: the client must not get a complete body made of two versions.
       if (piece === last && position === piece.end && !isUnchanged(source)) return "changed";
       const slice = buffer.subarray(0, wanted);
       if (!(await (text.length === 0 ? send(slice) : send(text, slice)))) return "cut";
@@ -84,7 +83,7 @@ async function transferChunks(
   let isEnd = false;
   for (let position = 0; !isEnd; ) {
     const wanted = Math.min(most, size - position);
-    // At the end of the buffer, so that the chunks can be made from its beginning on.
+    // At the end of the buffer, so that the chunks can be built from its beginning.
     const content = buffer.subarray(buffer.length - wanted);
     if (!(await readFully(source.descriptor, content, wanted, position))) return "changed";
     position += wanted;
@@ -107,7 +106,7 @@ function piecesOf(body: SlicesBody): readonly Piece[] {
   return pieces;
 }
 
-/** @returns false when the file ends before `length` bytes are read */
+/** @returns false when the file ends before `length` bytes */
 async function readFully(descriptor: number, buffer: Buffer, length: number, position: number): Promise<boolean> {
   for (let filled = 0; filled < length; ) {
     const count = await readSome(descriptor, buffer, filled, length - filled, position + filled);
@@ -123,7 +122,7 @@ function readSome(fd: number, buffer: Buffer, offset: number, length: number, po
   });
 }
 
-/** Link count, owner and rights may change during a download; size and modification time may not. */
+/** Link count, owner and mode may change during a download; size and mtime may not. */
 function isUnchanged({ descriptor, identity }: OpenSource): boolean {
   const now = fstatSync(descriptor, { bigint: true });
   return now.size === BigInt(identity.size) && now.mtimeNs === identity.modifiedNs;

@@ -1,6 +1,4 @@
-/**
- * The body of one request, taken out of the connection's waiting bytes as its reader asks for it (RFC 9112 §6, §7).
- */
+/** The body of one request, read on demand from the connection's waiting bytes (RFC 9112 §6, §7). */
 import type { Bytes } from "../base/units.ts";
 import { ChunkedDecoder } from "../http/chunked-decoder.ts";
 import type { BodyEvent, BodyReader, Refusal } from "../http/exchange.ts";
@@ -26,8 +24,8 @@ export class RequestBody implements BodyReader {
   #isInputOver = false;
 
   /**
-   * @param waiting   what has arrived; the body takes its own bytes from the front and leaves the rest
-   * @param onWanted  called when the reader has to wait, so that the connection lets more bytes in
+   * @param waiting  received bytes; the body takes its own from the front and leaves the rest
+   * @param onWanted  called when the reader must wait, so that the connection reads more
    */
   constructor(framing: PresentFraming, maxBody: Bytes, waiting: ByteQueue, onWanted: () => void) {
     this.#waiting = waiting;
@@ -38,22 +36,19 @@ export class RequestBody implements BodyReader {
     else this.#progress = { kind: "length", left: framing.length };
   }
 
-  /** Whether the last byte of the body has been taken. */
+  /** Whether the last byte of the body was taken. */
   get isComplete(): boolean {
     return this.#progress.kind === "over" && this.#progress.event.kind === "end";
   }
 
-  /** Whether it broke off or was refused. */
   get isFailed(): boolean {
     return this.#progress.kind === "over" && this.#progress.event.kind === "failed";
   }
 
-  /** Whether the handler has asked for the body. */
   get wasRead(): boolean {
     return this.#wasRead;
   }
 
-  /** Whether a reader waits for the client. */
   get isAwaited(): boolean {
     return this.#reader !== undefined;
   }
@@ -69,25 +64,25 @@ export class RequestBody implements BodyReader {
     });
   }
 
-  /** More bytes are waiting: hands them to a reader that waits for them. */
+  /** Gives new bytes to a waiting reader. */
   pump(): void {
     if (this.#reader === undefined) return;
     const event = this.#take();
     if (event !== undefined) this.#hand(event);
   }
 
-  /** Nothing more will arrive: what waits can still be read, and if that is not all, the body breaks off there. */
+  /** No more bytes will arrive. Waiting bytes can still be read; if the body is then incomplete, it fails there. */
   endInput(): void {
     this.#isInputOver = true;
     if (this.#reader !== undefined) this.fail(undefined);
   }
 
-  /** The body will never be complete: too slow (`refusal`), or the client has gone. */
+  /** The body stays incomplete: too slow (`refusal`), or the client has disconnected. */
   fail(refusal: Refusal | undefined): void {
     if (this.#progress.kind !== "over") this.#hand(this.#breakOff(refusal));
   }
 
-  /** Takes what has arrived and drops it. @returns how many bytes of content were dropped */
+  /** Drops what has arrived. @returns how many bytes of content were dropped */
   drop(): number {
     let dropped = 0;
     for (;;) {
@@ -109,7 +104,7 @@ export class RequestBody implements BodyReader {
     reader?.(event);
   }
 
-  /** The next event, or undefined when it has not arrived. */
+  /** The next event, or undefined if it has not arrived. */
   #take(): BodyEvent | undefined {
     const progress = this.#progress;
     if (progress.kind === "over") return progress.event;

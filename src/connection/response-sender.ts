@@ -1,6 +1,4 @@
-/**
- * A `ResponsePlan` becomes bytes on a transport: one write for a small response, one slice at a time for a file.
- */
+/** Writes a `ResponsePlan` to a transport: a small response in one write, a file slice by slice. */
 import type { Clock } from "../base/clock.ts";
 import { unreachable } from "../base/errors.ts";
 import { type Bytes, bytes, type Milliseconds, milliseconds, type UnixSeconds } from "../base/units.ts";
@@ -11,10 +9,13 @@ import type { Transport } from "../transport/transport.ts";
 import type { BufferPool } from "./buffer-pool.ts";
 import { type FileBody, transferFile } from "./file-transfer.ts";
 
-/** Up to here head and body are copied into one buffer; above it copying costs more than a second buffer in the write. */
+/**
+ * Up to this size head and body are copied into one buffer; above it a copy costs more than a second buffer in the
+ * write.
+ */
 const MAX_JOINED = 64 * 1024;
 
-/** Whether the connection is still open; without a promise when the kernel has taken all at once. */
+/** Whether the connection is still open; no promise if the kernel has taken everything at once. */
 type Written = boolean | Promise<boolean>;
 
 /** For messages that are not kept, one at a time. */
@@ -27,9 +28,9 @@ export class ResponseSender {
   readonly #sendTimeout: Milliseconds;
   #isClosed = false;
   #bodyBytesSent = 0;
-  /** An interim response could not leave at once: what follows must wait behind it. */
+  /** An interim response is still waiting: later writes must wait behind it. */
   #isInterimWaiting = false;
-  /** Waits until the client has taken what was written. */
+  /** Called when the client has taken what was written, or the connection is closed. */
   #waiter: ((isOpen: boolean) => void) | undefined;
   #stallDeadline: Milliseconds | undefined;
   #lastUnsent: Bytes = bytes(0);
@@ -41,14 +42,14 @@ export class ResponseSender {
     this.#sendTimeout = sendTimeout;
   }
 
-  /** Body bytes of the latest response that reached the kernel; of one that broke off, as far as the last look tells. */
+  /** Body bytes of the latest response that the kernel has; after a failure, as of the last check. */
   get bodyBytesSent(): Bytes {
     return bytes(this.#bodyBytesSent);
   }
 
   /**
-   * @param connection  the value of the Connection field, or undefined for none
-   * @returns without a promise when everything is with the kernel at once
+   * @param connection  value of the Connection field; undefined for none. @returns no promise if the kernel has it all
+   * at once
    */
   send(plan: ResponsePlan, connection: string | undefined, now: UnixSeconds): SendOutcome | Promise<SendOutcome> {
     this.#bodyBytesSent = 0;
@@ -68,7 +69,7 @@ export class ResponseSender {
     }
   }
 
-  /** Sends `100 Continue`, at most once before each response. */
+  /** Sends `100 Continue`, at most once per response. */
   sendInterim(message: Uint8Array): void {
     if (!this.#isClosed && !this.#transport.write(message)) this.#isInterimWaiting = true;
   }
@@ -85,7 +86,7 @@ export class ResponseSender {
     this.#release(false);
   }
 
-  /** Whether the client has taken nothing for `sendTimeout` although bytes are waiting for it. */
+  /** Whether the client has taken nothing for `sendTimeout` although bytes wait. */
   isStalled(now: Milliseconds): boolean {
     if (this.#waiter === undefined || this.#stallDeadline === undefined) return false;
     const { unsent } = this.#transport;
@@ -114,7 +115,7 @@ export class ResponseSender {
     return written;
   }
 
-  /** Whether the kernel has not read all of what was written last: it must not change until then. */
+  /** Whether the kernel has yet to read the last write: its bytes must not change before. */
   get #isStillRead(): boolean {
     return this.#isInterimWaiting || this.#transport.unsent > 0;
   }

@@ -1,6 +1,4 @@
-/**
- * What a PEM file holds becomes an identity, or a sentence that says what is wrong with it.
- */
+/** Reads an identity from the text of PEM files, or says in one sentence what is wrong with it. */
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { splitPem } from "./pem.ts";
 import type { TlsIdentity } from "./tls-identity.ts";
@@ -12,7 +10,7 @@ export interface PemFile {
 }
 
 export interface IdentityFiles {
-  /** Certificate, chain, and unless there is a file for it the key. */
+  /** Certificate and chain, and the key unless it has its own file. */
   readonly certificate: PemFile;
   readonly key: PemFile | undefined;
   readonly ocsp: Uint8Array | undefined;
@@ -24,7 +22,7 @@ export type IdentityResult =
   | { readonly kind: "fault"; readonly fault: string };
 
 const DAY_MS = 24 * 3600 * 1000;
-/** From then on the operator is told. */
+/** The operator is warned when fewer days are left. */
 const WARN_DAYS = 7;
 
 /** @param now  milliseconds since 1970 */
@@ -78,7 +76,7 @@ function parseKey(text: string): KeyObject | string {
   }
 }
 
-/** The DNS names and addresses it is for; where there are none, the common name, as it was before RFC 6125. */
+/** Its DNS names; without any alternative name, the common name, as before RFC 6125. */
 function namesOf(leaf: X509Certificate): readonly string[] {
   const alternatives = (leaf.subjectAltName ?? "").split(", ");
   const names = alternatives.flatMap((each) => (each.startsWith("DNS:") ? [each.slice("DNS:".length)] : []));

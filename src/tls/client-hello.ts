@@ -1,16 +1,15 @@
 /**
- * What a ClientHello says before anybody answers it (RFC 8446 §4.1.2, the same in RFC 5246 §7.4.1.2): the name of the server
- * that the client wants (RFC 6066 §3).
+ * Reads the server name (RFC 6066 §3) from a ClientHello (RFC 8446 §4.1.2, the same in RFC 5246 §7.4.1.2).
  *
- * OpenSSL reads all of it again, and refuses what is wrong with it. It is read here first because Node, asked for the
- * identity in the middle of a handshake, leaves certificates of another identity in place beside those it is given.
+ * OpenSSL reads all of it again and rejects errors. We read it first because Node, when asked for an identity in
+ * mid-handshake, keeps certificates of another identity beside the new ones.
  */
 
 export type HelloReading =
   | { readonly kind: "need-more" }
-  /** `serverName`: as the client wrote it; undefined where it asks for none, or for one that no certificate could have. */
+  /** `serverName`: as the client wrote it; undefined where it names none, or one that no certificate can have. */
   | { readonly kind: "hello"; readonly serverName: string | undefined }
-  /** OpenSSL will say why. */
+  /** OpenSSL will report the reason. */
   | { readonly kind: "unreadable" };
 
 const NEED_MORE: HelloReading = { kind: "need-more" };
@@ -22,16 +21,16 @@ const CLIENT_HELLO = 1;
 const RECORD_HEAD = 5;
 const MESSAGE_HEAD = 4;
 const MAX_RECORD = 2 ** 14;
-/** Nobody needs more than a few, and each time that some bytes come all are looked at again. */
+/** Clients need only a few, and all records are read again whenever bytes arrive. */
 const MAX_RECORDS = 64;
-/** Those of browsers take two kilobytes, with keys against quantum computers. */
+/** Hellos of browsers take two kilobytes, with post-quantum keys. */
 const MAX_HELLO = 2 ** 16;
 /** Before the first vector: legacy_version and random. */
 const FIXED_PART = 2 + 32;
 const SERVER_NAME = 0;
 const HOST_NAME = 0;
 
-/** @param bytes  all that came so far: records, of which the first begins here */
+/** @param bytes  all received so far, from the start of the first record */
 export function readClientHello(bytes: Uint8Array): HelloReading {
   const { parts, isOver } = splitRecords(bytes);
   const [first = NOTHING] = parts;
@@ -40,13 +39,13 @@ export function readClientHello(bytes: Uint8Array): HelloReading {
 }
 
 interface Records {
-  /** What each carries, the last perhaps not whole. */
+  /** The content of each record; the last may be incomplete. */
   readonly parts: readonly Uint8Array[];
-  /** Nothing more of the message can come. */
+  /** No more of the message can arrive. */
   readonly isOver: boolean;
 }
 
-/** The records of a handshake with which the bytes begin. What is behind them is for others to read. */
+/** The handshake records at the start of the bytes. Others read what follows them. */
 function splitRecords(bytes: Uint8Array): Records {
   const parts: Uint8Array[] = [];
   for (let at = 0; at < bytes.length; ) {
@@ -61,7 +60,7 @@ function splitRecords(bytes: Uint8Array): Records {
   return { parts, isOver: false };
 }
 
-/** @param message  as far as it has come */
+/** @param message  as far as it has arrived */
 function readMessage(message: Uint8Array): HelloReading {
   if (message.length > 0 && message[0] !== CLIENT_HELLO) return UNREADABLE;
   if (message.length < MESSAGE_HEAD) return NEED_MORE;
@@ -80,7 +79,7 @@ function readHello(hello: Cursor): HelloReading {
   hello.takeVector(1); // legacy_session_id
   hello.takeVector(2); // cipher_suites
   hello.takeVector(1); // legacy_compression_methods
-  // TLS 1.2 may go without extensions.
+  // TLS 1.2 clients may send no extensions.
   if (hello.isAtEnd) return { kind: "hello", serverName: undefined };
   const extensions = hello.takeVector(2);
   let serverName: string | undefined;
@@ -92,14 +91,14 @@ function readHello(hello: Cursor): HelloReading {
   return hello.isBroken || extensions.isBroken ? UNREADABLE : { kind: "hello", serverName };
 }
 
-/** The first name in the list; there is no kind but one, and it may be there once. */
+/** The first name in the list: there is only one type of name, and it may occur only once. */
 function readName(list: Cursor): string | undefined {
   const type = list.takeNumber(1);
   const name = Buffer.from(list.takeVector(2).rest).toString("latin1");
   return !list.isBroken && type === HOST_NAME && /^[!-~]{1,255}$/.test(name) ? name : undefined;
 }
 
-/** Reads from the front. Whoever reads beyond the end gets nothing, and it is broken from then on. */
+/** Reads from the front. A read beyond the end returns nothing and marks the cursor broken. */
 class Cursor {
   readonly #bytes: Uint8Array;
   #at = 0;
@@ -125,7 +124,7 @@ class Cursor {
     return readNumber(this.#take(octets));
   }
 
-  /** @param octets  of the length that stands before it */
+  /** @param octets  of the length field before the vector */
   takeVector(octets: number): Cursor {
     return new Cursor(this.#take(this.takeNumber(octets)));
   }

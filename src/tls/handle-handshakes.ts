@@ -1,6 +1,4 @@
-/**
- * Handshakes on accepted handles: OpenSSL works on what libuv reads, and no socket of Node's is made.
- */
+/** Handshakes on accepted handles: OpenSSL works on what libuv reads, without a socket of Node's. */
 import { createSecureContext } from "node:tls";
 import type { PeerAddress } from "../base/endpoint.ts";
 import type { Milliseconds } from "../base/units.ts";
@@ -18,14 +16,14 @@ import { describeHandshakeFailure, REJECTED_CERTIFICATE, TOOK_TOO_LONG } from ".
 import type { TlsMaterial } from "./tls-identity.ts";
 import { type HandshakeHooks, TlsSession } from "./tls-session.ts";
 
-/** What one identity shows its clients, and what it wants of them. */
+/** What one identity shows its clients and requires of them. */
 export interface HandshakeTerms {
-  /** Inside Node. */
+  /** Node's internal SecureContext. */
   readonly context: object;
   readonly staple: Buffer | undefined;
-  /** Whether the client is asked for a certificate, and sent away without one that is valid. */
+  /** Whether the server requests a client certificate, and rejects clients without a valid one. */
   readonly verification: "none" | TlsRules["clientVerify"];
-  /** Each with its length in one byte before it. */
+  /** Each after one byte with its length. */
   readonly protocols: Uint8Array;
   readonly timeout: Milliseconds;
 }
@@ -46,7 +44,7 @@ export class HandleHandshakes {
     }));
   }
 
-  /** @param hello  what was read of the handshake already */
+  /** @param hello  the part of the handshake that was already read */
   begin(carrier: StreamHandle, place: number, hello: Uint8Array, hooks: HandshakeHooks): void {
     const terms = this.#terms[place];
     if (terms === undefined) throw new Error("there is no such identity");
@@ -94,14 +92,14 @@ class HandleHandshake implements HandleReader {
 
   begin(hello: Uint8Array, timeout: Milliseconds): void {
     const tls = this.#tls;
-    // libuv holds the carrier alone, and that all the rest.
+    // libuv references only the carrier, and the carrier references the rest.
     this.#carrier.reader = this;
     tls.onhandshakedone = tellDone;
     tls.onerror = tellBroken;
     readWith(tls, this);
     this.#timer = setTimeout(() => this.#fail(TOOK_TOO_LONG), timeout);
     tls.receive(hello);
-    // Its status tells nothing: where the hello was read from the handle, that reads already.
+    // Its status says nothing: if the hello was read from the handle, that is reading already.
     if (!this.#isOver) tls.readStart();
   }
 
@@ -109,7 +107,7 @@ class HandleHandshake implements HandleReader {
     if (this.#isOver) return;
     const { streamBaseState, kReadBytesOrError }: NodeInternals = this.#pool.internals;
     const count = streamBaseState[kReadBytesOrError] as number;
-    // No byte of the client counts before the handshake is done; half a handshake is of no use.
+    // No byte of the client counts before the handshake is done; a half-closed handshake is useless.
     if (count === END_OF_FILE || count < 0) this.#fail("the client has disconnected");
   }
 
@@ -119,7 +117,7 @@ class HandleHandshake implements HandleReader {
 
   onHandshakeDone(): void {
     if (this.#isOver) return;
-    // OpenSSL was told to go on with any certificate: whether it is accepted is decided here and nowhere else.
+    // OpenSSL continues with any certificate: only this code decides whether it is accepted.
     const isVerified = this.#verification !== "none" && !this.#tls.verifyError();
     if (this.#verification === "require" && !isVerified) {
       this.#fail(REJECTED_CERTIFICATE);

@@ -1,6 +1,4 @@
-/**
- * PEM files (RFC 7468): what of them is what.
- */
+/** PEM files (RFC 7468): which part is what. */
 
 export interface PemParts {
   /** Each certificate as its own text, in the order of the file. */
@@ -9,11 +7,11 @@ export interface PemParts {
   readonly dhParameters: readonly string[];
 }
 
-/** No line of a block begins with five dashes, so whoever begins many and ends none costs no more than one pass. */
+/** No line of a block begins with five dashes, so many BEGIN lines without an END cost only one pass. */
 const BLOCK =
   /^-----BEGIN ([A-Z0-9 ]+)-----[ \t]*\r?\n(?:(?!-----)[A-Za-z0-9+/=:, \t-]*\r?\n)*-----END \1-----[ \t]*$/gm;
 
-/** Text between the parts means nothing, and parts of any other kind are left out. */
+/** Ignores text between the blocks and blocks of other kinds. */
 export function splitPem(text: string): PemParts {
   const certificates: string[] = [];
   const keys: string[] = [];

@@ -1,11 +1,11 @@
 /**
- * The self-test of transports on handles: Node's inside may change with any version, so before clients are served that way
- * this process talks to itself, in plain and over TLS, and everything clients will need must work.
+ * The self-test of transports on handles. Node's internals may change with any version. So this process first talks to
+ * itself, in plain and over TLS, and everything that clients need must work:
  *
  *     read; write one piece and two; write more than the kernel takes, drain; half-close, our end, close
  *
- * Any doubt means that ordinary sockets serve. The test takes some milliseconds and may be made in a sandbox: on Linux it
- * uses Unix sockets that have no file, since a confined worker must not bind a port, and TLS does without certificates.
+ * If anything fails, ordinary sockets serve. The test takes some milliseconds and works in a sandbox. On Linux it uses
+ * Unix sockets without a file, since a confined worker must not bind a port. TLS works without certificates.
  */
 import { once } from "node:events";
 import { connect, createServer, type Server, type Socket } from "node:net";
@@ -39,7 +39,7 @@ export async function probeHandles(): Promise<TransportChoice> {
   return fault === undefined ? { kind: "handle", pool } : { kind: "socket", why: `the self-test failed: ${fault}` };
 }
 
-/** @returns what is wrong; undefined when nothing is */
+/** @returns what is wrong; undefined if nothing is */
 async function testOnce(pool: WritePool, layer: "plain" | "tls"): Promise<string | undefined> {
   const server = createServer();
   const watch = new Watch();
@@ -145,14 +145,14 @@ function shakeHands(plain: HandleTransport, pool: WritePool, watch: Watch): Prom
   });
 }
 
-/** What has happened at both ends. */
+/** Records what has happened at both ends. */
 class Watch implements TransportEvents {
   readonly ends: { destroy(): void }[] = [];
   received = "";
   isDrained = false;
   hasEnded = false;
   isClosed = false;
-  /** What the client has got. */
+  /** What the client has received. */
   readonly chunks: Buffer[] = [];
   length = 0;
   accept: (handle: object) => void = () => undefined;
@@ -185,7 +185,7 @@ class Watch implements TransportEvents {
     this.#wake();
   }
 
-  /** What this client gets is noted. */
+  /** Records what this client receives. */
   receiveOn<Client extends Socket>(client: Client): Client {
     this.ends.push(client);
     client.on("error", (error) => this.break(String(error)));

@@ -1,6 +1,6 @@
 /**
- * Handshakes on accepted sockets, where handles cannot be had: by Node's own servers, which listen nowhere, one for each
- * identity.
+ * Handshakes on accepted sockets, where handles are unavailable: by Node's own servers, one per identity, which do not
+ * listen.
  */
 import type { Socket } from "node:net";
 import { createServer, type Server, type TLSSocket } from "node:tls";
@@ -14,10 +14,10 @@ import { type HandshakeHooks, TlsSession } from "./tls-session.ts";
 
 export class SocketHandshakes {
   readonly #servers: readonly Server[];
-  /** By the socket that was accepted: Node makes another of it, which is above it. */
+  /** Key: the accepted socket. Node makes a TLS socket above it. */
   readonly #underWay = new Map<Socket, HandshakeHooks>();
 
-  /** @throws what OpenSSL says of an identity or a rule; nothing is to be released then */
+  /** @throws what OpenSSL reports about an identity or a rule; the caller then has nothing to release */
   constructor(material: TlsMaterial, rules: TlsRules) {
     this.#servers = material.identities.map((identity) => {
       const server = createServer({
@@ -31,27 +31,27 @@ export class SocketHandshakes {
       server.on("secureConnection", (socket) => this.#finish(socket));
       server.on("tlsClientError", (error, socket) => this.#fail(socket, error));
       const staple = stapleFor(identity, material);
-      // Whoever listens makes every handshake wait for him.
+      // A listener for this event makes every handshake wait for it.
       if (staple !== undefined) server.on("OCSPRequest", (_certificate, _issuer, callback) => callback(null, staple));
       return server;
     });
   }
 
-  /** @param hello  what was read of the handshake already */
+  /** @param hello  the part of the handshake that was already read */
   begin(socket: Socket, place: number, hello: Uint8Array, hooks: HandshakeHooks): void {
     this.#underWay.set(socket, hooks);
-    // Whoever knows better why speaks in the same turn.
+    // An event with a better reason occurs in the same turn.
     socket.once("close", () => setImmediate(() => this.#take(socket)?.onFailed("the client has disconnected")));
-    // Half a handshake is of no use: who closes one end in it has gone.
+    // A half-closed handshake is useless: one end closed means that the client has left.
     socket.allowHalfOpen = false;
-    // The chunk is the transport's.
+    // The chunk belongs to the transport.
     socket.unshift(Buffer.from(hello));
     this.#servers[place]?.emit("connection", socket);
   }
 
   #finish(secure: TLSSocket): void {
     const hooks = this.#take(socketBelow(secure));
-    // It has gone in this very moment.
+    // The client disconnected at this very moment.
     if (hooks === undefined) {
       secure.destroy();
       return;

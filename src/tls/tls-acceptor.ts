@@ -1,6 +1,4 @@
-/**
- * Accepted clients shake hands, or are sent away: how many handshakes may be under way, and how they end.
- */
+/** Handshakes of accepted clients: how many may be under way, and how they end. */
 import type { PeerAddress } from "../base/endpoint.ts";
 import { type OpeningDecision, openTransport } from "../transport/opening.ts";
 import type { ByteStream } from "../transport/transport.ts";
@@ -15,35 +13,37 @@ export interface TlsCounts {
   /** By protocol version, such as `TLSv1.3`. */
   readonly completed: Readonly<Record<string, number>>;
   readonly resumed: number;
-  /** By why. */
+  /** By reason. */
   readonly failed: Readonly<Record<string, number>>;
   readonly underWay: number;
 }
 
 /** A client whose handshake is done. */
 export interface SecureClient {
-  /** The taker's from now on, and to be started or destroyed before it returns. Its peer has what is known of the certificate. */
+  /**
+   * The receiver owns it and must start or destroy it before it returns. Its peer has the subject of a verified
+   * certificate.
+   */
   readonly transport: ByteStream;
   readonly session: TlsSession;
-  /** The PROXY header that came ahead of the handshake; empty where none did. */
+  /** The PROXY header before the handshake; empty where there was none. */
   readonly header: Uint8Array;
-  /** The server that it has asked for (RFC 6066 §3). */
+  /** The SNI name (RFC 6066 §3). */
   readonly serverName: string | undefined;
 }
 
 export interface TlsAcceptorOptions {
   readonly material: TlsMaterial;
   readonly rules: TlsRules;
-  /** By which transports clients come. */
   readonly choice: TransportChoice;
-  /** Handshakes under way; one more is sent away. */
+  /** Limit of handshakes under way; further clients are disconnected. */
   readonly maxHandshakes: number;
-  /** Whether whoever connects is a proxy that tells who its client is (PROXY protocol); undefined where nobody does. */
+  /** Whether the connected address is a proxy that sends PROXY headers; undefined where no proxy does. */
   readonly isTrustedProxy: ((address: string) => boolean) | undefined;
   readonly onSecure: (client: SecureClient) => void;
-  /** Told why a handshake came to nothing. */
+  /** Called with the reason why a handshake failed. */
   readonly onFailed: (why: string, peer: PeerAddress) => void;
-  /** Told what was thrown; that connection is cut. */
+  /** Called with what was thrown; that connection is cut. */
   readonly onFault: (fault: unknown) => void;
 }
 
@@ -57,7 +57,7 @@ export class TlsAcceptor {
   #settled: Promise<void> | undefined;
   #onSettled: (() => void) | undefined;
 
-  /** @throws what OpenSSL says of the material or the rules */
+  /** @throws what OpenSSL reports about the material or the rules */
   constructor(options: TlsAcceptorOptions) {
     this.#options = options;
     const { material, rules, choice } = options;
@@ -73,10 +73,10 @@ export class TlsAcceptor {
     };
   }
 
-  /** @param transport  just accepted; the acceptor's from now on */
+  /** @param transport  just accepted; the acceptor owns it from now on */
   accept(transport: ByteStream): void {
     const { isTrustedProxy, maxHandshakes, rules, onFault } = this.#options;
-    // Asked for now: nobody knows it any more of a client that has gone.
+    // Read now: the address is unknown once the client has disconnected.
     const { peer } = transport;
     if (this.#underWay >= maxHandshakes) {
       transport.destroy();
@@ -115,7 +115,7 @@ export class TlsAcceptor {
     });
   }
 
-  /** @throws what OpenSSL says; then everything stays as it was */
+  /** @throws what OpenSSL reports; then everything stays as it was */
   renew(material: TlsMaterial): void {
     this.#server.renew(material);
   }

@@ -1,8 +1,8 @@
 /**
- * What OpenSSL is told of a side of TLS: its certificates, and the rules of the settings.
+ * OpenSSL's options for one side of TLS: certificates, and the rules of the settings.
  *
- * Session tickets (RFC 5077, RFC 8446 §4.6.1) are sealed with keys that all processes of a server share, so that any of
- * them resumes what another began. Nothing of a session is kept here.
+ * All processes of a server share the keys of session tickets (RFC 5077, RFC 8446 §4.6.1), so each can resume sessions
+ * of the others. No session is stored here.
  */
 import { constants, createHash } from "node:crypto";
 import { createSecureContext, getCiphers, type SecureContext, type SecureContextOptions } from "node:tls";
@@ -11,22 +11,22 @@ import { type ClientMaterial, companionsOf, type TlsIdentity, type TlsMaterial }
 
 export interface TlsRules {
   readonly minVersion: "TLSv1.2" | "TLSv1.3";
-  /** Of TLS 1.2, in OpenSSL's words; undefined for ours. */
+  /** For TLS 1.2, in OpenSSL's syntax; undefined for our default. */
   readonly ciphers: string | undefined;
-  /** Of TLS 1.3; undefined for all. */
+  /** For TLS 1.3; undefined for our default. */
   readonly suites: string | undefined;
-  /** Groups for the key exchange, colons between; undefined for OpenSSL's. */
+  /** Key exchange groups, separated by colons; undefined for OpenSSL's default. */
   readonly curves: string | undefined;
-  /** Whether a client that names a server we are not is sent away; else it gets the fallback. */
+  /** Whether a client with an unknown SNI name is rejected; otherwise it gets the fallback. */
   readonly sniStrict: boolean;
-  /** Whether a client must show a certificate, where there are authorities for them. */
+  /** Whether a client must show a certificate, if there are authorities for it. */
   readonly clientVerify: "require" | "optional";
   readonly handshakeTimeout: Milliseconds;
-  /** Protocols to agree on (RFC 7301); a client that offers others alone is sent away. Empty: none is agreed on. */
+  /** Protocols for ALPN (RFC 7301); a client that offers only others is rejected. Empty: no ALPN. */
   readonly alpn: readonly string[];
 }
 
-/** Forward secrecy and authenticated encryption, nothing else. Those with DHE need parameters in the PEM file. */
+/** Only forward secrecy and authenticated encryption. DHE ciphers need parameters in the PEM file. */
 const CIPHERS = [
   "ECDHE-ECDSA-AES128-GCM-SHA256",
   "ECDHE-RSA-AES128-GCM-SHA256",
@@ -38,13 +38,12 @@ const CIPHERS = [
   "DHE-RSA-AES256-GCM-SHA384",
 ].join(":");
 const SUITES = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
-/** OpenSSL takes no more (SSL_MAX_SID_CTX_LENGTH). */
+/** OpenSSL's maximum (SSL_MAX_SID_CTX_LENGTH). */
 const MAX_SESSION_CONTEXT = 32;
 
 /**
- * Whether OpenSSL takes all of it. To be asked by whoever reads the files, so that a fault is told before anything changes.
- *
- * @throws what OpenSSL says
+ * Checks everything with OpenSSL: call it after reading the files, before anything changes. @throws what OpenSSL
+ * reports
  */
 export function checkMaterial(material: TlsMaterial, rules: TlsRules): void {
   for (const identity of material.identities) {
@@ -58,9 +57,8 @@ export function checkMaterial(material: TlsMaterial, rules: TlsRules): void {
 }
 
 /**
- * OpenSSL passes over names that it does not know, as long as one is left. Words for groups of ciphers are its own business.
- *
- * @throws Error that says which it is
+ * OpenSSL ignores unknown names as long as one is known. Its words for groups of ciphers are not checked here.
+ * @throws Error that names the unknown one
  */
 export function checkCipherNames({ ciphers = "", suites = "" }: TlsRules): void {
   const known = new Set(getCiphers());
@@ -72,7 +70,7 @@ export function checkCipherNames({ ciphers = "", suites = "" }: TlsRules): void 
   if (unknown !== undefined) throw new Error(`OpenSSL knows no ${unknown}`);
 }
 
-/** For handshakes as a server. */
+/** For server-side handshakes. */
 export function contextOptions(identity: TlsIdentity, material: TlsMaterial, rules: TlsRules) {
   const all = companionsOf(identity, material.identities);
   const dhParameters = all.map((each) => each.dhParameters).find((each) => each !== undefined);
@@ -84,7 +82,7 @@ export function contextOptions(identity: TlsIdentity, material: TlsMaterial, rul
     ...(clientAuthorities === undefined ? {} : { ca: clientAuthorities }),
     ...contextRules(rules),
     honorCipherOrder: true,
-    // A client cannot begin another handshake on a connection (CVE-2011-1473).
+    // A client cannot renegotiate on a connection (CVE-2011-1473).
     secureOptions: constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_PRIORITIZE_CHACHA,
     sessionIdContext: sessionContext(clientAuthorities, rules.clientVerify),
     ticketKeys: Buffer.from(ticketKeys),
@@ -92,9 +90,9 @@ export function contextOptions(identity: TlsIdentity, material: TlsMaterial, rul
 }
 
 /**
- * Sessions are resumed where this is equal: in every process of ours, and on every machine. Who resumes one shows no certificate
- * again, and Node takes it for accepted, so a session must not lead to where another certificate is asked for, or a stricter
- * look is taken at it (as nginx let it before CVE-2025-23419).
+ * Sessions resume where this is equal: in all our processes, on every machine. A resumed client shows no certificate
+ * again, and Node takes it as verified. So a session must not resume where other or stricter certificate rules hold (as
+ * nginx allowed before CVE-2025-23419).
  */
 function sessionContext(clientAuthorities: string | undefined, clientVerify: TlsRules["clientVerify"]): string {
   if (clientAuthorities === undefined) return "comanche";
@@ -102,7 +100,7 @@ function sessionContext(clientAuthorities: string | undefined, clientVerify: Tls
   return digest.slice(0, MAX_SESSION_CONTEXT);
 }
 
-/** What holds for both sides of a handshake. */
+/** Rules for both sides of a handshake. */
 function contextRules(rules: Pick<TlsRules, "curves" | "suites" | "ciphers" | "minVersion">) {
   return {
     ...(rules.curves === undefined ? {} : { ecdhCurve: rules.curves }),
@@ -112,7 +110,7 @@ function contextRules(rules: Pick<TlsRules, "curves" | "suites" | "ciphers" | "m
   } satisfies SecureContextOptions;
 }
 
-/** For handshakes as a client. @throws what OpenSSL says of the identity or the rules */
+/** For client-side handshakes. @throws what OpenSSL reports about the identity or the rules */
 export function clientContext({ identity, authorities }: ClientMaterial, rules: TlsRules): SecureContext {
   return createSecureContext({
     ...contextRules(rules),
@@ -121,7 +119,7 @@ export function clientContext({ identity, authorities }: ClientMaterial, rules: 
   });
 }
 
-/** Only where there is one certificate to show: Node does not tell which of two the client will see. */
+/** Only with a single certificate to show: Node does not say which of two the client will see. */
 export function stapleFor(identity: TlsIdentity, { identities }: TlsMaterial): Buffer | undefined {
   if (identity.ocsp === undefined || companionsOf(identity, identities).length > 1) return undefined;
   return Buffer.from(identity.ocsp);

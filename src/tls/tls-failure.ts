@@ -1,6 +1,4 @@
-/**
- * Why a handshake came to nothing, in words that fit a log and a counter: OpenSSL's have addresses and places in its source.
- */
+/** Reasons of failed handshakes, for logs and counters: OpenSSL's texts contain addresses and source positions. */
 import { errorCode } from "../base/errors.ts";
 
 export const REJECTED_CERTIFICATE = "the client's certificate is not valid";
@@ -23,7 +21,7 @@ const WORDS: Readonly<Record<string, string>> = {
   ERR_SSL_ALERT_CERTIFICATE_EXPIRED: "the client rejects the certificate",
 };
 
-/** Which protocol an alert comes from depends on OpenSSL's version: `TLSV1_`, `SSLV3_`, and later `SSL/TLS_`. */
+/** The protocol in an alert's name depends on OpenSSL's version: `TLSV1_`, `SSLV3_`, and later `SSL/TLS_`. */
 const ALERT = /^ERR_SSL_[A-Z0-9/]+_ALERT_/;
 
 export function describeHandshakeFailure(error: Error): string {

@@ -1,9 +1,7 @@
-/**
- * What a side of TLS proves itself with: plain values, because they are read by one process and used by others.
- */
+/** What a side of TLS proves itself with: plain values, because one process reads them and others use them. */
 
 export interface TlsIdentity {
-  /** Where it was read: for messages. */
+  /** The file it was read from, for messages. */
   readonly file: string;
   /** PEM: its own certificate first, then those up to the root, as far as they are sent. */
   readonly certificates: string;
@@ -11,29 +9,28 @@ export interface TlsIdentity {
   readonly key: string;
   /** Such as `rsa` or `ec`. */
   readonly keyType: string;
-  /** PEM; undefined where there are none, and so no ephemeral Diffie-Hellman without curves. */
+  /** PEM; undefined where there are none, and then without DHE ciphers. */
   readonly dhParameters: string | undefined;
   /** A stapled response (RFC 6066 §8), DER. */
   readonly ocsp: Uint8Array | undefined;
-  /** The DNS names it is for, in lower case; `*.example.org` stands for one more label. */
+  /** Its DNS names in lower case; the `*` of `*.example.org` stands for one label. */
   readonly names: readonly string[];
 }
 
 export interface TlsMaterial {
   /** At least one. */
   readonly identities: readonly TlsIdentity[];
-  /** Of them, for clients that name no server, and for names that none is for. */
+  /** One of them, for clients without SNI and for unknown names. */
   readonly fallback: TlsIdentity;
-  /** 48 bytes: who has them can resume a session, and read what was sent in it (RFC 5077). */
+  /** 48 bytes. A reader of them can resume a session and decrypt its traffic (RFC 5077). */
   readonly ticketKeys: Uint8Array;
-  /** PEM: who may sign the certificates of clients; undefined where clients need none. */
+  /** PEM: the CAs for client certificates; undefined where clients need none. */
   readonly clientAuthorities: string | undefined;
 }
 
 /**
- * Those that are for the same names with a key of another type: OpenSSL shows each client the one it can check.
- *
- * @returns at least `identity` itself, and of each type of key one
+ * Identities for the same names with keys of other types: OpenSSL shows each client the one that it can verify.
+ * @returns `identity` first, and one for each type of key
  */
 export function companionsOf(identity: TlsIdentity, all: readonly TlsIdentity[]): readonly TlsIdentity[] {
   const names = [...identity.names].sort().join();
@@ -46,11 +43,10 @@ export function companionsOf(identity: TlsIdentity, all: readonly TlsIdentity[])
 }
 
 /**
- * Which identity is for a server name (RFC 6066 §3, RFC 6125 §6.4): the one that names it, else the one whose wildcard
- * stands for its first label. Of several the first counts.
- *
+ * The identity for a server name (RFC 6066 §3, RFC 6125 §6.4): the exact name first, then a wildcard for its first
+ * label. Of several the first counts.
  * @param name  as the client sent it
- * @returns its place in the list, or -1
+ * @returns its index in the list, or -1
  */
 export function findByName(identities: readonly Pick<TlsIdentity, "names">[], name: string): number {
   const wanted = name.toLowerCase().replace(/\.$/, "");
@@ -62,18 +58,16 @@ export function findByName(identities: readonly Pick<TlsIdentity, "names">[], na
   return identities.findIndex(({ names }) => names.includes(wildcard));
 }
 
-/** What a client of TLS has. */
 export interface ClientMaterial {
-  /** Shown to a backend that asks for it. */
+  /** Shown to a backend that requests it. */
   readonly identity: TlsIdentity | undefined;
-  /** PEM: who may sign the backend's certificate; undefined where nobody looks. */
+  /** PEM: the CAs for the backend's certificate; undefined where it is not verified. */
   readonly authorities: string | undefined;
 }
 
-/** What one side of a handshake has. */
 export type SideMaterial =
   | { readonly side: "server"; readonly material: TlsMaterial }
   | { readonly side: "client"; readonly material: ClientMaterial };
 
-/** By what `formatPurpose` calls whoever uses it. */
+/** The key is the user's name from `formatPurpose`. */
 export type TlsMaterials = ReadonlyMap<string, SideMaterial>;

@@ -1,12 +1,12 @@
 /**
- * Whether the first bytes on a TLS port begin a handshake (RFC 8446 §5.1), and with whom. People type http:// for https://,
- * and deserve a sentence instead of a riddle.
+ * Whether the first bytes on a TLS port begin a handshake (RFC 8446 §5.1), and for which server. Users who type http://
+ * instead of https:// get a clear answer.
  */
 import type { OpeningDecision } from "../transport/opening.ts";
 import { decideProxied } from "../transport/proxy-opening.ts";
 import { readClientHello } from "./client-hello.ts";
 
-/** The content type of a handshake record, with which every ClientHello begins. */
+/** The content type of a handshake record: every ClientHello begins with it. */
 const HANDSHAKE = 0x16;
 const UPPER_A = 0x41;
 const UPPER_Z = 0x5a;
@@ -42,16 +42,16 @@ function decideHello(bytes: Uint8Array): OpeningDecision {
   }
 }
 
-/** A fatal alert in a record of its own: unrecognized_name (RFC 6066 §3). */
+/** A fatal alert in its own record: unrecognized_name (RFC 6066 §3). */
 const UNRECOGNIZED_NAME = "\x15\x03\x03\x00\x02\x02\x70";
 
-/** Where names are taken strictly: who asks for one that nobody has is told so. */
+/** With strict SNI, a client with an unknown name gets an alert. */
 export function refuseUnknownName(decision: OpeningDecision, isKnown: (name: string) => boolean): OpeningDecision {
   if (decision.kind !== "open" || decision.serverName === undefined || isKnown(decision.serverName)) return decision;
   return { kind: "refused", why: "no certificate for the SNI name", answer: UNRECOGNIZED_NAME };
 }
 
-/** The same behind a PROXY header. @param bytes  all that came so far */
+/** The same behind a PROXY header. @param bytes  all received so far */
 export function decideProxiedTls(bytes: Uint8Array): OpeningDecision {
   const header = decideProxied(bytes);
   if (header.kind !== "open") return header;

@@ -1,7 +1,4 @@
-/**
- * Which identity a client gets, decided by the name that it asks for, and which handshakes: on the handle that was accepted, or
- * on a socket.
- */
+/** Selects the identity by SNI name, and the kind of handshake: on the accepted handle, or on a socket. */
 import type { WritePool } from "../transport/handle-pool.ts";
 import type { Carrier } from "../transport/transport.ts";
 import { HandleHandshakes } from "./handle-handshakes.ts";
@@ -15,12 +12,12 @@ export class TlsServer {
   readonly #pool: WritePool | undefined;
   #material: TlsMaterial;
   #onHandles: HandleHandshakes | undefined;
-  /** Not before it is needed, where handles are expected. */
+  /** Created on first use, where handles are expected. */
   #onSockets: SocketHandshakes | undefined;
 
   /**
    * @param pool  undefined where handles cannot be used
-   * @throws what OpenSSL says of an identity, a cipher or a group that it does not take; nothing is to be released then
+   * @throws what OpenSSL rejects: an identity, a cipher or a group; the caller then has nothing to release
    */
   constructor(material: TlsMaterial, rules: TlsRules, pool: WritePool | undefined) {
     this.#rules = rules;
@@ -29,16 +26,14 @@ export class TlsServer {
     this.renew(material);
   }
 
-  /** Whether there is an identity for that very name; with rules that are not strict any name has one. */
+  /** Whether an identity has exactly that name or its wildcard; without strict rules always true. */
   serves(name: string): boolean {
     return !this.#rules.sniStrict || findByName(this.#material.identities, name) !== -1;
   }
 
   /**
-   * Begins the handshake.
-   *
-   * @param name  the server that the client asks for; undefined where it names none
-   * @param hello  what was read of the handshake already; valid only during the call
+   * @param name  the SNI name; undefined where the client sent none
+   * @param hello  the part of the handshake that was already read; valid only during the call
    */
   begin(carrier: Carrier, name: string | undefined, hello: Uint8Array, hooks: HandshakeHooks): void {
     const { identities, fallback } = this.#material;
@@ -53,9 +48,8 @@ export class TlsServer {
   }
 
   /**
-   * From now on handshakes use these; those that have begun end as they began, and connections that exist go on.
-   *
-   * @throws what OpenSSL says; then everything stays as it was
+   * New handshakes use `material` from now on; handshakes and connections that have begun continue unchanged.
+   * @throws what OpenSSL reports; then everything stays as it was
    */
   renew(material: TlsMaterial): void {
     if (this.#pool === undefined) this.#onSockets = new SocketHandshakes(material, this.#rules);

@@ -1,16 +1,14 @@
-/**
- * What was agreed on in a handshake, and who the client is by its certificate.
- */
+/** The results of a handshake, and who the client is by its certificate. */
 import { X509Certificate } from "node:crypto";
 import { TLSSocket } from "node:tls";
 import type { PeerAddress } from "../base/endpoint.ts";
 import type { TlsHandle } from "../transport/node-internals.ts";
 import type { ByteStream } from "../transport/transport.ts";
 
-/** To be asked as long as the connection is open. */
+/** Valid as long as the connection is open. */
 export class TlsSession {
   readonly #source: TlsHandle | TLSSocket;
-  /** Of a session that was resumed Node says so without a certificate too. */
+  /** For a resumed session Node reports true even without a certificate. */
   readonly isVerified: boolean;
 
   constructor(source: TlsHandle | TLSSocket, isVerified: boolean) {
@@ -27,7 +25,7 @@ export class TlsSession {
     return this.#source.getCipher()?.name;
   }
 
-  /** The application's protocol, where one was agreed on (RFC 7301). */
+  /** The ALPN protocol (RFC 7301), where one was agreed on. */
   get alpn(): string | undefined {
     const source = this.#source;
     const protocol = source instanceof TLSSocket ? source.alpnProtocol : source.getALPNNegotiatedProtocol();
@@ -38,7 +36,7 @@ export class TlsSession {
     return this.#source.isSessionReused();
   }
 
-  /** The client's, where it has shown one, here or when the session that is resumed was begun. */
+  /** The client's certificate, from this handshake or from the one that began a resumed session. */
   get certificate(): X509Certificate | undefined {
     const source = this.#source;
     if (source instanceof TLSSocket) return source.getPeerX509Certificate();
@@ -47,15 +45,15 @@ export class TlsSession {
   }
 }
 
-/** One of them is called, once. */
+/** Exactly one of them is called, once. */
 export interface HandshakeHooks {
-  /** `makeTransport` is to be called, and its transport started or destroyed, before this returns. */
+  /** Must call `makeTransport`, and start or destroy the transport, before it returns. */
   readonly onSecure: (session: TlsSession, makeTransport: (peer: PeerAddress) => ByteStream) => void;
-  /** The connection is closed, or being closed. */
+  /** The connection is closed or closing. */
   readonly onFailed: (why: string) => void;
 }
 
-/** With the subject of a certificate that was verified, as people write it (RFC 4514). */
+/** Adds the subject of a verified certificate in the usual form (RFC 4514). */
 export function withCertificate(peer: PeerAddress, session: TlsSession): PeerAddress {
   const subject = session.isVerified ? session.certificate?.subject : undefined;
   return { ...peer, tls: subject === undefined ? {} : { subject: subject.split("\n").reverse().join(",") } };

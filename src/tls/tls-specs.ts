@@ -1,6 +1,4 @@
-/**
- * What the settings ask for in the way of TLS: for the sites, and for each terminator.
- */
+/** The TLS settings of the sites and of each terminator. */
 import type { AbsolutePath } from "../base/absolute-path.ts";
 import type { ServerSettings, Settings } from "../config/settings.ts";
 import type { TerminatorSettings } from "../config/terminator-settings.ts";
@@ -9,23 +7,23 @@ import type { TlsRules } from "./tls-context.ts";
 
 /** The files of one side of a handshake, and its rules. */
 export interface TlsSpec {
-  /** `client`: it begins the handshakes, and may do without a certificate. */
+  /** `client`: it begins the handshakes, and may have no certificate. */
   readonly side: "server" | "client";
   readonly pemFiles: readonly AbsolutePath[];
   /** Undefined where the keys are in the same files. */
   readonly keyFile: AbsolutePath | undefined;
-  /** Whose *.pem are used like `pemFiles`. */
+  /** Its *.pem files are used like `pemFiles`. */
   readonly folder: AbsolutePath | undefined;
-  /** Which certificate is for a name that none is for. */
+  /** Which certificate an unknown name gets. */
   readonly fallback: "first" | "last";
-  /** Undefined for the tickets of the primary. */
+  /** Undefined for the primary's ticket keys. */
   readonly ticketKeyFile: AbsolutePath | undefined;
-  /** Who may have signed the certificate of the other side. */
+  /** The CAs for the other side's certificate. */
   readonly authorityFile: AbsolutePath | undefined;
   readonly rules: TlsRules;
 }
 
-/** By what `formatPurpose` calls whoever uses it; empty where TLS is not spoken. */
+/** The key is the user's name from `formatPurpose`; empty where TLS is not used. */
 export type TlsSpecs = ReadonlyMap<string, TlsSpec>;
 
 export function tlsSpecs({ server, terminators }: Pick<Settings, "server" | "terminators">): TlsSpecs {

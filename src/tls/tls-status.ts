@@ -1,9 +1,7 @@
-/**
- * How many TLS handshakes the processes of a server have had, and how they ended: one line for the events.
- */
+/** TLS handshakes of all processes of a server, and how they ended: one line for the event log. */
 import type { TlsCounts } from "./tls-acceptor.ts";
 
-/** All processes together. @returns undefined where none speaks TLS */
+/** Sums all processes. @returns undefined where none speaks TLS */
 export function sumTls(counts: readonly (TlsCounts | undefined)[]): TlsCounts | undefined {
   const those = counts.filter((each) => each !== undefined);
   if (those.length === 0) return undefined;

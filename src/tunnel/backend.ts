@@ -1,6 +1,4 @@
-/**
- * The way to a backend: its places are tried in their order until one answers, in plain or with TLS on top.
- */
+/** Connects to a backend: tries its addresses in order until one answers, in plain or with TLS on top. */
 import { connect, type Socket } from "node:net";
 import { type ConnectionOptions, connect as connectTls, type SecureContext } from "node:tls";
 import type { Endpoint } from "../base/endpoint.ts";
@@ -10,15 +8,15 @@ import type { WritePool } from "../transport/handle-pool.ts";
 import type { ByteStream } from "../transport/transport.ts";
 import { streamOver } from "../transport/transport-choice.ts";
 
-/** By the terminator's name; of each at least one, the preferred first. */
+/** By terminator name; at least one endpoint each, the preferred first. */
 export type BackendEndpoints = ReadonlyMap<string, readonly Endpoint[]>;
 
-/** How a backend is spoken to that speaks TLS itself. */
+/** For a backend that speaks TLS itself. */
 export interface BackendTls {
   readonly context: SecureContext;
   /**
-   * Asked for (SNI) and, where `isVerified`, looked for in its certificate; undefined for a backend that has only an address,
-   * which is looked for then, or a path.
+   * The SNI name, also verified in the certificate if `isVerified`. Undefined for a backend with only an address, which
+   * is then verified instead, or a path.
    */
   readonly name: string | undefined;
   readonly isVerified: boolean;
@@ -28,24 +26,20 @@ export interface BackendTls {
 export interface BackendWay {
   /** At least one. */
   readonly places: readonly Endpoint[];
-  /** Until it is reached, handshake and all; each place has an equal part of it. */
+  /** For connecting and the handshake; each place gets an equal part. */
   readonly timeout: Milliseconds;
-  /** Undefined where it is spoken to in plain. */
+  /** Undefined for a plain connection. */
   readonly tls: BackendTls | undefined;
 }
 
 export interface BackendHooks {
-  /** The connection is the taker's from now on, and is to be started at once; nothing has been read from it. */
+  /** The receiver owns the connection and must start it at once; nothing has been read from it. */
   readonly onReached: (back: ByteStream) => void;
   /** Nothing is left open. `why` completes "the backend was not reached: …". */
   readonly onFailed: (why: string) => void;
 }
 
-/**
- * @param preamble  is written before anything else, and before a handshake
- * @param pool  undefined where handles cannot be used
- * @returns cancels it; neither hook is called then
- */
+/** `preamble` is written first, even before a handshake. @returns a function that cancels; then no hook is called */
 export function reachBackend(
   way: BackendWay,
   preamble: Uint8Array,
@@ -62,9 +56,9 @@ class Approach {
   readonly #preamble: Uint8Array;
   readonly #pool: WritePool | undefined;
   readonly #hooks: BackendHooks;
-  /** Of the present place: where one is silent, the others have their part of the time. */
+  /** For the current place: if it is silent, the others still get their part of the time. */
   #timer: NodeJS.Timeout | undefined;
-  /** Of the places, the one to be tried next. */
+  /** Index of the next place to try. */
   #nextPlace = 0;
   #socket: Socket | undefined;
 
@@ -122,7 +116,7 @@ class Approach {
     this.#hooks.onReached(back);
   }
 
-  /** To the next place, if there is one. */
+  /** Tries the next place, if there is one. */
   #next(why: string): void {
     this.cancel();
     if (this.#nextPlace < this.#way.places.length) this.begin();
@@ -133,9 +127,9 @@ class Approach {
 const NOTHING = new Uint8Array(0);
 const ignore = (): undefined => undefined;
 
-/** A certificate is for the address then (RFC 9110 §4.3.5); behind a path, which none can name, for whoever has it. */
+/** An address must be in the certificate (RFC 9110 §4.3.5). No certificate can name a path, so any name is accepted. */
 function namelessRules(place: Endpoint): Pick<ConnectionOptions, "host" | "checkServerIdentity"> {
-  // Where it is told nothing, Node looks for "localhost".
+  // Without a name Node would look for "localhost".
   return place.kind === "tcp" ? { host: place.host } : { checkServerIdentity: ignore };
 }
 
@@ -162,9 +156,9 @@ export function explainBackendFault(fault: unknown): string {
     case "ERR_SSL_WRONG_VERSION_NUMBER":
       return "it does not speak TLS";
     default:
-      // An alert is what the backend says: of our certificate, for one.
+      // The backend sends an alert, for example about our certificate.
       if (/_ALERT_/.test(code)) return `it aborted the handshake (${code})`;
-      // UNABLE_TO_GET_ISSUER_CERT_LOCALLY, ERR_TLS_CERT_ALTNAME_INVALID and their like.
+      // Such as UNABLE_TO_GET_ISSUER_CERT_LOCALLY and ERR_TLS_CERT_ALTNAME_INVALID.
       if (/CERT|LEAF/.test(code)) return `its certificate is not valid (${code})`;
       return code === "" ? String(fault) : code;
   }

@@ -1,28 +1,26 @@
-/**
- * Who a client is, as its connection tells it, in the form in which a backend is told.
- */
+/** Describes a client for the preamble that a backend gets. */
 import type { X509Certificate } from "node:crypto";
 import type { PreambleFacts, ProxyTls, ProxyTlvs } from "../proxy/encode.ts";
 import type { TlsSession } from "../tls/tls-session.ts";
 import type { ByteStream } from "../transport/transport.ts";
 
-/** How a client has come, besides its connection. */
+/** What is known of a client besides its connection. */
 export interface ClientFacts {
-  /** The PROXY header that came first; empty where none did. */
+  /** The PROXY header before it; empty where there was none. */
   readonly header: Uint8Array;
-  /** Undefined for one in plain. */
+  /** Undefined for a plain connection. */
   readonly session?: TlsSession;
-  /** That it has asked for; Node does not know it of a session that was resumed. */
+  /** The SNI name; Node does not know it for a resumed session. */
   readonly serverName?: string | undefined;
 }
 
-/** @returns undefined for a client that has gone already */
+/** @returns undefined for a client that has disconnected already */
 export function describeClient(
   stream: ByteStream,
   { header, session, serverName }: ClientFacts,
 ): PreambleFacts | undefined {
   const { local, peer } = stream;
-  // Of one that was reset before it was accepted, only our own end is known.
+  // For a client that was reset before it was accepted, only our own address is known.
   if (local === undefined || peer.address === "unknown") return undefined;
   return {
     client: peer,
@@ -53,9 +51,9 @@ function describeSession({ certificate, version, cipher, isResumed, isVerified }
   };
 }
 
-/** As the certificate has it, not as it is written in a subject (RFC 4514); the first of several. */
+/** As in the certificate, without the escapes of a subject (RFC 4514); the first of several. */
 export function commonNameOf(certificate: X509Certificate): string | undefined {
-  // The types know of one alone.
+  // The types allow only one.
   const names: string | readonly string[] | undefined = certificate.toLegacyObject().subject?.CN;
   return typeof names === "object" ? names[0] : names;
 }

@@ -1,6 +1,6 @@
 /**
- * A TLS terminator: whoever comes shakes hands, and what he then says goes on to the backend, one connection for each.
- * Or the other way round: who comes speaks plain, and the backend TLS.
+ * A TLS terminator: decrypts each client's TLS and passes the bytes to the backend on one connection. Or the reverse:
+ * the client speaks plain and the backend TLS.
  */
 import type { Clock } from "../base/clock.ts";
 import type { Endpoint, PeerAddress } from "../base/endpoint.ts";
@@ -25,22 +25,21 @@ export interface TerminatorOptions {
   readonly side: TerminatorSide;
   readonly places: readonly Endpoint[];
   readonly preamble: PreambleForm;
-  /** Who may say for whom it comes, where that is passed on. */
+  /** Which proxies may name another client, where their header is passed on. */
   readonly isTrustedProxy: (address: string) => boolean;
   readonly maxConnections: number;
-  /** Silence after which TCP asks whether a client is there still. */
+  /** Silence after which TCP probes the client. */
   readonly keepalive: Milliseconds;
   readonly connectTimeout: Milliseconds;
-  /** For the PROXY header of a plain connection: handshakes have their own in the rules. */
+  /** For the PROXY header of a plain connection; handshakes have their own timeout in the rules. */
   readonly headerTimeout: Milliseconds;
   /** Infinite for no limit. */
   readonly idleTimeout: Milliseconds;
   readonly clock: Clock;
-  /** By which transports clients come. */
   readonly choice: TransportChoice;
-  /** Told why somebody was not served. */
+  /** Called with the reason why a client was not served. */
   readonly onRefused: (why: string, peer: PeerAddress) => void;
-  /** Told what was thrown; that connection is cut. */
+  /** Called with what was thrown; that connection is cut. */
   readonly onFault: (fault: unknown) => void;
 }
 
@@ -48,12 +47,12 @@ export class Terminator {
   readonly #options: TerminatorOptions;
   readonly #acceptor: TlsAcceptor | undefined;
   readonly #tunnels: Tunnels;
-  /** Plain clients that have not said yet for whom they come. */
+  /** Plain clients whose PROXY header is not complete yet. */
   readonly #opening = new Set<ByteStream>();
   #places: readonly Endpoint[];
   #backendTls: BackendTls | undefined;
 
-  /** @throws what OpenSSL says of the material or the rules */
+  /** @throws what OpenSSL reports about the material or the rules */
   constructor(options: TerminatorOptions) {
     const { side, preamble, isTrustedProxy, maxConnections, idleTimeout, clock, choice, onRefused, onFault } = options;
     this.#options = options;
@@ -82,7 +81,7 @@ export class Terminator {
     });
   }
 
-  /** Undefined where the clients speak plain. */
+  /** Undefined where clients speak plain. */
   get handshakes(): TlsCounts | undefined {
     return this.#acceptor?.counts;
   }
@@ -91,32 +90,34 @@ export class Terminator {
     return this.#tunnels.counts;
   }
 
-  /** @param stream  just accepted; the terminator's from now on */
+  /** @param stream  just accepted; the terminator owns it from now on */
   accept(stream: ByteStream): void {
     stream.keepAlive(this.#options.keepalive);
     if (this.#acceptor === undefined) this.#acceptPlain(stream);
     else this.#acceptor.accept(stream);
   }
 
-  /** @throws what OpenSSL says; then everything stays as it was */
+  /** @throws what OpenSSL reports; then everything stays as it was */
   renew(material: TlsMaterial): void {
     this.#acceptor?.renew(material);
   }
 
-  /** Connections to the backend that begin from now on are sealed so. */
+  /** For new connections to the backend. */
   renewBackend(tls: BackendTls): void {
     this.#backendTls = tls;
   }
 
-  /** From now on the backend is there. */
+  /** For new connections to the backend. */
   moveBackends(places: readonly Endpoint[]): void {
     this.#places = places;
   }
 
-  /** As `Tunnels.drain`; who shakes hands still is passed on first, and who has said nothing yet is cut. */
+  /**
+   * As `Tunnels.drain`. Passes on clients that are still shaking hands, and cuts those without a complete PROXY header.
+   */
   async drain(isStopping: boolean): Promise<void> {
     for (const stream of this.#opening) stream.destroy();
-    // Those that are joined do not wait for somebody who is slow to shake hands.
+    // Joined connections do not wait for slow handshakes.
     await Promise.all([this.#acceptor?.settled(), this.#tunnels.drain(isStopping)]);
     await this.#tunnels.drain(isStopping);
   }

@@ -1,9 +1,9 @@
 /**
- * Two transports joined one to one: what comes from the front goes to the back, and the other way round.
+ * Joins two transports: bytes from the front go to the back, and the reverse.
  *
- * Each way is for itself. Where one side takes bytes more slowly than the other sends them, the other is not read
- * meanwhile. An end is passed on as an end, and the other way goes on until it ends too. Whatever else closes a side cuts the
- * other, so that nobody takes a part for the whole.
+ * The two directions are independent. If one side takes bytes more slowly than the other sends them, the other is
+ * paused. The end of one direction is passed on, and the other direction continues. Any other close of a side cuts the
+ * other side too, so that a partial transfer does not look complete.
  */
 import { type Bytes, bytes, type Milliseconds } from "../base/units.ts";
 import type { ByteStream, TransportEvents } from "../transport/transport.ts";
@@ -11,20 +11,19 @@ import type { ByteStream, TransportEvents } from "../transport/transport.ts";
 type TunnelSide = "front" | "back";
 
 export type TunnelEnding =
-  /** Both ways ended in good order. */
+  /** Both directions ended in good order. */
   | { readonly kind: "ended" }
   | { readonly kind: "lost"; readonly side: TunnelSide }
   | { readonly kind: "idle" }
-  /** `destroy` was called, or a side went on to send after `endIfQuiet` had ended both. */
+  /** `destroy` was called, or a side sent more after `endIfQuiet` had ended both. */
   | { readonly kind: "destroyed" };
 
-/** What all tunnels of a process share. */
 export interface TunnelContext {
-  /** How long nothing may move in either way; infinite for no limit. */
+  /** Limit without progress in either direction; infinite for none. */
   readonly idleTimeout: Milliseconds;
-  /** Told once, when both sides are closed. Must not throw. */
+  /** Called once, when both sides are closed. Must not throw. */
   onGone(tunnel: Tunnel, ending: TunnelEnding): void;
-  /** Told what a tunnel threw, which is cut then. */
+  /** Called with what a tunnel threw; that tunnel is cut. */
   onFault(fault: unknown): void;
 }
 
@@ -34,24 +33,20 @@ export class Tunnel {
   readonly #context: TunnelContext;
   #fromFront = 0;
   #fromBack = 0;
-  /** What the front has sent before the back was reached. */
+  /** Bytes from the front before the back was reached. */
   #early: Buffer[] | undefined;
-  /** Why one side was cut, once one was. */
+  /** Why a side was cut; undefined before. */
   #ending: TunnelEnding | undefined;
-  /** True if the last bytes came from the back: no question waits for an answer. */
+  /** The last bytes came from the back: no request waits for an answer. */
   #isAnswered = true;
   /** `endIfQuiet` has ended both sides. */
   #isQuit = false;
   #isGone = false;
-  /** When something was last seen to move, and what `#moved` was then. */
+  /** Time of the last progress seen, and `#moved` at that time. */
   #movedAt: Milliseconds;
   #lastMoved = 0;
 
-  /**
-   * Takes the front over, which is not read on before the back is joined.
-   *
-   * @param now  on the monotonic clock
-   */
+  /** Owns the front from now on, and pauses it until the back joins. @param now  on the monotonic clock */
   constructor(front: ByteStream, context: TunnelContext, now: Milliseconds) {
     this.#context = context;
     this.#movedAt = now;
@@ -60,7 +55,7 @@ export class Tunnel {
     front.pause();
   }
 
-  /** Takes the back over, which has nothing to be told. Not after the front is lost. */
+  /** Owns the back from now on; any preamble is already written. Not after the front is lost. */
   join(back: ByteStream, now: Milliseconds): void {
     const side = new Side(back, this, "back");
     this.#back = side;
@@ -83,20 +78,20 @@ export class Tunnel {
     return bytes(this.#fromBack);
   }
 
-  /** What waits to be written, both ways. */
+  /** Bytes that wait to be written, both directions. */
   get unsent(): Bytes {
     return bytes(this.#front.stream.unsent + (this.#back?.stream.unsent ?? 0));
   }
 
-  /** Ends what was idle for too long. To be called now and then: a time-out is late by at most the time between two calls. */
+  /** Cuts the tunnel after the idle timeout. Call it periodically: the timeout is late by at most the interval. */
   sweep(now: Milliseconds): void {
     if (this.#quietSince(now) >= this.#context.idleTimeout) this.#cut({ kind: "idle" });
   }
 
   /**
-   * Ends both sides in good order where nothing has moved for `quietFor`, and nothing waits to be written, nor the front for an
-   * answer. It is gone when both peers have ended too; one that sends more instead is cut, and so is one that has not ended
-   * after the same time again. To be called now and then.
+   * Ends both sides in good order after `quietFor` without progress, if nothing waits to be written and no answer is
+   * due. The tunnel is gone when both peers have ended too. A peer that sends more is cut, and so is one that has not
+   * ended after the same time again. Call it periodically.
    */
   endIfQuiet(now: Milliseconds, quietFor: Milliseconds): void {
     const quiet = this.#quietSince(now);
@@ -112,7 +107,7 @@ export class Tunnel {
     this.#cut({ kind: "destroyed" });
   }
 
-  // ---- what the sides tell us
+  // ---- called by the sides
 
   onBytes(from: Side, chunk: Buffer): void {
     this.#isAnswered = from.name === "back";
@@ -140,7 +135,7 @@ export class Tunnel {
   }
 
   onClosed(side: Side, isWhole: boolean): void {
-    // An end that comes after ours is told by the close alone.
+    // An end that arrives after ours is reported only by the close.
     if (isWhole && !side.peerHasEnded) this.#otherOf(side)?.stream.end();
     if (!isWhole) this.#cut({ kind: "lost", side: side.name });
     if (this.#isGone || !this.#front.isClosed || this.#back?.isClosed === false) return;
@@ -154,7 +149,7 @@ export class Tunnel {
     this.#back?.stream.cut();
   }
 
-  /** How long nothing has been seen to move. */
+  /** Time since the last progress seen. */
   #quietSince(now: Milliseconds): number {
     const moved = this.#moved;
     if (moved !== this.#lastMoved) {
@@ -164,7 +159,7 @@ export class Tunnel {
     return now - this.#movedAt;
   }
 
-  /** Grows whenever a byte comes in, and again when it has gone out: so nothing is idle that is only slow. */
+  /** Grows with each byte in, and again with each byte out: so a slow tunnel is not idle. */
   get #moved(): number {
     return 2 * (this.#fromFront + this.#fromBack) - this.unsent;
   }
@@ -174,7 +169,7 @@ export class Tunnel {
   }
 }
 
-/** One of the two, which tells the tunnel that it was this one. */
+/** One side; adds itself to each event for the tunnel. */
 class Side implements TransportEvents {
   readonly stream: ByteStream;
   readonly name: TunnelSide;

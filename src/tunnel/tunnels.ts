@@ -1,6 +1,5 @@
 /**
- * All connections that a terminator passes on, each joined with one of its own to the backend: how many there may be,
- * whose time is up, and how they end.
+ * All connections of a terminator, each joined with one to the backend: their limit, their timeouts, and how they end.
  */
 import type { Clock } from "../base/clock.ts";
 import type { PeerAddress } from "../base/endpoint.ts";
@@ -10,35 +9,34 @@ import type { ByteStream } from "../transport/transport.ts";
 import { type BackendWay, reachBackend } from "./backend.ts";
 import { Tunnel, type TunnelContext } from "./tunnel.ts";
 
-/** How often time-outs are looked at; one is late by at most this. */
+/** How often timeouts are checked; a timeout is late by at most this. */
 const SWEEP_INTERVAL_MS = 1000;
-/** At a stop, what has been silent for so long is taken to have ended. */
+/** While stopping, a tunnel that is silent for so long counts as ended. */
 const QUIET = milliseconds(1000);
 const STOP_SWEEP_INTERVAL_MS = 100;
 
 export interface TunnelOptions {
-  /** One more connection is cut. */
+  /** Further connections are cut. */
   readonly maxConnections: number;
   /** Infinite for no limit. */
   readonly idleTimeout: Milliseconds;
   readonly clock: Clock;
   /** For connections to the backend; undefined where handles cannot be used. */
   readonly pool: WritePool | undefined;
-  /** Asked for each connection, because the backend's addresses may change. */
+  /** Called for each connection, because the backend's addresses may change. */
   readonly way: () => BackendWay;
-  /** Told why the backend was not reached. */
+  /** Called with the reason why the backend was not reached. */
   readonly onUnreached: (why: string, peer: PeerAddress) => void;
   readonly onRejected: (peer: PeerAddress) => void;
-  /** Told what was thrown; that tunnel is cut. */
+  /** Called with what was thrown; that tunnel is cut. */
   readonly onFault: (fault: unknown) => void;
 }
 
 export interface TunnelCounts {
   readonly open: number;
-  /** Since the start: whose backend was reached, and whose was not. */
+  /** Since the start: backend reached, and not reached. */
   readonly opened: number;
   readonly unreached: number;
-  /** What the clients sent, and what the backend sent. */
   readonly fromClients: Bytes;
   readonly fromBackend: Bytes;
 }
@@ -46,12 +44,12 @@ export interface TunnelCounts {
 export class Tunnels {
   readonly #options: TunnelOptions;
   readonly #context: TunnelContext;
-  /** Whose backend is not reached yet, and how to cancel that. */
+  /** Tunnels without a backend yet, each with the function that cancels the connect. */
   readonly #waiting = new Map<Tunnel, () => void>();
   readonly #joined = new Set<Tunnel>();
   #opened = 0;
   #unreached = 0;
-  /** Of those that have ended. */
+  /** Bytes of tunnels that have ended. */
   #fromClients = 0;
   #fromBackend = 0;
   /** Runs while there are connections, so that a server without clients sleeps. */
@@ -90,11 +88,8 @@ export class Tunnels {
   }
 
   /**
-   * Connects to the backend and joins both.
-   *
-   * @param front  the tunnels' from now on
-   * @param preamble  what the backend gets first
-   * @param peer  whose connection it is, for messages
+   * Connects to the backend and joins both; owns `front` from now on. `preamble` is sent to the backend first, `peer`
+   * is for messages.
    */
   open(front: ByteStream, preamble: Uint8Array, peer: PeerAddress): void {
     const { maxConnections, pool, way, clock, onUnreached, onRejected } = this.#options;
@@ -124,7 +119,7 @@ export class Tunnels {
   }
 
   /**
-   * @param isStopping  ends what is silent, in good order; else all go on until they end by themselves. May be called again
+   * `isStopping` ends silent tunnels in good order; otherwise all continue until they end. May be called again.
    * @returns when the last one is gone
    */
   drain(isStopping: boolean): Promise<void> {
@@ -140,12 +135,11 @@ export class Tunnels {
     return this.#emptied;
   }
 
-  /** Cuts every connection. */
   destroyAll(): void {
     for (const tunnel of [...this.#waiting.keys(), ...this.#joined]) tunnel.destroy();
   }
 
-  /** To be called when the last connection is gone. */
+  /** Call it when the last connection is gone. */
   close(): void {
     clearInterval(this.#sweeper);
     this.#sweeper = undefined;
@@ -169,7 +163,7 @@ export class Tunnels {
       this.#fromClients += tunnel.fromFront;
       this.#fromBackend += tunnel.fromBack;
     }
-    // Its front is lost before its backend was reached.
+    // The front was lost before the backend was reached.
     this.#waiting.get(tunnel)?.();
     this.#waiting.delete(tunnel);
     this.#noteEmpty();
