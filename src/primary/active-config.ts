@@ -1,6 +1,6 @@
 /**
- * The active configuration: its logs, its sockets, its certificates and backends, and its generation of workers. To open
- * one is a transaction; a reload opens the next beside the present one, with which it shares what both name.
+ * The active configuration: logs, sockets, certificates, backends, and the generation of workers. Opening one is a
+ * transaction. A reload opens the next one beside it; both share what both name.
  */
 import { networkInterfaces } from "node:os";
 import { connectionsWanted, decideProcesses } from "../config/limits-per-worker.ts";
@@ -21,19 +21,19 @@ import { listenSpecs, type Sockets } from "./sockets.ts";
 import type { TicketKeys } from "./ticket-keys.ts";
 import { type LoadedTls, loadTls } from "./tls-files.ts";
 
-/** What does not change while the server lives. */
+/** Constant while the server lives. */
 export interface ServerContext {
   readonly sockets: Sockets;
   readonly user: UserFacts;
   readonly isDaemon: boolean;
   readonly cores: number;
   readonly native: NativeResult;
-  /** Seal session tickets where the settings name no file for them. */
+  /** Ticket keys for sides whose settings name no file. */
   readonly tickets: TicketKeys;
 }
 
 export interface ActivationWatcher {
-  /** A generation has processes from now on, whether or not the configuration becomes active. */
+  /** The generation is about to start processes, whether or not the configuration becomes active. */
   readonly onGeneration: (generation: Generation) => void;
   readonly onChange: () => void;
 }
@@ -46,9 +46,9 @@ export interface ActiveConfig extends Served {
 }
 
 /**
- * @param previous  what serves until this one does
+ * @param previous  serves until this one does
  * @returns the configuration, which serves now; sockets that it does not name are closed
- * @throws StartupError when something of it cannot be done; nothing has changed then
+ * @throws StartupError when any part fails; the previous one is unchanged then
  */
 export async function activate(
   settings: Settings,
@@ -122,7 +122,7 @@ function isSameLogging({ server: now }: Settings, { server: before }: Settings):
   return keys.every((key) => now[key] === before[key]);
 }
 
-/** A service manager may forbid the sockets by which the system is asked for its addresses. */
+/** A service manager may forbid the sockets that Node needs to list the addresses. */
 function lookAtInterfaces(): Interfaces {
   try {
     return networkInterfaces();

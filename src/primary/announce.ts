@@ -1,22 +1,17 @@
-/**
- * What the server says of itself when it begins to serve: where it can be reached, what it does, and what should be changed.
- */
+/** The lines that the server reports at its start: where it can be reached, what it does, what should be changed. */
 import type { NetworkInterfaceInfo } from "node:os";
 import { formatEndpoint } from "../base/endpoint.ts";
 import { type Settings, servesSites } from "../config/settings.ts";
 import { backAddress } from "../config/terminator-options.ts";
 import type { Purpose, ServedEndpoint } from "../transport/endpoint.ts";
 
-/** Of the active configuration. */
 export interface Served {
   readonly settings: Settings;
   readonly logs: { readonly accessName: string; readonly notices: readonly string[] };
   readonly processes: number;
-  /** By which clients reach the sites. */
+  /** URLs of the sites. */
   readonly urls: readonly string[];
-  /** What each terminator does, and where. */
   readonly terminators: readonly string[];
-  /** What the operator should know, and what should be changed. */
   readonly notices: readonly string[];
   readonly warnings: readonly string[];
 }
@@ -24,7 +19,7 @@ export interface Served {
 export interface StartFacts {
   readonly version: string;
   readonly config: Served;
-  /** What is known from before the start. */
+  /** Known before the start. */
   readonly notices: readonly string[];
 }
 
@@ -52,21 +47,15 @@ export function describeStart({ version, config, notices }: StartFacts): StartLi
   return { info: info.filter((line) => line !== undefined), warnings: config.warnings };
 }
 
-/** What it does, one line each. */
 function describeService({ settings, urls, terminators }: Served): readonly string[] {
   if (!servesSites(settings)) return terminators;
   const inside = settings.server.chroot === undefined ? "" : ` in ${settings.server.chroot}`;
   return [`serves ${settings.main.docbase}${inside} at ${urls.join(" ")}`, ...terminators];
 }
 
-// ---- the addresses one can open in a browser
-
 export type Interfaces = Readonly<Record<string, readonly NetworkInterfaceInfo[] | undefined>>;
 
-/**
- * One line for each address of a site; who ends TLS for others is no place for a browser. A socket bound to every address
- * is reachable by each that the machine has.
- */
+/** One line for each address of a site, none for terminators. A wildcard becomes every address of the machine. */
 export function urlsFor(served: readonly ServedEndpoint[], interfaces: Interfaces): readonly string[] {
   const urls = served.flatMap(({ endpoint, purpose }) => {
     if (purpose.kind === "terminator") return [];
@@ -82,7 +71,7 @@ function hostsFor(host: string, interfaces: Interfaces): readonly string[] {
   return [host];
 }
 
-/** Link-local addresses are left out: they need a zone, which no URL carries. */
+/** Without link-local addresses: they need a zone, which no URL carries. */
 function addressesOf(family: "IPv4" | "IPv6", interfaces: Interfaces): readonly string[] {
   return Object.values(interfaces)
     .flatMap((addresses) => addresses ?? [])
@@ -96,8 +85,6 @@ function formatUrl(host: string, port: number, { kind }: Purpose): string {
   return port === usualPort ? `${scheme}://${name}/` : `${scheme}://${name}:${port}/`;
 }
 
-// ---- terminators
-
 type Terminators = Settings["terminators"];
 
 /** `ends TLS at 127.0.0.1:8443 for 127.0.0.1,8000`, one line each. */
@@ -110,7 +97,7 @@ export function describeTerminators(terminators: Terminators, served: readonly S
   });
 }
 
-/** Whoever sits between could read everything. */
+/** A man in the middle could read everything. */
 export function describeUnverified(terminators: Terminators): readonly string[] {
   return [...terminators.values()].flatMap(({ client, backendCa, backend }) =>
     client && backendCa === undefined

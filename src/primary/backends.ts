@@ -1,6 +1,6 @@
 /**
- * Where the backends of terminators are: their names are looked up by the primary, at the start and again and again, because
- * an enclosed worker may see neither the network's names nor the files that have them.
+ * Looks up the backends of terminators: at the start and then periodically. The primary does this, because an enclosed
+ * worker may see neither the DNS nor the files with names.
  */
 import { lookup } from "node:dns/promises";
 import type { Endpoint } from "../base/endpoint.ts";
@@ -12,15 +12,13 @@ import type { Events } from "../observe/log.ts";
 import type { BackendEndpoints } from "../tunnel/backend.ts";
 
 const LOOK_MS = 10_000;
-
 type Terminators = Settings["terminators"];
 
-/** Every address of a name, the preferred first; rejects where it is not known. A name that is an address is its own. */
+/** All addresses of a name, preferred first; rejects an unknown name. An address resolves to itself. */
 export type LookUp = (name: string) => Promise<readonly string[]>;
-
 const lookUpHere: LookUp = async (name) => (await lookup(name, { all: true })).map(({ address }) => address);
 
-/** @throws StartupError for a name that is not known */
+/** @throws StartupError for an unknown name */
 export async function findBackends(terminators: Terminators, lookUp: LookUp = lookUpHere): Promise<BackendEndpoints> {
   const found = [...terminators].map(
     async ([name, { backend }]) => [name, await findBackend(backend, lookUp)] as const,
@@ -44,18 +42,18 @@ export interface BackendWatchParts {
   readonly places: BackendEndpoints;
   readonly events: Events;
   readonly onMoved: (places: BackendEndpoints) => void;
-  /** Unless a test has its own. */
+  /** For tests. */
   readonly lookUp?: LookUp;
 }
 
-/** Looks names up anew, and tells when one leads elsewhere. A name that is no longer known keeps its addresses. */
+/** Looks names up again and reports changes. A name that is no longer known keeps its addresses. */
 export class BackendWatch {
   readonly #parts: BackendWatchParts;
   readonly #timer: NodeJS.Timeout | undefined;
   #places: BackendEndpoints;
   #isLooking = false;
   #isClosed = false;
-  /** What the last look complained of, so that it is not told again and again. */
+  /** The last warning, so that it is not repeated. */
   #complaint = "";
 
   constructor(parts: BackendWatchParts) {
@@ -73,7 +71,7 @@ export class BackendWatch {
     const { events, onMoved } = this.#parts;
     try {
       const { places, complaints } = await this.#findWhatIsKnown();
-      // Whoever has closed it meanwhile has others, or none.
+      // After `close` another watch may be active: report nothing.
       if (this.#isClosed) return;
       if (describe(places) !== describe(this.#places)) {
         this.#places = places;
@@ -88,7 +86,7 @@ export class BackendWatch {
     }
   }
 
-  /** One name that is not known must not hold up the others. */
+  /** One unknown name must not hold up the others. */
   async #findWhatIsKnown(): Promise<{ readonly places: BackendEndpoints; readonly complaints: readonly string[] }> {
     const { terminators, lookUp = lookUpHere } = this.#parts;
     const complaints = new Set<string>();
@@ -109,7 +107,7 @@ export class BackendWatch {
   }
 }
 
-/** The same text for the same places, in whatever order a name server gives them. */
+/** The same text for the same addresses, in any order. */
 function describe(places: BackendEndpoints): string {
   return [...places].map(([name, each]) => `${name} at ${each.map(backAddress.format).sort().join(" ")}`).join(", ");
 }

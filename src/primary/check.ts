@@ -1,7 +1,4 @@
-/**
- * Settings tried out without serving: certificates and keys are read, backends and users looked up. No socket is bound, and
- * no sandbox made.
- */
+/** Tests settings without serving: reads certificates and keys, looks up backends and users. Binds no socket. */
 import type { Settings } from "../config/settings.ts";
 import { preparePrivileges } from "../system/privileges.ts";
 import { tlsSpecs } from "../tls/tls-specs.ts";
@@ -9,10 +6,7 @@ import { findBackends } from "./backends.ts";
 import { TicketKeys } from "./ticket-keys.ts";
 import { loadTls } from "./tls-files.ts";
 
-/**
- * @returns lines for the operator
- * @throws StartupError for what would stop the start
- */
+/** @returns lines for the operator. @throws StartupError for what would stop the start */
 export async function checkSettings(settings: Settings): Promise<readonly string[]> {
   const { files, warnings } = loadTls(tlsSpecs(settings), new TicketKeys(() => 0).current, Date.now());
   await findBackends(settings.terminators);

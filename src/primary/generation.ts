@@ -1,7 +1,4 @@
-/**
- * The worker processes that serve with one and the same configuration: started together, kept at full strength, drained
- * together. A reload makes a new generation beside the old one.
- */
+/** The worker processes of one configuration: started, kept at full number and drained together. A reload adds one. */
 import { setTimeout } from "node:timers/promises";
 import { StartupError } from "../base/errors.ts";
 import type { Milliseconds } from "../base/units.ts";
@@ -33,20 +30,20 @@ export interface GenerationOptions {
   readonly logs: LogBook;
   /** Undefined without koffi. */
   readonly native: Native | undefined;
-  /** Worker processes have come or gone. */
+  /** A worker process has started or ended. */
   readonly onChange: () => void;
 }
 
-/** A worker makes no more of its start than to look at some folders; one that waits longer waits for a file system. */
+/** A worker's start only looks at some folders; one that takes longer waits for a file system. */
 const START_TIMEOUT_MS = 60_000;
-/** How much longer than its grace a worker may take to end. */
+/** Added to the grace before a worker is killed. */
 const KILL_DELAY_MS = 5000;
 
-/** One of the processes that a generation is to have. */
+/** The place of one of the generation's processes. */
 interface Slot {
   readonly index: number;
   shortLives: number;
-  /** The one that serves, or that is being started to. */
+  /** It serves or starts. */
   worker: WorkerChild | undefined;
 }
 
@@ -56,14 +53,14 @@ export class Generation {
   readonly #options: GenerationOptions;
   readonly #events: Events;
   readonly #slots: readonly Slot[];
-  /** All that live, also those that leave while their successors serve. */
+  /** All living ones, also those that drain while their successors serve. */
   readonly #workers = new Set<WorkerChild>();
-  /** Ended by the first drain: from then on nobody is replaced. */
+  /** Aborted by the first drain: no worker is replaced after it. */
   readonly #staffing = new AbortController();
   readonly #started = new AbortController();
   #leave: { readonly mode: DrainMode; readonly grace: Milliseconds | undefined } | undefined;
   #cut = 0;
-  /** By kind, the last of those that every process must know. */
+  /** The last message of each kind that every process must have. */
   readonly #published = new Map<RoleMessage["kind"], RoleMessage>();
 
   constructor(options: GenerationOptions) {
@@ -78,7 +75,6 @@ export class Generation {
     }));
   }
 
-  /** Those that live now. */
   get workers(): readonly WorkerState[] {
     return [...this.#workers].flatMap(({ pid, startedAt }) =>
       pid === undefined ? [] : [{ pid, startedAt, generation: this.number }],
@@ -89,7 +85,7 @@ export class Generation {
    * Starts every process and waits until all accept connections.
    *
    * @returns what they listen on
-   * @throws StartupError of the first that cannot; none is left then
+   * @throws StartupError of the first that fails; all processes have ended then
    */
   async start(): Promise<readonly ServedEndpoint[]> {
     const starting = this.#slots.map((slot) => this.#startWorker(slot));
@@ -106,16 +102,16 @@ export class Generation {
     }
   }
 
-  /** Without those that do not answer in time. */
+  /** Without workers that do not answer in time. */
   async reports(): Promise<readonly WorkerReport[]> {
     const reports = await Promise.all([...this.#workers].map((worker) => worker.report()));
     return reports.filter((report) => report !== undefined);
   }
 
   /**
-   * Stops accepting and lets what is under way end, at most for `grace`. May be called again with a shorter grace.
+   * Stops accepting and drains, for at most `grace`. May be called again with a shorter grace.
    *
-   * @returns how many connections had to be cut, when the last process is gone
+   * @returns how many connections were cut, when the last process has ended
    */
   async drain(mode: DrainMode, grace: Milliseconds | undefined): Promise<number> {
     this.#staffing.abort();
@@ -126,12 +122,12 @@ export class Generation {
     return this.#cut;
   }
 
-  /** Sends the message to every process there is. */
+  /** Sends the message to every living process. */
   broadcast(message: PrimaryMessage, except?: WorkerChild): void {
     for (const worker of this.#workers) if (worker !== except) worker.send(message);
   }
 
-  /** As `broadcast`, and processes that start later get it too, until another of its kind takes its place. */
+  /** Like `broadcast`; processes that start later get it too, until a newer message of its kind replaces it. */
   publish(message: RoleMessage): void {
     this.#published.set(message.kind, message);
     this.broadcast(message);
@@ -142,7 +138,7 @@ export class Generation {
     throw new StartupError(`a worker process did not become ready within ${START_TIMEOUT_MS / 1000} s`);
   }
 
-  /** For a start that has failed: nobody has been served yet that would mind. */
+  /** For a failed start: no client has been served yet. */
   async #removeAll(): Promise<void> {
     const ends = [...this.#workers].map((worker) => worker.ended);
     for (const worker of this.#workers) worker.kill();
@@ -207,7 +203,7 @@ export class Generation {
     this.#options.onChange();
   }
 
-  /** Starts another worker whenever the one in this slot has ended, until the generation leaves. */
+  /** Replaces the slot's worker whenever it ends, until the generation drains. */
   async #keepStaffed(slot: Slot, first: WorkerChild | undefined): Promise<void> {
     for (let worker = first; worker !== undefined; ) {
       const end = await worker.ended;
@@ -225,7 +221,7 @@ export class Generation {
     }
   }
 
-  /** A successor first, so that nobody waits. */
+  /** Starts the successor first, so that no client waits. */
   async #replace(slot: Slot, old: WorkerChild, why: string): Promise<void> {
     if (this.#staffing.signal.aborted || slot.worker !== old) return;
     this.#events.warn(`worker process ${old.pid} is replaced because ${why}: starting another`);
@@ -244,7 +240,7 @@ export class Generation {
         if (!this.#staffing.signal.aborted) this.#events.error(`worker process ${worker.pid} cannot serve: ${why}`);
       },
     );
-    // The generation may have been told to leave while it was being started.
+    // The generation may have begun to drain while this worker started.
     if (this.#leave !== undefined) this.#dismiss(worker);
   }
 

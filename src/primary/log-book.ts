@@ -1,6 +1,4 @@
-/**
- * The logs of the server, opened by the primary before anybody gives up a right, and opened anew when they were moved away.
- */
+/** The server's logs: the primary opens them before any process drops privileges, and reopens them after a rotation. */
 import { fstatSync } from "node:fs";
 import type { AbsolutePath } from "../base/absolute-path.ts";
 import { isBuiltIn, type Settings } from "../config/settings.ts";
@@ -15,21 +13,19 @@ import { openSyslogSink, syslogNotice } from "../system/syslog-sink.ts";
 import type { LogMessage } from "../worker/messages.ts";
 import { type OpenedLog, openLog, planAccessLog, planErrorLog, reopenLog } from "./log-destination.ts";
 
-/** A worker process, which writes to the access log. */
+/** A worker process that writes to the access log. */
 export interface LogWriter {
   send(message: LogMessage): void;
-  /** As `WorkerChild` has it. */
   handLog(descriptor: number | undefined): void;
 }
 
 export class LogBook {
   readonly events: EventLog;
   readonly access: AccessLog;
-  /** What the operator should know: a log is not where it would be expected. */
+  /** For the operator: a log is not at its usual place. */
   readonly notices: readonly string[];
-  /** For the start's lines. */
   readonly accessName: string;
-  /** Undefined where events go to the console alone. */
+  /** Undefined where events are written to the console only. */
   readonly errorPath: AbsolutePath | undefined;
   readonly #files: readonly { readonly file: AppendedFile; readonly path: AbsolutePath }[];
   readonly #access: AppendedFile;
@@ -56,7 +52,7 @@ export class LogBook {
   static async open(settings: Settings, user: UserFacts, isDaemon: boolean): Promise<LogBook> {
     const environment = { isDaemon, stateDirectory: stateDirectory(user) };
     const { logfile, errorlog, syslog, syslogFacility, logLevel, quiet } = settings.server;
-    // First, because nothing has to be closed again when it is not possible.
+    // First: if it fails, there is nothing to close.
     const system = syslog ? [openSyslogSink(await loadNative(), syslogFacility, logLevel)] : [];
     const accessSpec = { target: logfile, isSet: !isBuiltIn(settings, "logfile") };
     const accessLog = withFile(openLog("access log", planAccessLog(accessSpec, environment)));
@@ -73,15 +69,15 @@ export class LogBook {
     });
   }
 
-  /** What a worker that is started now gets of the access log. */
+  /** The access log for a worker that starts now. */
   get handedAccess(): { readonly name: string; readonly descriptor: number | undefined } {
     const { name, descriptor } = this.#access;
-    // A pipe or a terminal may make a worker wait. Standard output may be shared with others, at a place in a file.
+    // A pipe or a terminal may block a worker. Standard output may be shared and is perhaps not in append mode.
     const isForWorkers = descriptor > 2 && fstatSync(descriptor).isFile();
     return { name, descriptor: isForWorkers ? descriptor : undefined };
   }
 
-  /** From now on the worker is told where it is to write. */
+  /** From now on the worker learns which process is to write. */
   attach(worker: LogWriter): void {
     this.#workers.add(worker);
     if (this.#isRefused) worker.send({ kind: "log-writer", writer: "primary" });
@@ -91,13 +87,13 @@ export class LogBook {
     this.#workers.delete(worker);
   }
 
-  /** @param lines  of a worker's access log. `refusal`: its file has just refused them */
+  /** @param refusal  the worker's file has just refused the lines */
   append(lines: Uint8Array, refusal: Refusal | undefined): void {
     this.access.append(lines, refusal);
     if (refusal !== undefined && !this.#isRefused) void this.#writeForWorkers();
   }
 
-  /** A line of which a part is written must be completed before any other is: so one process writes for all. */
+  /** A line that is partly written must be completed before any other, so one process writes for all. */
   async #writeForWorkers(): Promise<void> {
     this.#isRefused = true;
     for (const worker of this.#workers) worker.send({ kind: "log-writer", writer: "primary" });
@@ -106,7 +102,7 @@ export class LogBook {
     for (const worker of this.#workers) worker.send({ kind: "log-writer", writer: "worker" });
   }
 
-  /** Goes on in files of the same names. One that cannot be opened stays as it is, and the events say so. */
+  /** Continues in files of the same names. Where that fails, the old file stays, and the events say so. */
   reopen(): void {
     for (const { file, path } of this.#files) {
       try {
@@ -124,7 +120,7 @@ export class LogBook {
     for (const worker of this.#workers) worker.handLog(descriptor);
   }
 
-  /** Writes what is left. Events may be told still, as far as they go to the console. */
+  /** Writes the rest of the access log. Events can still be recorded. */
   async close(): Promise<void> {
     await this.access.close();
   }
@@ -149,7 +145,7 @@ function withFile(opened: OpenedLog): LogWithFile {
 
 const CONSOLE = { descriptor: 2 };
 
-/** A daemon has no console; in the foreground the console speaks beside an error log that is a file. */
+/** A daemon has no console; in the foreground the console shows events beside an error log file. */
 function chooseLineSinks(
   { opened, file }: LogWithFile,
   isDaemon: boolean,

@@ -1,10 +1,10 @@
 /**
- * Where the logs go. `planAccessLog` and `planErrorLog` decide, `openLog` opens.
+ * Where the logs are written. `planAccessLog` and `planErrorLog` decide, `openLog` opens.
  *
- *     access log   `-`: standard output.  Set by somebody: that file or no start.  Left at its default: that file, or
- *                  else `access.log` in the user's state directory, and the start says so
- *     error log    `-`: standard error.  Set to a file: that file or no start.  Not set: the console, or for a daemon,
- *                  which has none, `comanche_error_log` beside the access log, or else in the state directory
+ *     access log   `-`: standard output.  Set: that file, or the start fails.  Default: that file, else `access.log` in
+ *                  the user's state directory, and the start says so
+ *     error log    `-`: standard error.  Set: that file, or the start fails.  Not set: the console; for a daemon, which
+ *                  has none, `comanche_error_log` beside the access log, else in the state directory
  */
 import { constants, fstatSync, mkdirSync, openSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -12,10 +12,10 @@ import { type AbsolutePath, absolutePath } from "../base/absolute-path.ts";
 import { StartupError } from "../base/errors.ts";
 import { describeSystemError } from "../observe/thrown.ts";
 
-/** `logfile` or `errorlog` as it stands in the settings. */
+/** The setting `logfile` or `errorlog`. */
 export interface LogSpec {
   readonly target: AbsolutePath | "-";
-  /** False when nobody set it. */
+  /** False for the built-in default. */
   readonly isSet: boolean;
 }
 
@@ -26,7 +26,7 @@ export interface LogEnvironment {
 
 export type LogPlan =
   | { readonly kind: "standard" }
-  /** The first that can be opened. A state directory is made when it is needed. */
+  /** The first that can be opened is used. A state directory is created on demand. */
   | { readonly kind: "file"; readonly candidates: readonly LogCandidate[] }
   | { readonly kind: "impossible"; readonly why: string };
 
@@ -35,14 +35,14 @@ export interface LogCandidate {
   readonly isInStateDirectory: boolean;
 }
 
-/** The descriptor is the caller's to close. */
+/** The caller closes the descriptor. */
 export interface OpenedLog {
   readonly descriptor: number;
   /** The path, or `standard output`, `standard error`. */
   readonly name: string;
   /** Undefined for a standard stream. */
   readonly path: AbsolutePath | undefined;
-  /** What the operator should know: the log is not where it would be expected. */
+  /** For the operator: the log is not at its usual place. */
   readonly notice: string | undefined;
 }
 
@@ -54,7 +54,7 @@ export function planAccessLog(spec: LogSpec, { isDaemon, stateDirectory }: LogEn
   return { kind: "file", candidates: spec.isSet ? [wanted] : [wanted, below(stateDirectory, "access.log")] };
 }
 
-/** @param accessLog  where the access log went; undefined for standard output */
+/** @param accessLog  path of the access log; undefined for standard output */
 export function planErrorLog(spec: LogSpec, accessLog: AbsolutePath | undefined, environment: LogEnvironment): LogPlan {
   if (spec.target !== "-") {
     return { kind: "file", candidates: [{ path: spec.target, isInStateDirectory: false }] };
@@ -62,7 +62,7 @@ export function planErrorLog(spec: LogSpec, accessLog: AbsolutePath | undefined,
   if (!environment.isDaemon) return { kind: "standard" };
   if (spec.isSet) return withoutConsole("errorlog", "standard error");
   const fallback = below(environment.stateDirectory, ERROR_LOG_NAME);
-  // Beside /dev/null is no place for a file.
+  // /dev is no place for a log file.
   if (accessLog === undefined || accessLog.startsWith("/dev/")) return { kind: "file", candidates: [fallback] };
   const beside = absolutePath(join(dirname(accessLog), ERROR_LOG_NAME));
   return { kind: "file", candidates: [{ path: beside, isInStateDirectory: false }, fallback] };
@@ -80,7 +80,7 @@ export function openLog(kind: LogKind, plan: LogPlan): OpenedLog {
   }
 }
 
-/** A file that may have been moved away since it was opened. @returns a descriptor, the caller's to close */
+/** For a file that may have been moved away. @returns a descriptor that the caller closes */
 export function reopenLog(path: AbsolutePath): number {
   return openSync(path, APPEND_WITHOUT_WAITING, LOG_MODE);
 }
@@ -115,8 +115,8 @@ function openFirst(kind: LogKind, candidates: readonly LogCandidate[]): OpenedLo
   throw new StartupError(`${kind}: ${failures.join("; ")}: set ${key} to a file that this user may write`);
 }
 
-// O_NONBLOCK: a named pipe that nobody reads is an error and not an endless wait, and one that is full gives EAGAIN
-// instead of holding one of the few file-system threads. Regular files ignore the flag.
+// O_NONBLOCK: a FIFO without a reader gives an error instead of an endless wait. A full one gives EAGAIN instead of
+// blocking one of the few file-system threads. Regular files ignore the flag.
 const APPEND_WITHOUT_WAITING =
   constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK | constants.O_NOCTTY;
 
@@ -125,13 +125,10 @@ function openStandard(kind: LogKind): OpenedLog {
   return { descriptor: openStandardOutput(), name: "standard output", path: undefined, notice: undefined };
 }
 
-/**
- * Standard output once more, so that O_NONBLOCK holds for us and not for the other programs that share it: without it
- * a reader that stalls would hold a thread, and the process could not even exit.
- */
+/** Opened again, so that O_NONBLOCK does not affect other programs. Without it a stalled reader blocks our exit. */
 function openStandardOutput(): number {
   try {
-    // A file opened anew would be written from its beginning, over what standard error writes to it; and it never stalls.
+    // A file opened again would be written from its start, over what stderr writes to it; and it never stalls.
     if (fstatSync(1).isFile()) return 1;
     return openSync("/proc/self/fd/1", APPEND_WITHOUT_WAITING & ~constants.O_CREAT);
   } catch {

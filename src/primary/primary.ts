@@ -1,12 +1,12 @@
 /**
- * The primary process: opens logs and sockets, takes the PID file, keeps worker processes, obeys signals, and reads nothing
- * from the network.
+ * The primary process opens logs and sockets, takes the PID file, keeps worker processes and handles signals. It reads
+ * nothing from the network.
  *
- *     TERM, INT, QUIT   stop: let what is under way end, at most for `grace`; a second INT at once
- *     HUP               reload: a new generation of workers takes over, or nothing changes and the log says why. Where the
- *                       terminal of a server in the foreground has gone away: stop
- *     USR1              open the logs anew
- *     USR2              tell how busy the server is
+ *     TERM, INT, QUIT   stop: drain for at most `grace`; a second INT stops at once
+ *     HUP               reload: a new generation of workers takes over, or nothing changes and the log says why;
+ *                       stop when a foreground server has lost its terminal
+ *     USR1              reopen the logs
+ *     USR2              log the status
  */
 import { availableParallelism } from "node:os";
 import { setTimeout } from "node:timers/promises";
@@ -40,30 +40,26 @@ import { TlsWatch } from "./tls-watch.ts";
 
 export interface PrimaryOptions {
   readonly settings: Settings;
-  /** Reads the configuration again, by the same command line. */
+  /** Reads the configuration again, with the same command line. */
   readonly load: () => SettingsResult;
   readonly user: UserFacts;
   readonly version: string;
   readonly startReporter: StartReporter;
-  /** Whether a daemon has a PID file although the settings name none. */
+  /** A daemon has a PID file although the settings name none. */
   readonly hasUsualPidFile: boolean;
-  /** What the operator should know besides, one line each. */
+  /** More lines for the operator. */
   readonly notices: readonly string[];
 }
 
-/** 0: stopped, and everything that was under way was finished; 3: transfers were cut at the end of the grace period. */
+/** 0: stopped, everything finished; 3: connections were cut at the end of the grace period. */
 export type ServeStatus = 0 | 3;
 
-/** How long a start may still take when it was told to stop. */
+/** How long a start may still take after a stop signal. */
 const CANCEL_TIMEOUT_MS = 2000;
 
-/**
- * Serves until a signal stops it.
- *
- * @throws StartupError when it cannot start; nothing is left behind then
- */
+/** Serves until a signal stops it. @throws StartupError when it cannot start; nothing is left behind then */
 export async function runPrimary(options: PrimaryOptions): Promise<ServeStatus> {
-  // Before anybody can know the PID: without a handler a signal would end the process with nothing cleaned up.
+  // Before the PID is known to others: without a handler a signal would end the process with nothing cleaned up.
   const signals = new Signals();
   const native = await loadNative();
   const activated = takeActivatedSockets(process.env, process.pid);
@@ -88,18 +84,17 @@ class Primary {
   readonly #context: ServerContext;
   readonly #startedAt = unixMilliseconds(Date.now());
   readonly #status = new StatusLines();
-  /** What serves now. */
   #active: ActiveConfig | undefined;
-  /** Over certificates and backends of the active configuration. */
+  /** They watch certificates and backends of the active configuration. */
   #watches: { close(): void }[] = [];
-  /** Every generation of which a process may live. */
+  /** Those with living processes. */
   readonly #generations = new Set<Generation>();
   #pidFile: PidFile | undefined;
   #stateFile: StateFile | undefined;
   #phase: ServerPhase = "serving";
   #hangups = 0;
   #reloadState: ReloadState | undefined;
-  /** The one reload that may be under way. */
+  /** At most one reload runs. */
   #reloading: Promise<void> | undefined;
 
   constructor(options: PrimaryOptions, signals: Signals, notifier: ServiceNotifier, context: ServerContext) {
@@ -121,7 +116,7 @@ class Primary {
       this.#active = config;
       this.#watchWorld(config);
       watchForFaults(config.logs);
-      // For ps(1), where several servers can be told apart.
+      // ps(1) shows it, so that several servers can be told apart.
       process.title = `comanche: primary ${titleOf(config)}`;
       await this.#announce(config);
       return await this.#serve();
@@ -136,14 +131,14 @@ class Primary {
     }
   }
 
-  /** A start that is almost done is finished first, so that nobody who was accepted already is cut. */
+  /** A start that is almost done may finish, so that no accepted connection is cut. */
   async #untilCancelled(): Promise<never> {
     const signal = await this.#signals.untilStop();
     await setTimeout(CANCEL_TIMEOUT_MS, undefined, { ref: false });
     throw new StartupError(`${signal}: stopped before it was listening`);
   }
 
-  /** Acts on signals until one of them means the end. */
+  /** Handles signals until one stops the server. */
   async #serve(): Promise<ServeStatus> {
     for (;;) {
       const signal = await this.#signals.next();
@@ -175,7 +170,7 @@ class Primary {
 
   #takePidFile(settings: Settings, mayBeUsual: boolean, user: UserFacts): void {
     const { pidfile } = settings.server;
-    // In the foreground several servers may run side by side, so there the file is taken only when it is asked for.
+    // In the foreground several servers may run side by side, so the PID file is taken only on request.
     if (!mayBeUsual && pidfile === undefined) return;
     this.#pidFile = acquirePidFile(pidFilePaths(pidfile, user));
     this.#stateFile = new StateFile(this.#pidFile.path);
@@ -189,7 +184,7 @@ class Primary {
     });
   }
 
-  /** What may change outside while a configuration is active. */
+  /** Certificates and backends may change while a configuration is active. */
   #watchWorld({ settings, tls, backends, logs: { events }, generation }: ActiveConfig): void {
     this.#closeWatches();
     const { terminators } = settings;
@@ -208,11 +203,10 @@ class Primary {
     this.#watches = [];
   }
 
-  /** Tells everybody who wants to know that it serves. */
   async #announce(config: ActiveConfig): Promise<void> {
     const { startReporter, version, notices } = this.#options;
     const lines = describeStart({ version, config, notices });
-    // Who reads the lines may look there next.
+    // State file first: the reader of the log lines may look there next.
     this.#noteState();
     for (const line of lines.info) config.logs.events.info(line);
     for (const line of lines.warnings) config.logs.events.warn(line);
@@ -226,7 +220,7 @@ class Primary {
       await startReporter.reportReady([...lines.info, ...lines.warnings], config.logs.errorPath);
   }
 
-  /** Until a reload covers every hangup there was. */
+  /** Repeats until a reload covers every hangup received. */
   async #reload(): Promise<void> {
     while (this.#phase !== "stopping" && (this.#reloadState?.covers ?? 0) < this.#hangups) {
       const covers = this.#hangups;
@@ -267,7 +261,7 @@ class Primary {
     }
   }
 
-  /** Its connections end in their own time: somebody else accepts already. */
+  /** No time limit for its connections: the new generation accepts already. */
   async #retire(old: ActiveConfig): Promise<void> {
     await old.generation.drain("handing-over", undefined);
     this.#generations.delete(old.generation);
@@ -275,7 +269,7 @@ class Primary {
     this.#noteState();
   }
 
-  /** By a generation that is leaving still. */
+  /** By a generation that still drains. */
   #isLogUsed(logs: LogBook): boolean {
     return [...this.#generations].some((generation) => generation.logs === logs);
   }
@@ -286,7 +280,7 @@ class Primary {
     this.#phase = "stopping";
     this.#noteState();
     this.#notifier.stopping("stopping");
-    // Else the system would go on accepting for us, and nobody would ever answer.
+    // Else the kernel would accept connections for us, which no worker would answer.
     this.#context.sockets.close();
     events.info(`${signal}: stopping, at most ${(grace ?? 0) / 1000} s for what is under way`);
     this.#signals.onInterrupt(() => {
@@ -304,7 +298,7 @@ class Primary {
     return 3;
   }
 
-  /** The compiler believes that a phase it has seen stays. */
+  /** A function, because the compiler narrows the phase and does not see that it changes during an await. */
   #isStopping(): boolean {
     return this.#phase === "stopping";
   }
@@ -350,13 +344,13 @@ function titleOf({ urls, terminators }: ActiveConfig): string {
   return url === undefined ? `that ${terminators[0]}` : `on ${url}`;
 }
 
-/** Several begin on a line of their own. */
+/** Several faults begin on a line of their own. */
 function describeFaults(faults: readonly Fault[]): string {
   const lines = faults.map(formatFault);
   return lines.length === 1 ? lines.join("") : `\n${lines.join("\n")}`;
 }
 
-/** Faults that belong to no request. After an exception nobody knows what still holds, so that ends the server. */
+/** Faults outside any request. After an uncaught exception the state is unknown, so the server ends. */
 function watchForFaults({ events }: LogBook): void {
   process.on("unhandledRejection", (fault) => events.error("unhandled internal error", fault));
   process.on("uncaughtException", (fault) => {

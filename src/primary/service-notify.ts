@@ -1,34 +1,34 @@
 /**
- * What a service manager is told about the server (sd_notify(3)): that it is ready, reloads, stops, and that it lives.
+ * Notifies a service manager (sd_notify(3)): ready, reloading, stopping, alive.
  *
- * The manager leaves a Unix socket in NOTIFY_SOCKET. Without it nobody listens and every method does nothing. With it
- * the manager waits, and ends a service that says nothing; so what makes telling impossible stops the start.
+ * The manager names a Unix socket in NOTIFY_SOCKET. Without it every method does nothing. With it the manager waits and
+ * kills a service that stays silent, so a server that cannot notify does not start.
  *
  *     start     READY=1 MAINPID= STATUS=
- *     reload    RELOADING=1 MONOTONIC_USEC=, then READY=1 STATUS= whatever came of it
+ *     reload    RELOADING=1 MONOTONIC_USEC=, then READY=1 STATUS= whether it succeeded or not
  *     stop      STOPPING=1 STATUS=
- *     watchdog  WATCHDOG=1 at half of WATCHDOG_USEC from a timer of the event loop: a loop that hangs says no more
+ *     watchdog  WATCHDOG=1 at half of WATCHDOG_USEC, from a timer: an event loop that hangs sends none
  *
- * A manager that is busy is tried again; one that has gone away is no reason to stop serving.
+ * A busy manager is retried; one that has gone is no reason to stop serving.
  */
 import { errorCode, StartupError } from "../base/errors.ts";
 import { type Milliseconds, milliseconds } from "../base/units.ts";
 import { disarmControls } from "../observe/escape.ts";
 import type { NativeResult } from "../system/native.ts";
 
-/** The environment of this process, from which variables are taken so that no other process inherits them. */
+/** The environment of this process; variables are removed so that no other process inherits them. */
 export type OwnEnvironment = Record<string, string | undefined>;
 
-/** `status` is one line for people: `systemctl status` shows it. */
+/** `status` is one line that `systemctl status` shows. */
 export interface ServiceNotifier {
-  /** Call it once, when the server is listening. The watchdog is served from here on. */
+  /** Call it once, when the server listens. Starts the watchdog pings. */
   ready(status: string): void;
   reloading(): void;
-  /** The reload is over: the new configuration holds, or the old one still does. `status` tells which. */
+  /** The reload is over; `status` says whether the new or the old configuration serves. */
   reloaded(status: string): void;
   stopping(status: string): void;
   status(text: string): void;
-  /** Ends the watchdog's timer. */
+  /** Stops the watchdog timer. */
   close(): void;
 }
 
@@ -43,10 +43,9 @@ export type NotifySpec =
     };
 
 /**
- * Takes the manager's variables out of the environment.
- *
- * @param onTrouble  gets a sentence when the manager cannot be told any more; once, until it can be told again
- * @throws StartupError when there is a manager that waits and cannot be told
+ * @param environment  loses the manager's variables
+ * @param onTrouble  gets a sentence when notifying fails; once, until it works again
+ * @throws StartupError when a manager waits and cannot be notified
  */
 export function openServiceNotifier(
   environment: OwnEnvironment,
@@ -65,17 +64,14 @@ export function openServiceNotifier(
   return new ServiceMessages(send, spec.pingInterval, onTrouble);
 }
 
-/** What stood in these variables, which are gone afterwards. */
+/** Removes these variables and returns their values. */
 export function takeVariables(environment: OwnEnvironment, names: readonly string[]): OwnEnvironment {
   const taken = Object.fromEntries(names.map((name) => [name, environment[name]]));
   for (const name of names) delete environment[name];
   return taken;
 }
 
-/**
- * @param pid  our own; WATCHDOG_PID tells whom the watchdog is for
- * @throws StartupError for values that no manager writes
- */
+/** @param pid  our own, compared with WATCHDOG_PID. @throws StartupError for values that no manager writes */
 export function parseNotifySpec(variables: Readonly<OwnEnvironment>, pid: number): NotifySpec {
   const { NOTIFY_SOCKET: address, WATCHDOG_USEC: time, WATCHDOG_PID: watched } = variables;
   if (!address) return { kind: "none" };
@@ -100,12 +96,12 @@ function parsePingInterval(text: string): Milliseconds {
 const MAX_ADDRESS_BYTES = 107;
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
-/** The PID is told because the manager may know another one, such as that of a shell. */
+/** MAINPID, because the manager may know another PID, such as that of a shell. */
 export function formatReady(pid: number, status: string): string {
   return `READY=1\nMAINPID=${pid}\n${formatStatus(status)}`;
 }
 
-/** @param monotonic  CLOCK_MONOTONIC in nanoseconds: the manager tells by it which reload is meant */
+/** @param monotonic  CLOCK_MONOTONIC in nanoseconds: it tells the manager which reload is meant */
 export function formatReloading(monotonic: bigint): string {
   return `RELOADING=1\nMONOTONIC_USEC=${monotonic / 1000n}`;
 }
@@ -118,7 +114,7 @@ export function formatStopping(status: string): string {
   return `STOPPING=1\n${formatStatus(status)}`;
 }
 
-/** One line whatever the text: a line feed would begin another variable. */
+/** Always one line: a line feed would begin another variable. */
 export function formatStatus(text: string): string {
   return `STATUS=${disarmControls(text.trim().replaceAll(/\s*\n\s*/g, "; "))}`;
 }
@@ -137,7 +133,7 @@ const SILENT: ServiceNotifier = {
 const RETRY_MS = 50;
 const MAX_WAITING = 64;
 
-/** Sends in order. What the manager has no room for now waits here, but for pings: the next one does as well. */
+/** Sends in order. When the manager's socket is full, messages wait here, except pings: the next ping will do. */
 export class ServiceMessages implements ServiceNotifier {
   readonly #send: (text: string) => void;
   readonly #pingInterval: Milliseconds | undefined;
@@ -147,7 +143,7 @@ export class ServiceMessages implements ServiceNotifier {
   #pings: NodeJS.Timeout | undefined;
   #retry: NodeJS.Timeout | undefined;
 
-  /** @param send  throws an error whose code is EAGAIN when there is no room */
+  /** @param send  throws an error with code EAGAIN when there is no room */
   constructor(send: (text: string) => void, pingInterval: Milliseconds | undefined, onTrouble: (text: string) => void) {
     this.#send = send;
     this.#pingInterval = pingInterval;

@@ -1,6 +1,6 @@
 /**
- * The signals of the primary process, in the order of their coming. Handlers are there from the first moment and stay: a
- * signal without one would end the process by its default action, and USR1 would open Node's port for debuggers.
+ * The signals of the primary process, in order of arrival. Handlers are set first and stay: without one a signal would
+ * end the process, and USR1 would open Node's debugger port.
  */
 import { closeSync, openSync } from "node:fs";
 
@@ -19,7 +19,7 @@ export class Signals {
     for (const signal of [...STOP_SIGNALS, ...OTHER_SIGNALS]) process.on(signal, () => this.#arrive(signal));
   }
 
-  /** Resolves with the next one that nobody has been told of. */
+  /** Resolves with the next unhandled signal. */
   async next(): Promise<SignalName> {
     for (;;) {
       const signal = this.#waiting.shift();
@@ -30,7 +30,7 @@ export class Signals {
     }
   }
 
-  /** Resolves at once when a signal to stop has come already. It is left for `next`. */
+  /** Resolves with the first stop signal, also one that has already arrived; `next` still returns it. */
   untilStop(): Promise<SignalName> {
     return new Promise((resolve) => {
       this.#stopped = resolve;
@@ -39,12 +39,12 @@ export class Signals {
     });
   }
 
-  /** From now on, called at each SIGINT. */
+  /** Called at each later SIGINT. */
   onInterrupt(act: () => void): void {
     this.#interrupted = act;
   }
 
-  /** Whether there was a terminal that could be reached, and is none now: then SIGHUP has its oldest meaning. */
+  /** True when the terminal of the start is gone: then SIGHUP stops the server. */
   hasLostTerminal(): boolean {
     return this.#hadTerminal && !hasTerminal();
   }
@@ -61,7 +61,7 @@ function isStop(signal: SignalName): boolean {
   return STOP_SIGNALS.some((each) => each === signal);
 }
 
-/** /dev/tty is the terminal of this very session; without one it cannot be opened. */
+/** /dev/tty is the terminal of this session; open fails without one. */
 function hasTerminal(): boolean {
   try {
     closeSync(openSync("/dev/tty", "r"));

@@ -1,16 +1,15 @@
 /**
  * Sockets that a service manager has opened for us (sd_listen_fds(3)).
  *
- *     LISTEN_PID      whom they are meant for; when it is somebody else the variables were merely inherited
- *     LISTEN_FDS      how many: they are the descriptors from 3 on
- *     LISTEN_FDNAMES  their names, with colons between: FileDescriptorName= of the socket unit
+ *     LISTEN_PID      the process they are for; with another PID the variables were merely inherited
+ *     LISTEN_FDS      how many: descriptors from 3 on
+ *     LISTEN_FDNAMES  their names, separated by colons: FileDescriptorName= of the socket unit
  *
- * A name tells what is spoken on a socket: `https` or `http`, the latter also on a socket that nobody named, for which
- * systemd puts in the name of its unit or `unknown`. A name that we do not know is refused: whoever wrote it means something else.
+ * `https` and `http` name the protocol. An unnamed socket is http too: systemd names it after its unit, or `unknown`.
+ * Any other name is rejected: its author meant something else.
  *
- * Node can tell whether a descriptor is a socket, and no more. That it is a stream and listens shows when it is
- * listened on: a datagram socket and one that is connected (Accept=yes) fail there with EINVAL. A count that is too high
- * may not be noticed at all: Node opens descriptors before the first line of a program runs, and takes the free numbers.
+ * Node can tell only whether a descriptor is a socket. A datagram or connected socket (Accept=yes) fails with EINVAL at
+ * listen. A count that is too high may pass: Node opens descriptors before our first line runs, and takes free numbers.
  */
 import { fstatSync } from "node:fs";
 import { StartupError } from "../base/errors.ts";
@@ -20,14 +19,14 @@ import { type OwnEnvironment, takeVariables } from "./service-notify.ts";
 
 export interface ActivatedSocket {
   readonly descriptor: number;
-  /** As the manager gave it: `http`, `comanche.socket`. */
+  /** From the manager: `http`, `comanche.socket`. */
   readonly name: string;
 }
 
 /**
- * Takes the variables out of the environment, also when they are meant for another process.
+ * Removes the variables from the environment, also when they are for another process.
  *
- * @returns the sockets in their order, open and ours to close; none when nobody opened any
+ * @returns the sockets in their order, ours to close; empty without activation
  * @throws StartupError
  */
 export function takeActivatedSockets(environment: OwnEnvironment, pid: number): readonly ActivatedSocket[] {
@@ -36,7 +35,7 @@ export function takeActivatedSockets(environment: OwnEnvironment, pid: number): 
   return sockets;
 }
 
-// The last one is written by systemd from version 258 on; LISTEN_PID says enough.
+// systemd writes LISTEN_PIDFDID from version 258 on; LISTEN_PID is enough.
 const ACTIVATION_VARIABLES = ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PIDFDID"] as const;
 
 /** @throws StartupError */
@@ -79,7 +78,7 @@ function parseName(name: string): string {
 
 const FIRST_DESCRIPTOR = 3;
 const UNNAMED = "unknown";
-// The kernel's largest.
+// The kernel's limit.
 const MAX_PID = 2 ** 22;
 const MAX_SOCKETS = 1000;
 

@@ -1,6 +1,4 @@
-/**
- * The sockets of the server: bound by the primary process, and kept across reloads for as long as the settings name them.
- */
+/** The server's sockets: the primary binds them and keeps them across reloads while the settings name them. */
 import { lookup } from "node:dns/promises";
 import { type Endpoint, formatEndpoint } from "../base/endpoint.ts";
 import { errorCode, StartupError } from "../base/errors.ts";
@@ -10,18 +8,18 @@ import { type BoundSocket, bindSocket } from "../transport/bound-socket.ts";
 import { endpointsFor, formatPurpose, type ListenSocket, type Purpose } from "../transport/endpoint.ts";
 import type { ActivatedSocket } from "./socket-activation.ts";
 
-/** What is to be bound for one purpose. */
+/** Addresses to bind for one purpose. */
 export interface ListenSpec {
   readonly purpose: Purpose;
   readonly addresses: readonly ListenAddress[];
-  /** 0: a free one, the same for all addresses. */
+  /** 0: a free port, the same for all addresses. */
   readonly port: number;
 }
 
-/** Those of the sites first. */
+/** The sites' first. */
 export function listenSpecs({ server, terminators }: Pick<Settings, "server" | "terminators">): readonly ListenSpec[] {
   const { address: addresses, port, tlsPort } = server;
-  // A Unix socket stays plain: who gets to it is on this machine.
+  // A Unix socket stays plain: its clients are on this machine.
   const onTcp = addresses.filter(({ kind }) => kind !== "unix");
   return [
     { purpose: { kind: "http" }, addresses, port },
@@ -34,16 +32,15 @@ export function listenSpecs({ server, terminators }: Pick<Settings, "server" | "
   ];
 }
 
-/** A socket, and what it is for now. */
 interface Chosen {
   readonly socket: BoundSocket;
   readonly purpose: Purpose;
 }
 
 export class Sockets {
-  /** Bound by a service manager, which then has decided where the sites are. */
+  /** Bound by a service manager, which then decides the addresses of the sites. */
   readonly #activated: readonly ListenSocket[];
-  /** By what was asked for, so that port 0 keeps the port it got. */
+  /** Keyed by the requested endpoint, so that port 0 keeps the port it got. */
   #bound = new Map<string, Chosen>();
 
   constructor(activated: readonly Pick<ActivatedSocket, "descriptor" | "name">[] = []) {
@@ -55,10 +52,10 @@ export class Sockets {
   }
 
   /**
-   * Binds what the specs ask for and not bound yet. With port 0 the first socket takes a free port, and the others the same.
+   * Binds what is not bound yet. With port 0 the first socket takes a free port, and the others the same.
    *
    * @param socketMode  permissions of a Unix socket
-   * @returns a choice: `commit` makes it the server's sockets and closes all others, `cancel` closes what is new in it
+   * @returns a choice: `commit` makes it the server's sockets and closes all others, `cancel` closes its new ones
    * @throws StartupError when one cannot be bound; nothing has changed then
    */
   async choose(specs: readonly ListenSpec[], socketMode: number): Promise<SocketChoice> {
@@ -77,7 +74,7 @@ export class Sockets {
           checkRival(rival?.purpose, purpose, asked);
           let socket = (rival ?? this.#bound.get(key))?.socket;
           if (socket === undefined) {
-            // The free port may have been found since the list was made.
+            // An earlier address may have found the free port.
             const wanted = asked.kind === "tcp" && asked.port === 0 ? { ...asked, port: freePort } : asked;
             socket = await bindIfPossible(wanted, socketMode, address);
             if (socket === undefined) continue;
@@ -121,7 +118,7 @@ export class Sockets {
 
 export interface SocketChoice {
   readonly sockets: readonly ListenSocket[];
-  /** What the operator should know. */
+  /** For the operator. */
   readonly notices: readonly string[];
   readonly commit: () => void;
   readonly cancel: () => void;
@@ -130,11 +127,11 @@ export interface SocketChoice {
 interface Activation {
   readonly sockets: readonly ListenSocket[];
   readonly notice: string;
-  /** What is still to be bound: the service manager's sockets are those of the sites. */
+  /** Still to be bound: the service manager's sockets are those of the sites. */
   readonly others: readonly ListenSpec[];
 }
 
-/** @throws StartupError when they and the settings do not agree */
+/** @throws StartupError when sockets and settings do not agree */
 function chooseActivated(sockets: readonly ListenSocket[], specs: readonly ListenSpec[]): Activation {
   const isWanted = (kind: Purpose["kind"]): boolean =>
     specs.some(({ purpose, addresses }) => purpose.kind === kind && addresses.length > 0);
@@ -163,13 +160,13 @@ function checkRival(present: Purpose | undefined, wanted: Purpose, endpoint: End
   throw new StartupError(`cannot listen on ${formatEndpoint(endpoint)} ${rivals}`);
 }
 
-/** Of two free ports each is its own; any other port is the same whatever is spoken on it. */
+/** Each purpose gets its own free port; any other port is one endpoint whatever is spoken on it. */
 function keyOf(asked: Endpoint, purpose: Purpose): string {
   const isFree = asked.kind === "tcp" && asked.port === 0;
   return isFree ? `${formatEndpoint(asked)} for ${formatPurpose(purpose)}` : formatEndpoint(asked);
 }
 
-/** A host name stands for all its addresses. @throws StartupError for a name that is not known */
+/** A host name stands for all its addresses. @throws StartupError for an unknown name */
 async function endpointsOf(address: ListenAddress, port: number): Promise<readonly Endpoint[]> {
   if (address.kind !== "name") return endpointsFor(address, port);
   try {
@@ -180,10 +177,7 @@ async function endpointsOf(address: ListenAddress, port: number): Promise<readon
   }
 }
 
-/**
- * @returns undefined for an address this machine does not have, where that is no fault: one half of `*`, and what a name
- *          stands for besides its other addresses
- */
+/** @returns undefined for an address this machine lacks, if others remain: half of `*`, or an IPv6 address of a name */
 async function bindIfPossible(
   endpoint: Endpoint,
   mode: number,

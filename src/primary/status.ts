@@ -1,6 +1,4 @@
-/**
- * How busy the server is, in lines of the event log: when somebody asks, and from time to time while it is.
- */
+/** Status lines of the event log: on request, and periodically while the server is busy. */
 import { formatHumanSize } from "../base/human-size.ts";
 import { bytes, type UnixMilliseconds } from "../base/units.ts";
 import type { Events } from "../observe/log.ts";
@@ -33,7 +31,7 @@ export function describeReports(
 }
 
 export class StatusLines {
-  /** Where the lines go from now on. */
+  /** The log for the next lines. */
   events: Events | undefined;
   #timer: NodeJS.Timeout | undefined;
   #printed: PoolState | undefined;
@@ -55,8 +53,6 @@ export class StatusLines {
   }
 }
 
-// ---- terminators
-
 /** Of all processes together. */
 export function sumTunnels(all: readonly ReadonlyMap<string, TunnelCounts>[]): ReadonlyMap<string, TunnelCounts> {
   const sums = new Map<string, TunnelCounts>();
@@ -77,7 +73,7 @@ function addTunnels(sum: TunnelCounts | undefined, one: TunnelCounts): TunnelCou
   };
 }
 
-/** `TLS terminator shop: 3 connections, 120 so far, 2 times no backend, 1.2 MiB from clients, 80 MiB from the backend`. */
+/** `TLS terminator shop: 3 connections, 120 so far, 2 times no backend, 1.2 MiB from clients, …`. */
 export function formatTunnels(
   name: string,
   { open, opened, unreached, fromClients, fromBackend }: TunnelCounts,

@@ -1,7 +1,4 @@
-/**
- * Certificates and keys, read by the primary: files that only root may read are read here, and a bad one is refused as
- * a whole, so that what is in force stays in force.
- */
+/** The primary reads certificates and keys, which perhaps only root may read. It uses all or, on a fault, none. */
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { type AbsolutePath, absolutePath } from "../base/absolute-path.ts";
@@ -16,22 +13,21 @@ import { formatPurpose } from "../transport/endpoint.ts";
 
 const HTTPS = formatPurpose({ kind: "https" });
 const TICKET_KEY_BYTES = 48;
-/** No file of keys and certificates is larger; a path that leads to something else is noticed early. */
+/** No file of keys and certificates is larger; this detects a path to something else early. */
 const MAX_FILE_BYTES = 1024 * 1024;
 
 export interface LoadedTls {
   readonly materials: TlsMaterials;
-  /** Whose certificates were read, for messages: those to show, and those of authorities. */
+  /** Files whose certificates were read, for messages: our own, and those of authorities. */
   readonly files: readonly string[];
-  /** Certificates that have expired, or soon will. */
+  /** Certificates that have expired or soon will. */
   readonly warnings: readonly string[];
-  /** Tells one state of the files from another. */
+  /** Changes when one of the files changes. */
   readonly state: string;
 }
 
 /**
- * @param tickets  seal session tickets where the settings name no file for them
- * @param now  milliseconds since 1970
+ * @param tickets  ticket keys for sides whose settings name no file
  * @throws StartupError that names the file and what is wrong with it
  */
 export function loadTls(specs: TlsSpecs, tickets: Uint8Array, now: number): LoadedTls {
@@ -50,7 +46,7 @@ export function loadTls(specs: TlsSpecs, tickets: Uint8Array, now: number): Load
   return { materials, files, warnings, state };
 }
 
-/** With other tickets, where they are the primary's. */
+/** Replaces the ticket keys of sides that use the primary's. */
 export function withTickets(materials: TlsMaterials, specs: TlsSpecs, ticketKeys: Uint8Array): TlsMaterials {
   return new Map(
     [...materials].map(([user, each]) => {
@@ -86,7 +82,7 @@ function assemble(spec: TlsSpec, identities: readonly TlsIdentity[], tickets: Ui
   return { side: "server", material: { identities, fallback, ticketKeys, clientAuthorities: authorities } };
 }
 
-/** @throws StartupError with what OpenSSL says */
+/** @throws StartupError with OpenSSL's message */
 function checkRules(user: string, { rules }: TlsSpec, each: SideMaterial): void {
   try {
     if (each.side === "client") {
@@ -100,7 +96,7 @@ function checkRules(user: string, { rules }: TlsSpec, each: SideMaterial): void 
   }
 }
 
-/** A text that changes when one of the files does, or comes or goes. */
+/** A text that changes when one of the files changes, appears or disappears. */
 export function describeTlsFiles(specs: TlsSpecs): string {
   return [...specs.values()]
     .flatMap(filesOf)

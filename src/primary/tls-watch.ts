@@ -1,7 +1,6 @@
 /**
- * Certificates that change are taken up without a restart: their files are looked at now and then, and read when they have
- * changed and rest again, because a certificate and its key are seldom replaced in one moment. Ticket keys that the primary
- * makes anew go the same way.
+ * Reloads changed certificates without a restart. Files are checked periodically and read once they no longer change: a
+ * certificate and its key are seldom replaced at the same moment. New ticket keys of the primary are sent too.
  */
 import { StartupError } from "../base/errors.ts";
 import type { Events } from "../observe/log.ts";
@@ -24,10 +23,10 @@ export interface TlsWatchParts {
 export class TlsWatch {
   readonly #parts: TlsWatchParts;
   readonly #timer: NodeJS.Timeout;
-  /** Of the files as they were read last, good or bad. */
+  /** State of the files at the last read, good or bad. */
   #readState: string;
   #seenState: string;
-  /** In force. */
+  /** In use. */
   #materials: TlsMaterials;
   #ticketKeys: Uint8Array;
 
@@ -40,7 +39,7 @@ export class TlsWatch {
     this.#timer = setInterval(() => this.look(), LOOK_MS).unref();
   }
 
-  /** One look; the files are read at the second look that finds them so. */
+  /** Reads changed files when two checks in a row find the same state. */
   look(): void {
     const { specs, tickets } = this.#parts;
     const state = describeTlsFiles(specs);
@@ -77,7 +76,7 @@ export class TlsWatch {
   }
 }
 
-/** Whether anybody seals tickets with the primary's keys. */
+/** Whether any side uses the primary's ticket keys. */
 function usesTickets(specs: TlsSpecs): boolean {
   return [...specs.values()].some(({ side, ticketKeyFile }) => side === "server" && ticketKeyFile === undefined);
 }

@@ -1,6 +1,4 @@
-/**
- * One worker process, as the primary sees it: started, spoken to, listened to, and its end put into words.
- */
+/** One worker process, as the primary sees it: start, messages, and the words for its end. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -27,13 +25,13 @@ export interface WorkerChildOptions {
   readonly accessLog: Omit<HandedFile, "socket">;
   /** Undefined where there is no sandbox. */
   readonly confinement: Confinement | undefined;
-  /** Undefined without koffi: then no descriptor can be handed over once the process has started. */
+  /** Undefined without koffi: then no descriptor can be passed to a running process. */
   readonly native: Native | undefined;
   /** Called until the process has ended. */
   readonly onMessage: (message: ServerMessage) => void;
 }
 
-/** `cut`: connections it had to cut; undefined when it did not come to say. `how` completes "worker process N …". */
+/** `cut`: connections it had to cut; undefined when it did not report them. `how` completes "worker process N …". */
 export interface WorkerEnd {
   readonly how: string;
   readonly cut: number | undefined;
@@ -41,29 +39,27 @@ export interface WorkerEnd {
 }
 
 const ENTRY = fileURLToPath(new URL("../worker-main.js", import.meta.url));
-/** Of what it prints in the end, kept to tell why it ended. */
+/** Characters of its last output, kept to explain its end. */
 const KEPT_OUTPUT = 2000;
 const REPORT_TIMEOUT_MS = 1000;
 
-/**
- * MiB of V8's nursery, by itself 16: what it holds is not given back for a long time, which 10,000 waiting connections made
- * twice as dear. Requests make so little garbage that they are served as fast.
- */
+// MiB of V8's nursery, 16 by default. V8 keeps it for long, which doubled the memory of 10,000 idle connections.
+// Requests make so little garbage that 2 MiB serve them as fast.
 const SMALL_NURSERY = "--max-semi-space-size=2";
 
 export class WorkerChild {
-  /** Undefined where the system would not start one. */
+  /** Undefined when spawn failed. */
   readonly pid: number | undefined;
   readonly startedAt: UnixMilliseconds;
   /** @throws StartupError with the worker's own words, or with how it ended before it had any */
   readonly ready: Promise<readonly ServedEndpoint[]>;
-  /** Never rejects; everything it has sent has been received by then. */
+  /** Never rejects; all its messages have been received by then. */
   readonly ended: Promise<WorkerEnd>;
   readonly #child: ChildProcess;
   readonly #options: WorkerChildOptions;
-  /** Through which the access log is handed over when it was opened again. */
+  /** Passes the access log's descriptor after a reopen. */
   #logSocket: number | undefined;
-  /** Messages that wait until it has its orders. */
+  /** Sent after the start order. */
   readonly #waiting: PrimaryMessage[] = [];
   #output = "";
   #isOutOfMemory = false;
@@ -95,7 +91,7 @@ export class WorkerChild {
       this.#becomeReady = resolve;
       this.#fail = reject;
     });
-    // Whoever does not wait for it hears of the end.
+    // An unhandled rejection must not end the primary: `ended` reports the same.
     this.ready.catch(() => undefined);
     this.ended = this.#waitForEnd();
     this.#child.on("message", (message: WorkerMessage) => this.#receive(message));
@@ -105,19 +101,19 @@ export class WorkerChild {
     }
   }
 
-  /** May be called again with a shorter grace. One that has no orders yet just ends. */
+  /** May be called again with a shorter grace. A worker without a start order is killed. */
   drain(mode: DrainMode, grace: Milliseconds | undefined): void {
     if (this.#isStarted) this.send({ kind: "drain", mode, grace });
     else this.kill();
   }
 
-  /** A process that has no orders yet gets the message after them. */
+  /** A process without a start order gets the message after it. */
   send(message: PrimaryMessage): void {
     if (this.#isStarted) this.#write(message);
     else this.#waiting.push(message);
   }
 
-  /** The access log was opened again. @param descriptor  undefined where only the primary may write to it */
+  /** For a reopened access log. @param descriptor  undefined where only the primary may write to it */
   handLog(descriptor: number | undefined): void {
     this.send({ kind: "log-reopened", isHanded: descriptor !== undefined && this.#hand(descriptor) });
   }
@@ -169,12 +165,12 @@ export class WorkerChild {
       this.#options.native?.sendDescriptor(this.#logSocket, descriptor);
       return true;
     } catch {
-      // The process does not take what waits, or has gone.
+      // The process does not read its socket, or has ended.
       return false;
     }
   }
 
-  /** Descriptors have other numbers there than here. */
+  /** Descriptors have other numbers in the worker. */
   #startMessage(): PrimaryMessage {
     const { order, accessLog } = this.#options;
     const sockets = order.sockets.map((socket, index) => ({
@@ -189,7 +185,7 @@ export class WorkerChild {
 
   #write(message: PrimaryMessage): void {
     if (!this.#child.connected) return;
-    // A fault is that the worker has gone, which its end tells.
+    // An error means that the worker has gone, which its end reports.
     this.#child.send(message, () => undefined);
   }
 
@@ -217,10 +213,10 @@ export class WorkerChild {
     });
   }
 
-  /** What Node itself prints: warnings, and why it gave up. */
+  /** Output of Node itself: warnings, and why it gave up. */
   #keepOutput(text: string): void {
     const output = this.#output + text;
-    // The words come first, and a long list of addresses after them.
+    // The reason is printed first, a long list of addresses after it.
     this.#isOutOfMemory ||= OUT_OF_MEMORY.test(output);
     this.#output = output.slice(-KEPT_OUTPUT);
   }
@@ -230,7 +226,7 @@ function openLogSocket(native: Native | undefined): readonly [own?: number, its?
   try {
     return native?.socketPair() ?? [];
   } catch {
-    // No descriptor is free: then spawn fails too, and says so.
+    // No free descriptor: then spawn fails too and reports it.
     return [];
   }
 }
