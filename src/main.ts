@@ -1,6 +1,6 @@
 /**
- * The `comanche` command: reads the command line and hands over. Each branch ends in an exit status (0 done, 1 could not,
- * 2 wrong command line, 3 stopped with transfers cut; `status` has its own from 1 on).
+ * The `comanche` command: reads the command line and calls the rest. Exit status: 0 done, 1 failed, 2 wrong command
+ * line, 3 stopped with connections cut; `status` has its own from 1 on.
  */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -47,14 +47,14 @@ async function runServer(): Promise<number> {
   const faults = loaded.kind === "faults" ? loaded.faults : [];
   if (faults.some(({ kind }) => kind === "flag")) return fail(describeFaults(faults), 2);
   if (parsed.command !== "serve") {
-    // Whoever has just broken the file must still be able to speak to the server that runs.
+    // A user who has broken the file must still reach the running server.
     return command(parsed.command, loaded.kind === "faults" ? loaded.readable : loaded.settings, faults);
   }
   if (loaded.kind === "faults") return fail(describeFaults(faults), 1);
   return serve(loaded.settings, { load, notices: [], hasUsualPidFile: true });
 }
 
-/** As stud did, it ends with 1 whatever is wrong. */
+/** Like stud, it returns 1 for every fault. */
 async function runTerminator(argv: readonly string[]): Promise<number> {
   const folder = absolutePath(process.cwd());
   const parsed = parseTerminatorArgv(argv, folder);

@@ -1,7 +1,6 @@
 /**
- * Entry of the task threads: does one task by its name.
- *
- * A thread loads what a task needs when it first does one: with everything loaded it takes 14.5 MiB instead of 10.
+ * Entry of the task threads: does one task by its name. A thread loads the code of a task when it first does one: with
+ * everything loaded it takes 14.5 MiB instead of 10.
  */
 import { setPriority } from "node:os";
 import { unreachable } from "./base/errors.ts";
@@ -9,17 +8,17 @@ import type { ListDirectoryOutput } from "./tasks/list-directory.ts";
 import type { DirectoryOpener } from "./tasks/open-directory.ts";
 import type { TaskRequest } from "./tasks/task-pool.ts";
 
-// Requests that need no task go first: with ten busy threads on two cores the 99.9th percentile of the event loop's delay
-// is 9 ms instead of 20. On Linux this concerns the calling thread, elsewhere it would slow down the whole process.
+// Requests without a task have priority: with ten busy threads on two cores, the 99.9th percentile of the event loop's
+// delay is 9 ms instead of 20. On Linux only the calling thread gets slower, elsewhere the whole process would.
 if (process.platform === "linux") {
   try {
     setPriority(5);
   } catch {
-    // A sandbox may forbid it; tasks are done all the same.
+    // A sandbox may forbid it; tasks run all the same.
   }
 }
 
-/** The output of that task, or what piscina turns into it. */
+/** The output of the task, or piscina's wrapper of it. */
 export async function run(request: TaskRequest): Promise<unknown> {
   switch (request.name) {
     case "list-directory": {
@@ -45,7 +44,7 @@ export async function run(request: TaskRequest): Promise<unknown> {
 
 let loadedOpener: Promise<DirectoryOpener | undefined> | undefined;
 
-/** Undefined without the C library, which a process that loses sight of /proc in a chroot always has. */
+/** Undefined without the C library, which a process that loses /proc in a chroot always has. */
 function exactOpener(): Promise<DirectoryOpener | undefined> {
   loadedOpener ??= loadExactOpener();
   return loadedOpener;
@@ -59,7 +58,7 @@ async function loadExactOpener(): Promise<DirectoryOpener | undefined> {
   return (path) => openExactDirectory(loaded.native, path);
 }
 
-/** The page goes to the main thread as it is: to copy 20 MB would keep the event loop for some milliseconds. */
+/** Moves the page to the main thread: copying 20 MB would block the event loop for some milliseconds. */
 async function withMovedBytes(output: ListDirectoryOutput): Promise<unknown> {
   if (output.kind === "failed") return output;
   const piscina = await import("piscina");

@@ -1,6 +1,6 @@
 /**
- * Entry of the worker processes. Where there is a sandbox the program begins twice in one process: first to confine
- * itself, then, in what `execve` makes of it, to serve. Each time only what is needed is loaded.
+ * Entry of the worker processes. With a sandbox the program runs twice in one process: first to confine itself, then,
+ * after `execve`, to serve. Each stage loads only what it needs.
  */
 import { takeStage } from "./worker/messages.ts";
 

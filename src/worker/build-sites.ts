@@ -1,6 +1,4 @@
-/**
- * Settings become the sites that requests are answered from.
- */
+/** Turns settings into the sites that answer requests. */
 import { statSync } from "node:fs";
 import type { AbsolutePath } from "../base/absolute-path.ts";
 import type { LoopTurn } from "../base/clock.ts";
@@ -13,16 +11,14 @@ import { HostDirectories } from "../site/host-directories.ts";
 import { probeDescriptorPaths } from "../site/open-file.ts";
 import type { Site, Sites } from "../site/site.ts";
 
-/** What the C library can do for a site, where it can be called. */
+/** Calls of the C library, where it is available. */
 export interface NativeFiles {
-  /** For a process that cannot ask the kernel where a descriptor leads. */
+  /** For a process that cannot ask the kernel for the path of a descriptor. */
   readonly openExactly: ExactOpener;
   readonly stat: StatFn;
 }
 
-/**
- * @throws StartupError for a document root that cannot be served
- */
+/** @throws StartupError for a document root that cannot be served */
 export function buildSites(settings: Settings, turn: LoopTurn, native?: NativeFiles): Sites {
   const descriptorPaths = probeDescriptorPaths();
   const openExactly = descriptorPaths === "proc" ? undefined : native?.openExactly;
@@ -40,7 +36,7 @@ export function buildSites(settings: Settings, turn: LoopTurn, native?: NativeFi
 function checkDocumentRoot(path: AbsolutePath, chroot: AbsolutePath | undefined): void {
   try {
     if (!statSync(path).isDirectory()) throw new StartupError(`docbase ${path} is not a directory`);
-    // Only who may enter the directory finds the dot in it. (access(2) would ask for the real user, not the effective one.)
+    // stat of the dot needs search permission. (access(2) would check the real user, not the effective one.)
     statSync(`${path}/.`);
   } catch (cause) {
     if (cause instanceof StartupError) throw cause;

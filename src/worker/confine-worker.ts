@@ -1,13 +1,10 @@
-/**
- * The first beginning of a worker: gives up its rights, and then executes itself anew, so that no thread is left that has
- * them still.
- */
+/** First stage of a worker: drops its rights, then executes itself again, so that no thread keeps them. */
 import { once } from "node:events";
 import { loadNative } from "../system/native.ts";
 import { confine } from "../system/sandbox.ts";
 import { CHANNEL_DESCRIPTOR, FIRST_INHERITED, markStage, type PrimaryMessage, type WorkerMessage } from "./messages.ts";
 
-/** Does not return but by ending the process. The primary sends nothing more until the second beginning has said that it is there. */
+/** Returns only on failure, and the process then exits. The primary sends no more until the second stage is loaded. */
 export async function confineWorker(): Promise<void> {
   process.once("disconnect", () => process.exit(1));
   const [message]: [PrimaryMessage] = (await once(process, "message")) as [PrimaryMessage];
@@ -26,7 +23,7 @@ export async function confineWorker(): Promise<void> {
   }
 }
 
-/** Node takes the variables of the channel out of its environment when it begins. */
+/** Node removes the variables of the channel from its environment at the start. */
 function secondEnvironment(): NodeJS.ProcessEnv {
   return {
     ...process.env,

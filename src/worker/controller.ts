@@ -1,12 +1,12 @@
 /**
- * The life of a worker process, from its orders to its end.
+ * The life of a worker process, from its start order to its end.
  *
- *     start   threads if it will be enclosed, identity, roles, sockets       -> ready, or failed
- *     drain   no more connections, the present ones end, the log leaves      -> drained
- *     the primary is gone: as `drain`, without anybody to tell
+ *     start             threads if it will be enclosed, identity, roles, sockets   -> ready, or failed
+ *     drain             accept no more, drain connections, write the log           -> drained
+ *     primary has gone  as `drain`, without a report
  *
- * Signals are the primary's business: those a terminal sends to every process of its group are ignored here. TERM alone,
- * which somebody has sent to this very process, asks the primary for a successor.
+ * Signals that a terminal sends to the process group are ignored: the primary handles them. TERM alone, sent to this
+ * very process, asks the primary for a successor.
  */
 import { StartupError } from "../base/errors.ts";
 import type { Milliseconds } from "../base/units.ts";
@@ -22,7 +22,7 @@ import { HandedLog } from "./handed-log.ts";
 import type { DrainMode, LogMessage, PrimaryMessage, RoleMessage, StartOrder, WorkerMessage } from "./messages.ts";
 import { openTaskThreads, startWorker, type Worker } from "./serve.ts";
 
-/** Returns at once; the process ends by itself when its time has come. */
+/** Returns at once; the process exits by itself. */
 export function runWorker(): void {
   const controller = new WorkerController();
   process.on("message", (message: PrimaryMessage) => controller.receive(message));
@@ -48,10 +48,10 @@ interface Serving {
 class WorkerController {
   #order: StartOrder | undefined;
   #serving: Serving | undefined;
-  /** Messages that wait until it serves. */
+  /** Messages that arrive before it serves. */
   readonly #early: (LogMessage | RoleMessage)[] = [];
   #isLeaving = false;
-  /** How it was last told to leave, perhaps before it could serve. */
+  /** The last drain request, perhaps before it serves. */
   #farewell: DrainRequest | undefined;
 
   receive(message: PrimaryMessage): void {
@@ -76,7 +76,7 @@ class WorkerController {
     }
   }
 
-  /** Nobody is left to replace this process, or to stop it. */
+  /** Without the primary, no process can replace or stop this one. */
   orphaned(): void {
     if (this.#order === undefined) process.exit(1);
     void this.#leave({ mode: "stopping", grace: this.#order.settings.server.grace });
@@ -90,7 +90,7 @@ class WorkerController {
     watchForFaults(events);
     try {
       const isEnclosed = privileges.chroot !== undefined;
-      // While /etc/localtime can be seen.
+      // Caches the time zone while /etc/localtime is visible.
       if (isEnclosed) new Date().getTimezoneOffset();
       const onLostThread = (): void =>
         send({ kind: "retire", why: "a thread has died and cannot be replaced in a chroot" });
@@ -101,7 +101,7 @@ class WorkerController {
       const native = loaded.kind === "native" ? loaded.native : undefined;
       const log = new HandedLog({ handed: order.accessLog, relay, receiveDescriptor: native?.receiveDescriptor });
       const access = new AccessLog(log, events);
-      // While /proc can be seen.
+      // Before the chroot hides /proc.
       const held = withinDescriptors(settings, isEnclosed || pool === undefined ? 0 : settings.server.workers);
       dropPrivileges(privileges, native);
       const worker = await startWorker({
@@ -135,7 +135,7 @@ class WorkerController {
 
   async #leave(request: DrainRequest): Promise<void> {
     this.#farewell = request;
-    // It listens perhaps already, and has accepted somebody.
+    // It may listen already and have accepted a connection: the start goes on, then drains.
     if (this.#serving === undefined) return;
     const { worker, access } = this.#serving;
     const outcome = worker.drain(request.mode, request.grace);
@@ -152,7 +152,7 @@ function send(message: WorkerMessage): void {
   void tell(message);
 }
 
-/** Resolves when the message is with the kernel, or the primary has gone. */
+/** Resolves when the kernel has the message, or the primary has gone. */
 function tell(message: WorkerMessage): Promise<void> {
   return new Promise((resolve) => {
     if (process.send === undefined || !process.connected) resolve();
@@ -169,7 +169,7 @@ async function relay(lines: Uint8Array, refusal?: Refusal): Promise<void> {
   await tell({ kind: "log", lines, refusal });
 }
 
-/** After an exception nobody knows what still holds, so that ends the process; the primary starts another. */
+/** After an uncaught exception the state is unknown, so the process ends; the primary starts another. */
 function watchForFaults(events: EventLog): void {
   process.on("unhandledRejection", (fault) => events.error("unhandled internal error", fault));
   process.on("uncaughtException", (fault) => {

@@ -1,10 +1,10 @@
 /**
- * The access log of a worker, which either appends to the file that the primary has opened or sends its lines there.
+ * The access log of a worker. Either the worker appends to the file that the primary opened, or the primary writes.
  *
- *     the worker    a regular file. It is in append mode, so whole lines of several processes are never mixed, and it takes a
- *                   batch at once: a write that waits in the threads for files would cost a tenth of a request more
- *     the primary   what may make a writer wait: a pipe, a terminal. While a file refuses lines, as on a full disk: one
- *                   process tries again, in order. After a rotation, where koffi is missing and no file can be handed over
+ *     the worker    regular files. They are in append mode, so lines of several processes are never mixed. The write is
+ *                   synchronous: waiting in the file-system threads would cost a tenth of a request more
+ *     the primary   pipes and terminals, which may block a writer; a file that refuses lines, as on a full disk: one
+ *                   process retries, in order; without koffi every file after a rotation
  */
 import { closeSync, writeSync } from "node:fs";
 import type { Refusal } from "../observe/access-log.ts";
@@ -16,16 +16,16 @@ const LINE_FEED = 0x0a;
 
 export interface HandedLogParts {
   readonly handed: HandedFile;
-  /** Resolves when the lines are with the kernel; rejects when the primary has gone. */
+  /** Resolves when the kernel has the lines; rejects when the primary has gone. */
   readonly relay: (lines: Uint8Array, refusal?: Refusal) => Promise<void>;
-  /** As `DescriptorCalls` has it; undefined without koffi. */
+  /** Undefined without koffi. */
   readonly receiveDescriptor: ((socket: number) => number | undefined) | undefined;
 }
 
 export class HandedLog implements LogFile {
   readonly name: string;
   readonly #parts: HandedLogParts;
-  /** Undefined: all lines go to the primary. */
+  /** Undefined: the primary writes all lines. */
   #descriptor: number | undefined;
   #isRefused = false;
 

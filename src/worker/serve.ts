@@ -1,6 +1,4 @@
-/**
- * The part of the server that talks to the network: its roles, and the sockets on which they accept.
- */
+/** The part of the server that talks to the network: its roles and its listeners. */
 import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { systemClock } from "../base/clock.ts";
@@ -28,32 +26,27 @@ export interface WorkerLogs {
   readonly events: Events;
 }
 
-/** `cut`: how many connections were still busy when the time was up. */
+/** `cut`: how many connections were still busy at the end of the grace period. */
 type DrainOutcome = { readonly kind: "finished" } | { readonly kind: "cut"; readonly cut: number };
 
 export interface Worker {
-  /** What is really bound, in the order of the settings. */
+  /** The endpoints really bound, in the order of the settings. */
   readonly served: readonly ServedEndpoint[];
-  /** How busy it is now. */
   report(): WorkerReport;
-  /**
-   * Stops accepting, finishes what is under way, and cuts what is left after `grace`, if there is one. While it hands over
-   * it may be told to stop; every call resolves with the same.
-   */
+  /** Stops accepting and drains; cuts the rest after `grace`, if given. May be called again, with the same outcome. */
   drain(mode: DrainMode, grace: Milliseconds | undefined): Promise<DrainOutcome>;
-  /** For its roles. */
   receive(message: RoleMessage): void;
-  /** Ends a `drain` that is under way, at once. */
+  /** Ends a `drain` at once. */
   cut(): void;
 }
 
 const THREAD_MAIN = fileURLToPath(new URL("../thread-main.js", import.meta.url));
 
 /**
- * The threads for tasks, of which there is none as long as there is no task.
+ * The threads for tasks, started with the first tasks.
  *
- * @param isEnclosed  the process is about to lose sight of its own program: all threads start now, and keep all they need
- * @param onLostThread  one of those has died, and cannot be replaced
+ * @param isEnclosed  the process is about to chroot away from its program: all threads start now and stay
+ * @param onLostThread  one of those has died and cannot be replaced
  */
 export async function openTaskThreads(
   { server: { workers: threads, queue } }: Settings,
@@ -72,25 +65,19 @@ export async function openTaskThreads(
   return pool;
 }
 
-/** What a worker is made of. */
 export interface WorkerParts {
   readonly settings: Settings;
   readonly logs: WorkerLogs;
   readonly sockets: readonly ListenSocket[];
   readonly tls: TlsMaterials;
   readonly backends: BackendEndpoints;
-  /** The worker's from now on; undefined where no site is served. */
+  /** The worker owns it from now on; undefined without sites. */
   readonly pool: ThreadPool | undefined;
   readonly send: (message: ServerMessage) => void;
-  /** As `buildSites` takes it. */
   readonly native?: NativeFiles | undefined;
 }
 
-/**
- * Takes up its roles and begins to accept.
- *
- * @throws StartupError when a document root cannot be served or a socket not be listened on; nothing is left open then
- */
+/** Begins to accept. @throws StartupError when a document root or socket fails; nothing is left open then */
 export async function startWorker(parts: WorkerParts): Promise<Worker> {
   const { logs, pool } = parts;
   const roles = await openRoles(parts);

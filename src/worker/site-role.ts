@@ -1,6 +1,4 @@
-/**
- * A worker that serves the sites: here the parts that answer requests are joined.
- */
+/** The role that serves the sites: joins the parts that answer requests. */
 import { randomBytes } from "node:crypto";
 import { setTimeout } from "node:timers/promises";
 import { EventLoopTurn, type LoopTurn, systemClock } from "../base/clock.ts";
@@ -36,9 +34,7 @@ import { buildSites, type NativeFiles } from "./build-sites.ts";
 import type { ServerMessage } from "./messages.ts";
 import { CONNECTION_FAULT, type Role } from "./role.ts";
 
-/** What the role is made of. */
 export interface SiteParts {
-  /** By which transports clients come. */
   readonly choice: TransportChoice;
   readonly settings: Settings;
   readonly access: AccessLog;
@@ -46,10 +42,9 @@ export interface SiteParts {
   readonly refusals: RefusalReport;
   readonly sockets: readonly ListenSocket[];
   readonly tls: TlsMaterials;
-  /** Closed by the role. */
+  /** The role closes it. */
   readonly pool: ThreadPool;
   readonly send: (message: ServerMessage) => void;
-  /** As `buildSites` takes it. */
   readonly native: NativeFiles | undefined;
 }
 
@@ -58,11 +53,10 @@ interface Parts extends SiteParts {
 }
 
 const HTTPS = formatPurpose({ kind: "https" });
-
-/** How long a stop waits for handlers whose connections were cut, and for tasks. */
+/** How long `close` waits for tasks and for handlers of cut connections. */
 const CLOSE_TIMEOUT_MS = 1000;
 
-/** @throws StartupError when a document root cannot be served; nothing is left open then but the pool */
+/** @throws StartupError when a document root cannot be served; only the pool is left open then */
 export async function openSiteRole(parts: SiteParts): Promise<Role> {
   const { choice, settings, events, pool } = parts;
   const uploads = new UploadLedger((upload) => parts.send({ kind: "stored", upload }));
@@ -88,7 +82,7 @@ export async function openSiteRole(parts: SiteParts): Promise<Role> {
     report: () => ({ connections: connections.count, tls: tls?.counts, tunnels: new Map() }),
     drain: (mode) => {
       if (phase !== "stopping") phase = mode;
-      // Who shakes hands now is accepted when that is done.
+      // Connections in a handshake are accepted after it, so drain again.
       ended = Promise.all([tls?.settled(), connections.drain()]).then(() => connections.drain());
       return ended;
     },
@@ -98,7 +92,7 @@ export async function openSiteRole(parts: SiteParts): Promise<Role> {
       return cut;
     },
     close: async () => {
-      // Handlers and tasks end now too, but one that a dead file system holds must not hold the server as well.
+      // A handler or task that hangs on a dead file system must not hold the server.
       await Promise.race([Promise.all([ended, pool.close()]), setTimeout(CLOSE_TIMEOUT_MS)]);
       connections.close();
     },
@@ -130,7 +124,7 @@ function openTls(
   });
 }
 
-/** Those that a proxy passes on are accepted when it has said for whom. */
+/** With the PROXY protocol, a connection is accepted when the proxy has named its client. */
 function receivePlain(
   { settings, events, refusals }: SiteParts,
   choice: TransportChoice,
@@ -187,7 +181,7 @@ function buildService(parts: Parts, sites: Sites, turn: LoopTurn) {
     boundaryNonce: randomBytes(12).toString("base64url"),
     refusals,
     tls: describeTls(settings, sockets),
-    // What goes there is not even put into words.
+    // Lines for /dev/null are not even formatted.
     record:
       settings.server.logfile === "/dev/null" ? () => undefined : (exchange) => access.record(formatLine(exchange)),
     trace: traceFor(settings, events),
@@ -201,7 +195,7 @@ function describeTls({ server }: Settings, sockets: readonly ListenSocket[]): Tl
   return { port, redirects: server.tlsRedirect, hsts: seconds(Math.floor(server.hsts / 1000)) };
 }
 
-/** Undefined where nobody would see it, so that nothing is put into words in vain. */
+/** Undefined below log level debug, so that no text is formatted in vain. */
 function traceFor({ server }: Settings, events: Events): ((text: string) => void) | undefined {
   return server.logLevel === "debug" ? (text) => events.debug(text) : undefined;
 }

@@ -1,6 +1,4 @@
-/**
- * A worker as a TLS terminator: the settings and what was read for them become a `Terminator`.
- */
+/** The role of a TLS terminator: builds a `Terminator` from settings and key material. */
 import { systemClock } from "../base/clock.ts";
 import type { Endpoint } from "../base/endpoint.ts";
 import { isTrustedIn } from "../base/ip-range.ts";
@@ -20,7 +18,7 @@ import { CONNECTION_FAULT, type Role } from "./role.ts";
 
 const NEVER = milliseconds(Number.POSITIVE_INFINITY);
 
-/** @throws what OpenSSL says of the material or the rules */
+/** @throws OpenSSL's error for the material or the rules */
 export function openTerminatorRole(
   name: string,
   settings: TerminatorSettings,
