@@ -1,6 +1,6 @@
 /**
- * `comanche stop` and `comanche reload`: signal the server that the PID file names, and wait for the result. A stop is
- * answered by the end of the process; a reload in the state file, by the first one that covers our hangup.
+ * `comanche stop` and `comanche reload`: signal the server that the PID file names, and wait for the result. The end of
+ * the process answers a stop; the first reload in the state file that covers our hangup answers a reload.
  */
 import { setTimeout } from "node:timers/promises";
 import type { AbsolutePath } from "../base/absolute-path.ts";
@@ -23,10 +23,10 @@ export type ReloadOutcome =
   | NotAsked
   | { readonly kind: "done"; readonly pid: number; readonly message: string }
   | { readonly kind: "failed"; readonly pid: number; readonly message: string }
-  /** It is about to end, so it was not asked, or will not do it. */
+  /** It is about to end: it was not asked, or will not reload. */
   | { readonly kind: "stopping"; readonly pid: number }
   | { readonly kind: "died"; readonly pid: number }
-  /** It was asked, and has no state file that could hold its answer. */
+  /** It was asked, but has no state file for its answer. */
   | { readonly kind: "mute"; readonly pid: number }
   | { readonly kind: "silent"; readonly pid: number; readonly timeout: Milliseconds };
 
@@ -37,10 +37,7 @@ export interface AnswerReport {
 
 const POLL_INTERVAL = milliseconds(50);
 
-/**
- * @param timeout  how long to wait: the server's `grace` and a little more
- * @throws StartupError when a PID file cannot be read
- */
+/** @param timeout  the server's `grace` and a little more. @throws StartupError when a PID file cannot be read */
 export async function stopServer(paths: readonly PidFilePath[], timeout: Milliseconds): Promise<StopOutcome> {
   const server = findRunning(paths);
   if (server === undefined) return notRunning(paths);
@@ -130,20 +127,19 @@ const notRunning = (paths: readonly PidFilePath[]): NotAsked => ({
   paths: paths.map(({ path }) => path),
 });
 
-/** The detail may have several lines, such as the faults of a configuration. */
+/** `detail` may have several lines, such as the faults of a configuration. */
 function withDetail(said: string, detail: string): string {
   return detail === "" ? said : `${said}: ${detail}`;
 }
 
 interface RunningServer {
   readonly pid: number;
-  /** The PID file that names it. */
   readonly path: AbsolutePath;
-  /** Inspected before any signal: a process that has the number later is another one. */
+  /** Inspected before any signal: a later process with this PID is another one. */
   readonly state: ProcessState;
 }
 
-/** The server of the first PID file that names a live one. */
+/** The server of the first PID file that names a live process. */
 function findRunning(paths: readonly PidFilePath[]): RunningServer | undefined {
   for (const { path } of paths) {
     const pid = findHolder(readPidFile(path));
@@ -152,7 +148,7 @@ function findRunning(paths: readonly PidFilePath[]): RunningServer | undefined {
   return undefined;
 }
 
-/** @returns `sent` also when the server has ended just now, which the caller then sees */
+/** @returns `sent` also when the server has just ended, which the caller then sees */
 function sendSignal(pid: number, signal: NodeJS.Signals): "sent" | "forbidden" {
   try {
     process.kill(pid, signal);
@@ -162,7 +158,6 @@ function sendSignal(pid: number, signal: NodeJS.Signals): "sent" | "forbidden" {
   }
 }
 
-/** Whether the very process that was found still runs. */
 function isStillRunning({ pid, state }: RunningServer): boolean {
   const now = inspectProcess(pid);
   if (state.kind === "gone" || now.kind === "gone") return false;

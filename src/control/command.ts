@@ -1,6 +1,4 @@
-/**
- * The commands for a running server: `stop`, `reload` and `status`. They work with a broken configuration file too.
- */
+/** The commands for a running server: `stop`, `reload` and `status`. They work also with a broken configuration. */
 import { unreachable } from "../base/errors.ts";
 import { milliseconds, unixMilliseconds } from "../base/units.ts";
 import type { Command } from "../config/argv.ts";
@@ -13,26 +11,26 @@ import type { UserFacts } from "./user-directories.ts";
 
 export interface CommandInput {
   readonly name: Exclude<Command, "serve">;
-  /** What of them could be read. */
+  /** The part that could be read. */
   readonly settings: Settings;
-  /** The faults of the configuration file. */
+  /** Of the configuration file. */
   readonly faults: readonly Fault[];
   readonly user: UserFacts;
 }
 
-/** How a command ended: lines for the standard output and for the standard error, as far as there is anything to say. */
+/** Lines for standard output and standard error. */
 export interface CommandReport {
   readonly output: string | undefined;
   readonly complaints: readonly string[];
   readonly exitStatus: number;
 }
 
-/** How long `reload` waits for the server's word: time for new workers to start, old ones need not have ended. */
+/** Time for new workers to start; old ones need not have ended. */
 const RELOAD_TIMEOUT = milliseconds(60_000);
-/** How much longer than the server's own grace `stop` waits for it. */
+/** Added to the server's grace. */
 const STOP_MARGIN_MS = 5000;
 
-/** @throws StartupError when a PID file cannot be read (but not of `status`, which says so) */
+/** @throws StartupError when a PID file cannot be read (`status` reports that instead) */
 export async function runCommand({ name, settings, faults, user }: CommandInput): Promise<CommandReport> {
   const { pidfile, grace } = settings.server;
   const paths = pidFilePaths(pidfile, user);
@@ -45,7 +43,7 @@ export async function runCommand({ name, settings, faults, user }: CommandInput)
     }
     case "reload": {
       const outcome = await reloadServer(paths, RELOAD_TIMEOUT);
-      // A server reports the faults itself. Where none is found, they may have hidden its PID file.
+      // A server reports the faults itself. When none is found, they may have hidden its PID file.
       return toReport(describeReload(outcome), outcome.kind === "not-running" ? complaints : []);
     }
     case "status": {
@@ -58,7 +56,7 @@ export async function runCommand({ name, settings, faults, user }: CommandInput)
   }
 }
 
-/** A configuration file that cannot be read may name another PID file than the one that is not there. */
+/** An unreadable configuration file may name another PID file than the missing one. */
 export function doubtStatus(outcome: StatusOutcome, faults: readonly Fault[]): StatusOutcome {
   const wholeFile = faults.find((fault) => fault.kind === "file" && fault.position.line === 0);
   if (outcome.kind !== "not-running" || wholeFile === undefined) return outcome;

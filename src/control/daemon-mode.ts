@@ -1,26 +1,23 @@
-/**
- * Foreground or background: a daemon by default, except under a supervisor, which would take its leaving for its end. An
- * explicit `daemon` setting always wins.
- */
+/** A daemon by default, except under a supervisor, which takes the command's exit for its end. `daemon` overrides. */
 import { existsSync } from "node:fs";
 
 export interface Environment {
   readonly pid: number;
   readonly parentPid: number;
   readonly variables: NodeJS.ProcessEnv;
-  /** /.dockerenv or /run/.containerenv is there. */
+  /** /.dockerenv or /run/.containerenv exists. */
   readonly hasContainerMark: boolean;
 }
 
 export interface DaemonRequest {
   readonly daemon: boolean;
-  /** False when nobody set it. */
+  /** False for the built-in default. */
   readonly isSet: boolean;
 }
 
 export type Mode =
   | { readonly kind: "daemon" }
-  /** `reason`: what to tell the operator, who may have expected a daemon. */
+  /** `reason`: for the operator, who may have expected a daemon. */
   | { readonly kind: "foreground"; readonly reason: string | undefined };
 
 export function readEnvironment(): Environment {
@@ -40,7 +37,7 @@ export function decideMode(request: DaemonRequest, environment: Environment): Mo
   return { kind: "foreground", reason: `${supervisor}: staying in the foreground (--daemon overrides)` };
 }
 
-/** Who looks after this process; undefined when nobody does. */
+/** Describes the supervisor; undefined without one. */
 function findSupervisor({ pid, parentPid, variables, hasContainerMark }: Environment): string | undefined {
   if (pid === 1) return "running as PID 1";
   if (variables.NOTIFY_SOCKET || variables.SYSTEMD_EXEC_PID === String(pid)) return "under systemd";

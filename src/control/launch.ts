@@ -1,15 +1,15 @@
 /**
- * Daemon mode, the side of the command: starts the same program once more in a session of its own and returns only
- * when that serves, or has said why it does not. The side of the started program is `startReporter.ts`.
+ * Daemon mode, in the command: starts the same program again in a session of its own. It returns when that serves or
+ * has failed. The daemon's part is `start-reporter.ts`.
  *
  *     command                              daemon
- *     spawn, with an IPC channel     ->    openLifeline finds the mark in its environment
- *     its standard error, as it comes <-   anything it prints before it is ready, a crash included
- *     prints, returns 0              <-    ready, with the lines for the user; then the channel closes, the daemon lives on
- *     prints, returns its status     <-    failed, with why
+ *     spawn, with an IPC channel     ->    openStartReporter finds the mark in its environment
+ *     forwards its standard error    <-    anything it prints before it is ready, a crash included
+ *     prints, returns 0              <-    ready, with lines for the user; the channel closes, the daemon lives on
+ *     prints, returns its status     <-    failed, with the reason
  *     INT, TERM, HUP before that     ->    TERM, at the second one KILL
  *
- * Were the command itself killed, the daemon sees the channel close and gives up.
+ * When the command is killed, the channel closes and the daemon gives up.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { unreachable } from "../base/errors.ts";
@@ -18,16 +18,16 @@ import { DAEMON_MARK, type LaunchMessage, parseLaunchMessage } from "./start-rep
 export interface LaunchOptions {
   /** Absolute path of the program's entry file. */
   readonly entry: string;
-  /** The arguments of this very command. */
+  /** Arguments of this command. */
   readonly args: readonly string[];
-  /** Where the user reads: both get whole lines, or what the daemon wrote as it came. */
+  /** Both get whole lines, or the daemon's output in pieces. */
   readonly standardOutput: (text: string) => void;
   readonly standardError: (text: string) => void;
 }
 
 export type LaunchOutcome =
   | LaunchMessage
-  /** It ended without having said anything. */
+  /** Without any message. */
   | { readonly kind: "ended"; readonly status: number | null; readonly signal: NodeJS.Signals | null }
   | { readonly kind: "not-spawned"; readonly why: string }
   | { readonly kind: "interrupted" };
@@ -38,7 +38,7 @@ export interface LaunchReport {
   readonly exitStatus: number;
 }
 
-/** Starts the daemon and waits for its word. @returns the exit status of the command */
+/** Starts the daemon and waits for its message. @returns the exit status of the command */
 export async function launch(options: LaunchOptions): Promise<number> {
   const child = spawnDaemon(options);
   child.stderr?.setEncoding("utf8").on("data", options.standardError);
@@ -91,7 +91,7 @@ interface Interruption {
   readonly unwatch: () => void;
 }
 
-/** The daemon is in a session of its own, so what the terminal sends reaches only us. */
+/** The daemon has its own session, so signals from the terminal reach only the command. */
 function watchForSignals(child: ChildProcess): Interruption {
   let count = 0;
   const onSignal = (): void => {
@@ -110,7 +110,7 @@ function waitForWord(child: ChildProcess, interruption: Interruption): Promise<L
   return new Promise((resolve) => {
     child.on("message", (value) => {
       const word = parseLaunchMessage(value);
-      // A daemon that was told to stop is no longer ready, whatever it said last.
+      // After a stop signal the daemon is no longer ready, even if it has said so.
       if (word !== undefined && !interruption.happened()) resolve(word);
     });
     child.on("error", (error) => resolve({ kind: "not-spawned", why: error.message }));
@@ -118,7 +118,7 @@ function waitForWord(child: ChildProcess, interruption: Interruption): Promise<L
       const outcome: LaunchOutcome = interruption.happened()
         ? { kind: "interrupted" }
         : { kind: "ended", status, signal };
-      // Its last words may still be in the pipe. A process that it started may hold that pipe open for long.
+      // Its last output may still be in the pipe, which a process it started may hold open for long.
       const enough = setTimeout(resolve, LAST_WORDS_MS, outcome);
       child.once("close", () => {
         clearTimeout(enough);
@@ -130,7 +130,7 @@ function waitForWord(child: ChildProcess, interruption: Interruption): Promise<L
 
 const LAST_WORDS_MS = 1000;
 
-/** Nothing of the child keeps this process alive any longer. */
+/** The child no longer keeps this process alive. */
 function release(child: ChildProcess): void {
   if (child.connected) child.disconnect();
   child.stderr?.destroy();

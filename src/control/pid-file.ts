@@ -1,13 +1,13 @@
 /**
- * The PID file: which process is serving, and the lock that keeps a second server from starting by mistake.
+ * The PID file names the process that serves, and locks out a second server that is started by mistake.
  *
- * It holds the number and a line feed and nothing else, so that `kill $(cat FILE)` works. It appears whole: written
- * under another name, then linked to its own, which fails when that exists.
+ * It holds only the number and a line feed, so that `kill $(cat FILE)` works. It appears whole: written under another
+ * name, then linked to its own, which fails when that exists.
  *
- * After a crash another process may get the number. So the holder has gone when there is no such process, or when it
+ * After a crash another process may get the number. So the holder is gone when no such process exists, or when it
  * started after the file was written and is no Comanche. The second condition is for machines without a clock battery:
- * once their clock is set, every process seems younger than its files. A wrong guess says "running", which the operator
- * can mend by removing the file, and never leads to a signal to a foreign process that is not node.
+ * once their clock is set, every process seems younger than its files. A wrong guess says "running": the operator then
+ * removes the file. It never leads to a signal to a foreign process that is not node.
  */
 import { randomBytes } from "node:crypto";
 import {
@@ -35,29 +35,25 @@ import { runtimeDirectory, stateDirectory, type UserFacts } from "./user-directo
 
 export type PidFileContent =
   | { readonly kind: "absent" }
-  /** Nothing in it: the machine stopped before it reached the disk. */
+  /** The machine stopped before the content reached the disk. */
   | { readonly kind: "empty"; readonly version: string }
   | { readonly kind: "pid"; readonly pid: number; readonly writtenAt: UnixMilliseconds; readonly version: string }
-  /** Something else is in it, so it is none of our files. */
+  /** Not a file of ours: it holds something else. */
   | { readonly kind: "foreign" };
 
-/** Who asks whether the holder of a PID file still runs. */
+/** The process that asks whether the holder of a PID file still runs. */
 export interface Asker {
   readonly pid: number;
   readonly command: string | undefined;
 }
 
-/** A path the PID file may have. */
 export interface PidFilePath {
   readonly path: AbsolutePath;
-  /** Its folder is made when it is needed. */
+  /** The folder is created on demand. */
   readonly isInStateDirectory: boolean;
 }
 
-/**
- * Where the PID file may be, best place first: as it is set; for root /run; else the runtime directory of the user's
- * session, and the state directory for who has no session.
- */
+/** Best place first: the setting; for root /run; else the user's runtime directory, then the state directory. */
 export function pidFilePaths(setting: AbsolutePath | undefined, user: UserFacts): readonly PidFilePath[] {
   if (setting !== undefined) return [{ path: setting, isInStateDirectory: false }];
   if (user.isRoot) return [{ path: absolutePath("/run/comanche.pid"), isInStateDirectory: false }];
@@ -67,11 +63,7 @@ export function pidFilePaths(setting: AbsolutePath | undefined, user: UserFacts)
   return [{ path: absolutePath(join(runtime, FILE_NAME)), isInStateDirectory: false }, state];
 }
 
-/**
- * Whether the process of that number is the one that wrote the file.
- *
- * @param asker  a file with the asker's own number was left by an earlier process: in a container numbers repeat
- */
+/** @param asker  a file with the asker's own PID was left by an earlier process: PIDs repeat in containers */
 export function judgeHolder(
   file: { readonly pid: number; readonly writtenAt: UnixMilliseconds },
   look: ProcessState,
@@ -94,28 +86,21 @@ export function readPidFile(path: AbsolutePath): PidFileContent {
   }
 }
 
-/** The process that the file names and that still runs. */
+/** The PID in the file, if that process still runs and wrote it. */
 export function findHolder(content: PidFileContent): number | undefined {
   if (content.kind !== "pid") return undefined;
   const judged = judgeHolder(content, inspectProcess(content.pid), lookAtSelf());
   return judged === "running" ? content.pid : undefined;
 }
 
-/** Our PID file, from `acquirePidFile` until `release`. */
+/** Held from `acquirePidFile` until `release`. */
 export interface PidFile {
   readonly path: AbsolutePath;
-  /**
-   * Removes the file if it is still ours. One that cannot be removed, because the user was changed, is left to the next
-   * start, which takes it over.
-   */
+  /** Removes the file if it is still ours. After a change of user that may fail; the next start takes the file over. */
   release(): void;
 }
 
-/**
- * Takes the first place whose folder can be written.
- *
- * @throws StartupError when another server runs, or the file cannot be written
- */
+/** Takes the first place whose folder is writable. @throws StartupError if another server runs or the write fails */
 export function acquirePidFile(places: readonly PidFilePath[]): PidFile {
   const path = choosePath(places);
   const temporary = absolutePath(`${path}.${randomBytes(6).toString("hex")}`);
@@ -146,9 +131,9 @@ const START_TOLERANCE_MS = 2000;
 const MAX_TRIES = 100;
 
 /**
- * Links the temporary file to `path`. Where a dead server's file is, of several starters only the one that holds the
- * turn may replace it: the turn is a lock of the same kind, named after the very file to be replaced. So nobody ever
- * removes a file that another has just put there; and the turn of a starter that died is taken over likewise.
+ * Links the temporary file to `path`. Only the starter that holds the turn may replace a dead server's file. The turn
+ * is a lock file of the same kind, named after the version to be replaced, so no starter removes a newer file. The turn
+ * of a starter that died is taken over in the same way.
  */
 function putInPlace(temporary: AbsolutePath, path: AbsolutePath): void {
   for (let tries = 0; tries < MAX_TRIES; tries++) {
@@ -164,7 +149,7 @@ function putInPlace(temporary: AbsolutePath, path: AbsolutePath): void {
     const turn = absolutePath(`${path}.${content.version}`);
     putInPlace(temporary, turn);
     if (readVersion(path) === content.version) {
-      // Puts our number in place and ends the turn in one step.
+      // One step puts our PID in place and ends the turn.
       renameSync(turn, path);
       return;
     }
@@ -173,9 +158,9 @@ function putInPlace(temporary: AbsolutePath, path: AbsolutePath): void {
   throw new StartupError(`PID file ${path} keeps changing: another program writes it`);
 }
 
-/** Text and version are those of one file, whatever takes its name meanwhile. */
+/** Reads text and version from one descriptor, so both belong to the same file. */
 function readOnce(path: AbsolutePath): PidFileContent {
-  // O_NONBLOCK: a named pipe must not make us wait.
+  // O_NONBLOCK: do not wait for a writer of a FIFO.
   const descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const stat = fstatSync(descriptor, { bigint: true });
@@ -189,7 +174,7 @@ function readOnce(path: AbsolutePath): PidFileContent {
   }
 }
 
-/** Inode and time: a new file may get the inode of one that was just removed. */
+/** Inode and mtime: a new file may get the inode of one that was just removed. */
 function readVersion(path: AbsolutePath): string | undefined {
   const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
   return stat === undefined ? undefined : formatVersion(stat);
@@ -213,7 +198,7 @@ function choosePath(places: readonly PidFilePath[]): AbsolutePath {
   const [first, ...others] = places;
   if (first === undefined) throw new Error("no place for the PID file");
   if (others.length > 0 && !isWritableFolder(dirname(first.path))) return choosePath(others);
-  // Where the folder cannot be made, writing the file fails and says why.
+  // If mkdir fails, writing the file fails too and says why.
   if (first.isInStateDirectory) attempt(() => mkdirSync(dirname(first.path), { recursive: true, mode: 0o700 }));
   return first.path;
 }
@@ -227,7 +212,7 @@ function isWritableFolder(folder: string): boolean {
   }
 }
 
-/** A file that stays is stale, and its next reader sees that by the PID in it. */
+/** A file that stays is stale: the next reader sees that by its PID. */
 export function removeIfPossible(path: AbsolutePath): void {
   attempt(() => rmSync(path, { force: true }));
 }

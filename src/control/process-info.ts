@@ -1,23 +1,19 @@
-/**
- * What can be seen of another process from outside: whether it lives, its name, since when, its memory.
- *
- * Name and start come from /proc/PID/stat (proc_pid_stat(5)); where there is no /proc only the first is known.
- */
+/** What can be seen of another process. Without /proc (proc_pid_stat(5)) only whether it lives is known. */
 import { readFileSync } from "node:fs";
 import { attempt } from "../base/errors.ts";
 import { isProcessAlive } from "../base/process-alive.ts";
 import { type Bytes, bytes, type UnixMilliseconds, unixMilliseconds } from "../base/units.ts";
 
 export type ProcessState =
-  /** There is none of that number, or it has ended and only waits for its parent to notice. */
+  /** No such PID, or a zombie. */
   { readonly kind: "gone" } | { readonly kind: "alive"; readonly info: ProcessInfo | undefined };
 
 interface ProcessInfo {
-  /** At most 15 bytes: `node`, or the beginning of a title the process has given itself. */
+  /** At most 15 bytes: `node`, or the beginning of the process title. */
   readonly command: string;
-  /** In hundredths of a second since the machine started; does not change when the wall clock is set. */
+  /** In hundredths of a second since boot; independent of the wall clock. */
   readonly startTicks: number;
-  /** As exact as the boot time: a second, and as right as the clock was never set since. */
+  /** To a second, the precision of the boot time; wrong by any change of the wall clock since. */
   readonly startedAt: UnixMilliseconds;
 }
 
@@ -44,7 +40,7 @@ export interface ProcessStat {
   readonly startTicks: number;
 }
 
-/** @param text  of /proc/PID/stat. The command stands in parentheses and may hold blanks and parentheses itself. */
+/** @param text  of /proc/PID/stat. The command is in parentheses and may contain blanks and parentheses */
 export function parseProcessStat(text: string): ProcessStat | undefined {
   const match = /^\d+ \((.*)\) (\S) (.*)/s.exec(text);
   if (match === null) return undefined;
@@ -53,19 +49,19 @@ export function parseProcessStat(text: string): ProcessStat | undefined {
   return Number.isSafeInteger(startTicks) ? { command, state, startTicks } : undefined;
 }
 
-/** When the machine started, in seconds since 1970, from the text of /proc/stat. */
+/** @param text  of /proc/stat. @returns when the machine started, in seconds since 1970 */
 export function parseBootTime(text: string): number | undefined {
   const match = /^btime (\d+)$/m.exec(text);
   return match === null ? undefined : Number(match[1]);
 }
 
-/** Resident memory (proc_pid_status(5)), shared pages included; undefined without such a process or without /proc. */
+/** Resident memory (proc_pid_status(5)) with shared pages; undefined without such a process or without /proc. */
 export function readResidentMemory(pid: number): Bytes | undefined {
   const text = readProc(`/proc/${pid}/status`);
   return text === undefined ? undefined : parseResidentMemory(text);
 }
 
-/** @param text  of /proc/PID/status; a process that has ended has no such line */
+/** @param text  of /proc/PID/status; an ended process has no such line */
 export function parseResidentMemory(text: string): Bytes | undefined {
   const match = /^VmRSS:\s+(\d{1,12}) kB$/m.exec(text);
   return match === null ? undefined : bytes(Number(match[1]) * 1024);
@@ -73,7 +69,7 @@ export function parseResidentMemory(text: string): Bytes | undefined {
 
 // Zombie; dead.
 const ENDED_STATES: ReadonlySet<string> = new Set(["Z", "X", "x"]);
-// USER_HZ: what /proc counts in, whatever the kernel's own tick.
+// USER_HZ: the unit of /proc, whatever the kernel's own tick.
 const TICKS_A_SECOND = 100;
 // Field 22; the fields after the state begin with number 4.
 const START_TIME_AFTER_STATE = 22 - 4;

@@ -1,35 +1,34 @@
 /**
- * Reports that the server serves, or why it does not. In the foreground the report is printed; a daemon sends it to the
- * command that waits (`launch.ts`), then closes the channel and leaves the working directory and the standard error.
+ * Reports that the server serves, or why it does not. A foreground server prints the report. A daemon sends it to the
+ * waiting command (`launch.ts`), closes the channel, and leaves its working directory and standard error.
  */
 import { closeSync, openSync, writeSync } from "node:fs";
 import { attempt } from "../base/errors.ts";
 import { isTexts } from "./state-file.ts";
 
-/** What a daemon says to the command that started it: one message, once. */
+/** The one message of a daemon to the command that started it. */
 export type LaunchMessage =
   | { readonly kind: "ready"; readonly lines: readonly string[] }
   | { readonly kind: "failed"; readonly message: string; readonly exitStatus: number };
 
-/** Set in the environment of a daemon: its channel is from `launch`, and not from some other parent. It is no setting. */
+/** Marks the environment of a daemon: its channel is from `launch`, not from another parent. It is no setting. */
 export const DAEMON_MARK = "COMANCHE_DAEMON";
 
 export interface StartReporter {
   readonly isDaemon: boolean;
   /**
-   * The server is listening. `lines` are for the user: what serves where.
-   *
-   * @param crashLog  a daemon's: the file that gets what Node itself prints, such as the stack of a crash; else it is lost
+   * @param lines  for the user: what serves where
+   * @param crashLog  a daemon's: the file for Node's own output, such as the stack of a crash; without it that is lost
    */
   reportReady(lines: readonly string[], crashLog?: string): Promise<void>;
-  /** The server cannot start. The caller ends the process with that status. */
+  /** The server cannot start. The caller exits with that status. */
   reportFailure(message: string, exitStatus: number): Promise<void>;
 }
 
 /**
- * Call it once, first of all: it takes the mark of a daemon out of the environment, so that no other process inherits it.
+ * Call it once, first of all: it removes the daemon's mark from the environment, so that no other process inherits it.
  *
- * @param onAbandoned  a daemon's: the command has gone before anything was reported, so there is no use in starting
+ * @param onAbandoned  a daemon's: the command has gone before any report, so starting is useless
  */
 export function openStartReporter(onAbandoned: () => void): StartReporter {
   const isDaemon = process.env[DAEMON_MARK] === "1" && process.send !== undefined;
@@ -45,7 +44,7 @@ const FOREGROUND: StartReporter = {
 
 function openDaemonReporter(onAbandoned: () => void): StartReporter {
   process.once("disconnect", onAbandoned);
-  // It may have gone before this process could listen for that.
+  // The command may have gone before the handler was set.
   if (!process.connected) setImmediate(onAbandoned);
   const report = async (message: LaunchMessage): Promise<void> => {
     process.off("disconnect", onAbandoned);
@@ -63,7 +62,7 @@ function openDaemonReporter(onAbandoned: () => void): StartReporter {
   };
 }
 
-/** Resolves when the message is with the kernel, or the command has gone. */
+/** Resolves when the kernel has the message, or the command has gone. */
 function send(message: LaunchMessage): Promise<void> {
   return new Promise((resolve) => {
     if (process.send === undefined || !process.connected) return resolve();
@@ -71,10 +70,7 @@ function send(message: LaunchMessage): Promise<void> {
   });
 }
 
-/**
- * For a daemon. The pipe to the command ends with the command, and a write to a broken pipe would be an error of its own.
- * open(2) gives the lowest free number, so after the close it is 2 again.
- */
+/** For a daemon: its pipe breaks when the command ends. open(2) gives the lowest free number, so 2 is reused. */
 export function redirectStandardError(path: string): void {
   closeSync(2);
   try {
@@ -84,12 +80,12 @@ export function redirectStandardError(path: string): void {
   }
 }
 
-/** A console that has gone away is no reason not to serve. */
+/** A console that has gone is no reason not to serve. */
 function writeSafely(descriptor: number, text: string): void {
   attempt(() => writeSync(descriptor, text));
 }
 
-/** The message, or undefined for anything that is none. */
+/** @returns undefined for anything else */
 export function parseLaunchMessage(value: unknown): LaunchMessage | undefined {
   if (typeof value !== "object" || value === null || !("kind" in value)) return undefined;
   if (value.kind === "ready" && "lines" in value && isTexts(value.lines)) return { kind: "ready", lines: value.lines };

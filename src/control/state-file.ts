@@ -1,7 +1,4 @@
-/**
- * The state file: what a running server reports to the commands `reload` and `status`, as one JSON object beside the PID
- * file. It is replaced by rename, so a reader sees a whole state.
- */
+/** A server's report for `reload` and `status`: JSON beside the PID file, replaced by rename, so always whole. */
 import { closeSync, constants, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { type AbsolutePath, absolutePath } from "../base/absolute-path.ts";
 import { attempt } from "../base/errors.ts";
@@ -13,15 +10,15 @@ export interface ServerState {
   readonly version: string;
   readonly phase: ServerPhase;
   readonly startedAt: UnixMilliseconds;
-  /** How many times workers were started anew for a configuration: 1 at first, one more with each reload. */
+  /** 1 at first; each reload adds one. */
   readonly generation: number;
   readonly configFile: string | undefined;
-  /** Where it listens, as the start prints it. */
+  /** As printed at the start. */
   readonly endpoints: readonly string[];
   readonly workers: readonly WorkerState[];
-  /** How many times SIGHUP was received. */
+  /** SIGHUPs received. */
   readonly hangups: number;
-  /** The last reload that came to an end; undefined before the first. */
+  /** The last reload that has ended; undefined before the first. */
   readonly reload: ReloadState | undefined;
 }
 
@@ -34,30 +31,30 @@ export interface WorkerState {
 }
 
 export interface ReloadState {
-  /** It answers the first so many hangups. */
+  /** How many hangups it answers, from the first. */
   readonly covers: number;
   readonly outcome: "done" | "failed";
-  /** What there is to say of it; of a failure, why, in one line or several. */
+  /** The result, or the reason of a failure; may have several lines. */
   readonly message: string;
   readonly at: UnixMilliseconds;
 }
 
-/** The file of the server itself, which writes it whenever something in it changes, and removes it at its end. */
+/** The server writes it at every change and removes it at its end. */
 export class StateFile {
   readonly #path: AbsolutePath;
   readonly #temporary: AbsolutePath;
 
   constructor(pidFilePath: AbsolutePath) {
     this.#path = statePathOf(pidFilePath);
-    // Always the same name: what a killed server left of it is removed by the next one that writes.
+    // A constant name: the next server that writes removes what a killed one left.
     this.#temporary = absolutePath(`${this.#path}.new`);
   }
 
-  /** Does nothing where the file cannot be written: a full disk is no reason to stop a server. */
+  /** Ignores failures: a full disk is no reason to stop a server. */
   write(state: ServerState): void {
     try {
       rmSync(this.#temporary, { force: true });
-      // `wx` is O_EXCL: a link that somebody has put there is not followed.
+      // `wx` is O_EXCL: it follows no link that another user has put there.
       writeFileSync(this.#temporary, `${JSON.stringify(state)}\n`, { flag: "wx", mode: 0o644 });
       renameSync(this.#temporary, this.#path);
     } catch {
@@ -73,7 +70,7 @@ export class StateFile {
 /** @returns undefined where there is none, or none that can be read */
 export function readState(pidFilePath: AbsolutePath): ServerState | undefined {
   return attempt(() => {
-    // O_NONBLOCK: a named pipe must not make us wait.
+    // O_NONBLOCK: do not wait for a writer of a FIFO.
     const descriptor = openSync(statePathOf(pidFilePath), constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       return parseState(JSON.parse(readFileSync(descriptor, "utf8")));
@@ -83,13 +80,13 @@ export function readState(pidFilePath: AbsolutePath): ServerState | undefined {
   });
 }
 
-/** The state of this very server, and not one that an earlier server left. */
+/** Ignores the state that an earlier server left. */
 export function readStateOf(pid: number, pidFilePath: AbsolutePath): ServerState | undefined {
   const state = readState(pidFilePath);
   return state?.pid === pid ? state : undefined;
 }
 
-/** The state, or undefined for anything that is none. Of a newer version's file, what we do not know is left out. */
+/** @returns undefined for anything else. Unknown members of a newer version are left out */
 export function parseState(value: unknown): ServerState | undefined {
   if (!isRecord(value)) return undefined;
   const { pid, version, phase: wanted, startedAt, generation, configFile, endpoints, hangups } = value;
@@ -135,7 +132,7 @@ function parseReload(value: unknown): ReloadState | undefined {
   return { covers, outcome, message, at: unixMilliseconds(at) };
 }
 
-/** @returns undefined when it is no list, or one thing in it cannot be read */
+/** @returns undefined when it is no list, or one item cannot be read */
 function parseList<Item>(value: unknown, parse: (item: unknown) => Item | undefined): readonly Item[] | undefined {
   if (!Array.isArray(value)) return undefined;
   const items = value.map(parse).filter((item) => item !== undefined);
@@ -146,12 +143,11 @@ function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** A whole number that is not negative: a count, or a moment since 1970. */
 function isCount(value: unknown): value is number {
   return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
 }
 
-/** Numbers from 1 on: 0 and less stand for groups of processes in kill(2). */
+/** 0 and negative numbers mean process groups in kill(2). */
 function isProcessId(value: unknown): value is number {
   return isCount(value) && value > 0;
 }

@@ -1,6 +1,6 @@
 /**
- * `comanche status`: whether a server runs, and what its state file says. The exit status is that of the Linux Standard
- * Base for init scripts: 0 it runs, 1 it has died and left its PID file, 3 it does not run, 4 unknown.
+ * `comanche status`: whether a server runs, and what its state file says. Exit status as in the Linux Standard Base for
+ * init scripts: 0 running, 1 died and left its PID file, 3 not running, 4 unknown.
  */
 import type { AbsolutePath } from "../base/absolute-path.ts";
 import { StartupError, unreachable } from "../base/errors.ts";
@@ -16,9 +16,9 @@ export type StatusOutcome =
       readonly kind: "running";
       readonly pid: number;
       readonly path: AbsolutePath;
-      /** Undefined where the server keeps no state file that can be read. */
+      /** Undefined without a readable state file. */
       readonly state: ServerState | undefined;
-      /** Of the server's own process and of its workers, by PID; a process that has gone has none. */
+      /** By PID, of the primary and its workers; ended processes are missing. */
       readonly memory: ReadonlyMap<number, Bytes>;
     }
   | { readonly kind: "dead"; readonly pid: number | undefined; readonly path: AbsolutePath }
@@ -30,7 +30,7 @@ export interface StatusReport {
   readonly exitStatus: 0 | 1 | 3 | 4;
 }
 
-/** The first place that has a live server; else the first that has anything else to tell. Never throws. */
+/** The first place with a live server; else the first with any other finding. Never throws. */
 export function lookAtServer(places: readonly PidFilePath[]): StatusOutcome {
   const found = places.map(({ path }) => lookAtPlace(path)).filter((each) => each !== undefined);
   const running = found.find(({ kind }) => kind === "running");
@@ -57,7 +57,7 @@ export function describeStatus(outcome: StatusOutcome, now: UnixMilliseconds): S
 
 /** In its two largest units: `12 s`, `3 min 5 s`, `2 h 4 min`, `30 days 4 h`. */
 export function formatAge(age: Milliseconds): string {
-  // The wall clock may have been set back since.
+  // The wall clock may have been set back.
   const total = Math.max(0, Math.floor(age / 1000));
   const days = Math.floor(total / 86_400);
   const hours = Math.floor(total / 3600) % 24;
@@ -69,7 +69,6 @@ export function formatAge(age: Milliseconds): string {
 }
 
 type Running = Extract<StatusOutcome, { kind: "running" }>;
-
 const LABEL_WIDTH = 15;
 
 const PHASE_WORDS: Readonly<Record<ServerPhase, string>> = {
@@ -142,7 +141,7 @@ function describeWorker(
   return `for ${ageAt(now, startedAt)}, ${size}${draining}`;
 }
 
-/** Its message may have several lines, which are indented like the first. */
+/** Further lines of its message are indented like the first. */
 function describeLastReload({ outcome, message, at }: NonNullable<ServerState["reload"]>): string {
   const [first = "", ...rest] = message.split("\n");
   const lines = [`${formatMoment(at)}, ${outcome}${first === "" ? "" : `: ${first}`}`, ...rest];

@@ -1,7 +1,4 @@
-/**
- * The state directory and the runtime directory of the user (XDG Base Directory Specification, which demands that a
- * relative path in a variable is ignored).
- */
+/** The user's state and runtime directories. The XDG Base Directory Specification demands to ignore relative paths. */
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { type AbsolutePath, absolutePath } from "../base/absolute-path.ts";

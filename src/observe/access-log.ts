@@ -1,11 +1,9 @@
 /**
- * The access log: lines are collected and written together, never more than one write at a time, and no response
- * ever waits for one.
+ * The access log collects lines and writes them in batches, one write at a time. No response waits for it.
  *
- * A batch leaves when it has 64 KiB, or a second after its first line. While the disk stalls, or refuses, lines wait in
- * memory up to a bound; beyond it they are dropped and counted. The event log is told once when trouble begins, and
- * with the number of lost lines when all that waited is written. What was refused is tried again, from the byte where
- * it stopped.
+ * A batch is written at 64 KiB, or a second after its first line. While the disk stalls or refuses, lines wait in
+ * memory up to a limit; more are dropped and counted. The event log reports the start of the trouble once, and
+ * the number of lost lines when the backlog is written. A refused write is retried from the byte where it stopped.
  */
 import { errorCode } from "../base/errors.ts";
 import { type Bytes, bytes, type Milliseconds, milliseconds } from "../base/units.ts";
@@ -16,13 +14,12 @@ import { describeSystemError } from "./thrown.ts";
 export interface AccessLogLimits {
   /** A batch of this size is written at once. */
   readonly batch: Bytes;
-  /** No line waits longer for others. */
+  /** The longest time that a line waits for others. */
   readonly delay: Milliseconds;
-  /** What may wait in memory, counting what is being written. */
+  /** Limit of the lines in memory, including those being written. */
   readonly pending: Bytes;
-  /** After a refused write; the event log says how long. */
   readonly retry: Milliseconds;
-  /** How long `flush` tries before it gives up. */
+  /** Timeout of `flush`. */
   readonly flush: Milliseconds;
 }
 
@@ -36,16 +33,15 @@ export const ACCESS_LOG_LIMITS: AccessLogLimits = {
 
 // A full pipe is not a fault: its reader needs a moment.
 const FULL_PIPE_RETRY = milliseconds(20);
-
 // A write ends in a later turn of the event loop, and a busy turn makes more than one batch.
 const MAX_BATCHES_A_WRITE = 16;
 const LINE_FEED = 0x0a;
 const NOTHING = new Uint8Array(0);
 
-/** Of lines that another process has tried to write. */
+/** Why the file refused lines that another process tried to write. */
 export interface Refusal {
   readonly why: string;
-  /** The file has the beginning of the first line, so the rest must be the next that it gets. */
+  /** The file has the beginning of the first line, so the rest must be written next. */
   readonly isTorn: boolean;
 }
 
@@ -54,9 +50,8 @@ type Outcome =
   | { readonly kind: "full" }
   | { readonly kind: "refused"; readonly why: string };
 
-/** A pause of the writing. */
 interface Rest {
-  /** The pause is for lines to gather: a full batch ends it. */
+  /** A full batch ends the pause. */
   readonly untilFull: boolean;
   readonly wake: () => void;
 }
@@ -65,18 +60,15 @@ export class AccessLog {
   readonly #file: LogFile;
   readonly #events: Events;
   readonly #limits: AccessLogLimits;
-  /** Lines that belong to no batch yet. */
+  /** Lines not yet in a batch. */
   #lines = "";
-  /**
-   * Batches that wait. Bytes and not text: a line is a rope that keeps the request heads it was cut from alive, which
-   * may be far larger than the line.
-   */
+  /** Bytes, not text: a line is a rope that keeps its request heads alive, which may be far larger than the line. */
   readonly #batches: Uint8Array[] = [];
-  /** What is left of the batch that is being written. */
+  /** The rest of the batch that is being written. */
   #unwritten: Uint8Array = NOTHING;
   /** In `#batches` and `#unwritten`. */
   #batchedBytes = 0;
-  /** The one loop that writes; undefined while there is nothing to write. */
+  /** The one write loop; undefined while there is nothing to write. */
   #work: Promise<void> | undefined;
   #rest: Rest | undefined;
   #isFlushing = false;
@@ -103,9 +95,8 @@ export class AccessLog {
   }
 
   /**
-   * @param batch  lines of another process. It is the log's from now on
-   * @param refusal  the file has just refused them: they are tried again after a pause, in which those that other processes
-   *                 are refused can come too
+   * @param batch  lines of another process; the log owns the buffer from now on
+   * @param refusal  the file has just refused them: the retry waits, so that other processes' refused lines can arrive
    */
   append(batch: Uint8Array, refusal?: Refusal): void {
     if (this.#isClosed) return;
@@ -121,10 +112,10 @@ export class AccessLog {
   }
 
   /**
-   * Writes everything recorded so far without waiting for more. What the file refuses now is lost, and the event log
-   * says how much; so it does when the file takes longer than `limits.flush`.
+   * Writes everything recorded so far without waiting for more. The event log says how many lines the file refused now,
+   * which are lost, or how many bytes are left at the timeout.
    *
-   * @returns a promise that never rejects: true when nothing is left to write
+   * @returns true when nothing is left to write; never rejects
    */
   async flush(): Promise<boolean> {
     if (this.#work === undefined) return true;
@@ -144,16 +135,16 @@ export class AccessLog {
     return isWritten;
   }
 
-  /** Resolves when everything is written that was recorded before then. */
+  /** Resolves when everything recorded before then is written. */
   async idle(): Promise<void> {
     while (this.#work !== undefined) await this.#work;
   }
 
-  /** Flushes, then closes the file. A second call does nothing. */
+  /** Flushes, then closes the file. Idempotent. */
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    // A descriptor that a write still waits on must not be given to the next file that is opened.
+    // A write that still waits holds the descriptor: its number must not be reused for the next file.
     if (!(await this.flush())) return;
     await this.#file.close().catch((error: unknown) => {
       this.#events.error(`cannot close access log ${this.#file.name}: ${describeSystemError(error)}`);
@@ -210,7 +201,7 @@ export class AccessLog {
     }
   }
 
-  /** Resolves after `time`, when `flush` is called, or, with `untilFull`, when there are lines for a whole batch. */
+  /** Ends after `time`, when `flush` is called, or, with `untilFull`, when a whole batch is ready. */
   #pause(time: Milliseconds, untilFull: boolean): Promise<void> {
     return new Promise((resolve) => {
       const wake = (): void => {
@@ -219,7 +210,7 @@ export class AccessLog {
         resolve();
       };
       const timer = setTimeout(wake, time);
-      // The log alone is no reason for the process to live on: who ends it calls `flush`.
+      // The log alone must not keep the process alive: its owner calls `flush` before exit.
       timer.unref();
       this.#rest = { untilFull, wake };
     });
@@ -248,7 +239,7 @@ export class AccessLog {
   }
 }
 
-/** A log that keeps up has one batch, which is not copied. */
+/** A log that keeps up has one batch, so nothing is copied. */
 function concat(batches: readonly Uint8Array[]): Uint8Array {
   const [first = NOTHING] = batches;
   return batches.length === 1 ? first : Buffer.concat(batches);

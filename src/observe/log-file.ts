@@ -1,26 +1,22 @@
-/**
- * The file a log is written to, behind a door narrow enough for a test to fake.
- */
+/** The file of a log, behind an interface that a test can fake. */
 import { close, write } from "node:fs";
 
 export interface LogFile {
-  /** For messages. */
   readonly name: string;
   /**
-   * Appends as much as the file takes; one call at a time.
+   * Appends as much as the file accepts; one call at a time.
    *
-   * @returns how many bytes were taken, at least one
-   * @throws  the system's error: ENOSPC, EIO, EPIPE, or EAGAIN for a pipe that is full
+   * @returns how many bytes were written, at least one
+   * @throws  the system's error: ENOSPC, EIO, EPIPE, or EAGAIN for a full pipe
    */
   write(bytes: Uint8Array): number | Promise<number>;
   close(): Promise<void>;
 }
 
 /**
- * A file that is open in append mode, so that several processes can share it. It is the caller's until `close`.
+ * A file in append mode, so that several processes can share it. The caller owns it until `close`.
  *
- * When it was moved away, `useInstead` goes on in another: what was being written goes to the old one still, which is
- * closed after that, and everything later to the new one.
+ * After a rotation `useInstead` continues in another file. The old one is closed when a running write has ended.
  */
 export class AppendedFile implements LogFile {
   readonly name: string;
@@ -48,13 +44,13 @@ export class AppendedFile implements LogFile {
   useInstead(descriptor: number): void {
     const old = this.#descriptor;
     this.#descriptor = descriptor;
-    // A fault of closing says that the last bytes are lost, which nobody can mend.
+    // An error of close means that the last bytes are lost; there is no remedy.
     void this.#writing.then(() => close(old, () => undefined));
   }
 
   async close(): Promise<void> {
     await this.#writing;
-    // The standard streams belong to the process; libraries say so at its end if one is closed.
+    // The standard streams belong to the process; libraries complain at exit if one is closed.
     if (this.#descriptor <= 2) return;
     await new Promise<void>((resolve, reject) => {
       close(this.#descriptor, (error) => (error ? reject(error) : resolve()));

@@ -1,14 +1,14 @@
 /**
- * One answered request as one line of the access log.
+ * Formats a request as one line of the access log.
  *
  *     common    %h %l %u %t "%r" %>s %b                                 Apache's, byte for byte
  *     combined  the same, then "%{Referer}i" "%{User-Agent}i"           Apache's, byte for byte
- *     vhost     %v, a blank, then the line of combined; %v is the host asked for, without port
- *     json      one object a line; what is not known is null
+ *     vhost     %v, a blank, then the line of combined; %v is the requested host, without port
+ *     json      one object a line; null for what is not known
  *
- * `%t` is when the head was complete, in local time. `%l` is always `-`; `%u` is the subject of the client's certificate where
- * it has shown one, its blanks written as `\x20`; json has it as `certificate` then. `%b` is `-` when no byte of a body
- * was sent: HEAD, 304. Every line is printable ASCII, without a line feed at its end.
+ * `%t` is when the head was complete, in local time. `%l` is always `-`; `%u` is the user, else the subject of the
+ * client's certificate (`certificate` in json), blanks as `\x20`. `%b` is `-` without a byte of body sent: HEAD, 304.
+ * Every line is printable ASCII, without a line feed at its end.
  */
 import type { UnixMilliseconds } from "../base/units.ts";
 import type { ExchangeRecord } from "../http/exchange.ts";
@@ -19,10 +19,10 @@ import { cachePerSecond, formatCommonTime, localOffset } from "./log-time.ts";
 export const LOG_FORMATS = ["common", "combined", "vhost", "json"] as const;
 export type LogFormat = (typeof LOG_FORMATS)[number];
 
-/** The same record always gives the same line; the function that comes back only remembers the last second's text. */
+/** Always gives the same line for the same record; its only memory is the text of the last second. */
 export type FormatLine = (record: ExchangeRecord) => string;
 
-/** Chooses the function that writes lines of that format. `offset` tells the local time zone, in minutes east. */
+/** @param offset  of the local time zone, in minutes east */
 export function chooseLineFormat(
   format: LogFormat,
   offset: (moment: UnixMilliseconds) => number = localOffset,
@@ -40,7 +40,7 @@ export function chooseLineFormat(
   return { common: formatCommon, combined: formatCombined, vhost: formatVhost }[format];
 }
 
-/** A field without blanks, so that a line still has as many. */
+/** A field without blanks, so that the number of blanks stays the same. */
 function userOf({ user, peer }: ExchangeRecord): string {
   const name = user ?? peer.tls?.subject;
   return name === undefined ? "-" : escapeText(name).replaceAll(" ", "\\x20");
@@ -69,7 +69,7 @@ function formatJson(record: ExchangeRecord): string {
   );
 }
 
-/** `malformed` is there only when something arrived that was not understood. */
+/** `malformed` is present only when a request line was received that could not be parsed. */
 function requestMembers({ head, requestLine }: ExchangeRecord): string {
   // A head exists only for a line of exactly three parts (RFC 9112 §3).
   const [method, target, protocol] = head === undefined ? [] : requestLine.split(" ");

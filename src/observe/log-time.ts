@@ -1,6 +1,4 @@
-/**
- * Moments as logs write them, in local time. Whoever formats many moments does so once a second (`cachePerSecond`).
- */
+/** Log times in local time. Frequent formatting is cached for each second (`cachePerSecond`). */
 import { type UnixMilliseconds, unixMilliseconds } from "../base/units.ts";
 
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"] as const;
@@ -20,12 +18,12 @@ export function formatConsoleTime(moment: UnixMilliseconds, offset: number): str
   return `${local.getUTCFullYear()}-${pad(local.getUTCMonth() + 1)}-${pad(local.getUTCDate())} ${formatClock(local)}`;
 }
 
-/** How far this machine's clocks are ahead of Greenwich at that moment, in minutes. */
+/** Minutes that local time is ahead of Greenwich at that moment. */
 export function localOffset(moment: UnixMilliseconds): number {
   return -new Date(moment).getTimezoneOffset();
 }
 
-/** The same text as `format` gives for the beginning of that second, made anew only when the second is another. */
+/** Formats the beginning of the second, and only when the second has changed. */
 export function cachePerSecond(format: (moment: UnixMilliseconds) => string): (moment: UnixMilliseconds) => string {
   let second = Number.NaN;
   let text = "";

@@ -1,13 +1,12 @@
 /**
- * Events: what the server has to say about itself, apart from the access log.
+ * Events: what the server reports about itself, apart from the access log.
  *
  *     [2024-03-15 10:30:00] Comanche 0.1.0 serves /srv/www at http://127.0.0.1:8080/
  *     [2024-03-15 10:30:07] warning: all 10 workers are busy: tasks wait in the queue
  *
- * An event goes to each sink whose level lets it through: the console, a file, or both. Writing is synchronous, since
- * events are few and the last one before a crash is the one that counts; and it never fails, because a terminal that
- * has gone away or a full disk must not stop a server. Control characters are disarmed whatever the text; text from a
- * client must besides pass through `escapeText`, which also shows where it begins and ends.
+ * An event is written to each sink whose level allows it: console, file, or both. Writes are synchronous: events are
+ * few and the last one before a crash matters most. They never fail: a lost terminal or a full disk must not stop a
+ * server. Control characters are disarmed. Text from a client must also pass `escapeText`, which shows its limits.
  */
 import { writeSync } from "node:fs";
 import { type Clock, systemClock } from "../base/clock.ts";
@@ -16,19 +15,17 @@ import { disarmControls } from "./escape.ts";
 import { cachePerSecond, formatConsoleTime, localOffset } from "./log-time.ts";
 import { describeThrown } from "./thrown.ts";
 
-/** From few events to all. */
 const EVENT_LEVELS = ["error", "warn", "info", "debug"] as const;
 export type EventLevel = (typeof EVENT_LEVELS)[number];
 
-/** Where events go: the console, a file, syslog, another process. */
+/** A console, a file, syslog, another process. */
 export interface EventSink {
-  /** Events of this level and of the levels before it are written. */
+  /** Events of this level and of those before it are written. */
   readonly level: EventLevel;
-  /** @param text  without time and label; it may have several lines, and its control characters are shown */
+  /** @param text  without time and label; may have several lines; control characters are disarmed */
   write(level: EventLevel, text: string): void;
 }
 
-/** The part of the log that most of the server needs. */
 export interface Events {
   error(text: string, cause?: unknown): void;
   warn(text: string): void;
@@ -55,7 +52,7 @@ export class EventLog implements Events {
     this.#sinks = sinks;
   }
 
-  /** `cause` is what was thrown: its stack, and those of its causes, follow the text. */
+  /** @param cause  what was thrown: its stack, and those of its causes, follow the text */
   error(text: string, cause?: unknown): void {
     this.record("error", cause === undefined ? text : `${text}\n${describeThrown(cause)}`);
   }
@@ -80,17 +77,17 @@ export class EventLog implements Events {
   }
 }
 
-/** Events as lines with time and label, for a console or a file. */
+/** Writes events as lines with time and label. */
 export class LineSink implements EventSink {
   readonly level: EventLevel;
   readonly #output: { readonly descriptor: number };
   readonly #clock: Clock;
   readonly #write: WriteSome;
   readonly #time = cachePerSecond((moment) => formatConsoleTime(moment, localOffset(moment)));
-  /** Events that were not taken since the last one that was. */
+  /** Events not written since the last one that was. */
   #lost = 0;
 
-  /** @param output  its descriptor may change between two events: a file that is opened anew */
+  /** @param output  its descriptor may change between two events, when the file is reopened */
   constructor(
     output: { readonly descriptor: number },
     level: EventLevel,
@@ -121,19 +118,19 @@ function isLevelShown(level: EventLevel, shown: EventLevel): boolean {
   return EVENT_LEVELS.indexOf(level) <= EVENT_LEVELS.indexOf(shown);
 }
 
-/** The event with its line feed. Further lines of the text are indented, so that none can pass for an event. */
+/** Ends with a line feed. Further lines of the text are indented, so that none can pass for an event. */
 export function formatEvent(time: string, level: EventLevel, text: string): string {
   return `[${time}] ${EVENT_LABELS[level]}${text.replaceAll("\n", "\n    ")}\n`;
 }
 
-/** False when the sink would not take all of it. */
+/** @returns false when the sink did not accept all of it */
 function writeWhole(write: WriteSome, descriptor: number, text: Uint8Array): boolean {
   let rest = text;
   for (let tries = 0; rest.length > 0; ) {
     try {
       rest = rest.subarray(write(descriptor, rest));
     } catch (error) {
-      // A console is a pipe in non-blocking mode when another process made it so; its reader may need a moment.
+      // Another process may have made the console's pipe non-blocking; its reader may need a moment.
       if (errorCode(error) !== "EAGAIN" || ++tries === MAX_TRIES_WHEN_FULL) return false;
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, WAIT_WHEN_FULL_MS);
     }

@@ -1,7 +1,4 @@
-/**
- * Tells the event log of refusals an operator wants to see, such as attempts to climb out of the root, without letting
- * a flood of them fill the log: some in each second, and how many more there were.
- */
+/** Reports refusals, such as attempts to leave the root, to the event log: some each second, then only their number. */
 import type { Clock } from "../base/clock.ts";
 import { toUnixSeconds, type UnixSeconds, unixSeconds } from "../base/units.ts";
 
@@ -13,7 +10,6 @@ export class RefusalReport {
   #second: UnixSeconds = unixSeconds(0);
   #count = 0;
 
-  /** @param say  writes one event */
   constructor(clock: Clock, say: (text: string) => void) {
     this.#clock = clock;
     this.#say = say;

@@ -1,11 +1,9 @@
-/**
- * What was thrown, in words: with everything for our own faults, in one phrase for those of the machine.
- */
+/** Words for what was thrown: with stack for our own faults, one phrase for those of the system. */
 
 // Causes may form a ring.
 const MAX_CAUSES = 8;
 
-/** The stack of an error and of what caused it; anything else that was thrown, as text. Several lines. */
+/** The stack of an error and of its causes, in several lines; any other value as text. */
 export function describeThrown(thrown: unknown, depth = 1): string {
   if (!(thrown instanceof Error)) return String(thrown);
   const own = thrown.stack ?? `${thrown.name}: ${thrown.message}`;
