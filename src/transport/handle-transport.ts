@@ -266,6 +266,10 @@ export class HandleTransport implements ByteStream, HandleReader {
 
   /** @returns whether the kernel has all of it */
   #send(chunks: Uint8Array | Uint8Array[]): boolean {
+    if (this.#hasLostHandshake()) {
+      this.#closeLater();
+      return false;
+    }
     const { internals, spareWrite: request } = this.#pool;
     // TLS may report a failure before the call returns.
     this.#isWriting = true;
@@ -282,6 +286,16 @@ export class HandleTransport implements ByteStream, HandleReader {
     if (status !== 0) this.#closeLater();
     else if (this.#tls === undefined) request.chunks = chunks;
     return false;
+  }
+
+  /**
+   * Whether the last write of the handshake (tickets of TLS 1.3) failed because the client reset the connection. Node reports
+   * that to nobody: TLS waits for that write forever, and all later writes wait behind it.
+   */
+  #hasLostHandshake(): boolean {
+    if (this.#tls === undefined || this.#tls.writeQueueSize === 0 || this.#carrier.writeQueueSize > 0) return false;
+    // The write may be done and TLS not notified yet; a connection that was reset has no peer.
+    return (this.#carrier.getpeername?.({}) ?? 0) < 0;
   }
 
   /** Only when everything written has left. */

@@ -1,9 +1,20 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect } from "node:net";
+import { Duplex } from "node:stream";
 import { test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
+import { connect as connectTls } from "node:tls";
+import { milliseconds } from "../../src/base/units.ts";
+import { probeHandles } from "../../src/tls/probe-handles.ts";
+import { TlsAcceptor } from "../../src/tls/tls-acceptor.ts";
 import { WritePool } from "../../src/transport/handle-pool.ts";
 import { HandleTransport } from "../../src/transport/handle-transport.ts";
-import type { NodeInternals, StreamHandle } from "../../src/transport/node-internals.ts";
+import { findNodeInternals, type NodeInternals, type StreamHandle } from "../../src/transport/node-internals.ts";
+import type { ByteStream } from "../../src/transport/transport.ts";
+import { listenHere } from "../support/listen-here.ts";
+import { readKey } from "../support/tls-client.ts";
+import { testMaterial } from "../support/transports.ts";
 
 /** What libuv has still to give, a byte at a time, as long as somebody reads. */
 class FakeHandle implements StreamHandle {
@@ -85,3 +96,69 @@ test("HandleTransport: it does not read on when it was cut meanwhile", async () 
   await turn();
   assert.equal(handle.isReading, false);
 });
+
+const withoutHandles = findNodeInternals().kind === "missing" && "Node withholds its handles";
+
+// TLS would wait for ever for its tickets to be written, and everything that is written after them waits behind them.
+test("HandleTransport: a client that resets after its handshake is lost", { skip: withoutHandles }, async () => {
+  const isWhole = await new Promise<boolean>((resolve, reject) => {
+    const onSecure = async (stream: ByteStream): Promise<void> => {
+      const ignore = (): void => undefined;
+      stream.start({ onBytes: ignore, onEnd: ignore, onDrained: ignore, onClosed: resolve }, reject);
+      stream.pause();
+      // The kernel refuses the tickets meanwhile.
+      await turn();
+      await turn();
+      stream.write(Buffer.from("hello"));
+      stream.end();
+    };
+    shakeHandsAndReset((stream) => void onSecure(stream).catch(reject), reject).catch(reject);
+  });
+  assert.equal(isWhole, false);
+});
+
+/** The client's last part of the handshake (TLS 1.3) and its reset come at once. */
+async function shakeHandsAndReset(
+  onSecure: (stream: ByteStream) => void,
+  onFault: (fault: unknown) => void,
+): Promise<void> {
+  const choice = await probeHandles();
+  const acceptor = new TlsAcceptor({
+    material: testMaterial(),
+    rules: {
+      minVersion: "TLSv1.3",
+      ciphers: undefined,
+      suites: undefined,
+      curves: undefined,
+      sniStrict: false,
+      clientVerify: "require",
+      handshakeTimeout: milliseconds(10_000),
+      alpn: [],
+    },
+    choice,
+    maxHandshakes: 1,
+    isTrustedProxy: undefined,
+    onSecure: ({ transport }) => onSecure(transport),
+    onFailed: (why) => onFault(new Error(why)),
+    onFault,
+  });
+  const onAccepted = (stream: ByteStream): void => acceptor.accept(stream);
+  const listener = await listenHere({ kind: "tcp", host: "127.0.0.1", port: 0 }, 16, onAccepted, choice);
+  const { endpoint } = listener;
+  if (endpoint.kind === "unix") throw new Error("TLS is for TCP");
+  const socket = connect({ host: endpoint.host, port: endpoint.port });
+  await once(socket, "connect");
+  listener.close();
+  let hasGreeted = false;
+  const below = new Duplex({
+    read: () => undefined,
+    write: (chunk: Buffer, _encoding, done) => {
+      socket.write(chunk);
+      if (hasGreeted) socket.resetAndDestroy();
+      hasGreeted = true;
+      done();
+    },
+  });
+  socket.on("data", (chunk) => below.push(chunk));
+  connectTls({ socket: below, servername: "localhost", ca: readKey("ca.pem") }).on("error", () => undefined);
+}
