@@ -1,7 +1,4 @@
-/**
- * Lines of one connection in the event log at level debug: when it opened, what it carried, and why it ended. They need
- * no escape: the parser allows only printable ASCII in a path.
- */
+/** Debug lines of one connection for the event log. No escapes: the parser allows only printable ASCII in a path. */
 import { formatPeer, type PeerAddress } from "../base/endpoint.ts";
 import type { SendOutcome } from "../http/exchange.ts";
 import { bodyLength, type ResponsePlan } from "../http/response-plan.ts";

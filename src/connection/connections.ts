@@ -65,9 +65,7 @@ export class Connections {
     else if (others >= perClient) this.#reject(connection, "too-many-from-client");
   }
 
-  /**
-   * Lets connections finish according to the phase; resolves when the last is gone. Call it again after a phase change.
-   */
+  /** Lets connections finish as the phase says; resolves when the last is gone. Call it again after a phase change. */
   drain(): Promise<void> {
     for (const connection of this.#open.keys()) connection.drain();
     if (this.#open.size === 0) return Promise.resolve();

@@ -1,6 +1,4 @@
-/**
- * Sends slices of an open file: one reused buffer, one read and one write at a time, as fast as the client takes it.
- */
+/** Sends slices of an open file: one reused buffer, one read and one write at a time, at the client's pace. */
 import { fstatSync, read } from "node:fs";
 import { bytes } from "../base/units.ts";
 import { contentFitting, writeChunks } from "../http/chunked-encoder.ts";

@@ -9,10 +9,7 @@ import type { Transport } from "../transport/transport.ts";
 import type { BufferPool } from "./buffer-pool.ts";
 import { type FileBody, transferFile } from "./file-transfer.ts";
 
-/**
- * Up to this size head and body are copied into one buffer; above it a copy costs more than a second buffer in the
- * write.
- */
+/** Up to this size head and body are joined in one buffer; beyond it a copy costs more than writing two buffers. */
 const MAX_JOINED = 64 * 1024;
 
 /** Whether the connection is still open; no promise if the kernel has taken everything at once. */
@@ -47,10 +44,7 @@ export class ResponseSender {
     return bytes(this.#bodyBytesSent);
   }
 
-  /**
-   * @param connection  value of the Connection field; undefined for none. @returns no promise if the kernel has it all
-   * at once
-   */
+  /** `connection`: the value of that field, if any. @returns no promise if the kernel has everything at once */
   send(plan: ResponsePlan, connection: string | undefined, now: UnixSeconds): SendOutcome | Promise<SendOutcome> {
     this.#bodyBytesSent = 0;
     if (this.#isClosed) return "cut";

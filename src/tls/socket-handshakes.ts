@@ -1,6 +1,6 @@
 /**
- * Handshakes on accepted sockets, where handles are unavailable: by Node's own servers, one per identity, which do not
- * listen.
+ * Handshakes on accepted sockets, where handles are unavailable: by Node's servers, which do not listen, one per
+ * identity.
  */
 import type { Socket } from "node:net";
 import { createServer, type Server, type TLSSocket } from "node:tls";

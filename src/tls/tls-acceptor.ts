@@ -20,10 +20,7 @@ export interface TlsCounts {
 
 /** A client whose handshake is done. */
 export interface SecureClient {
-  /**
-   * The receiver owns it and must start or destroy it before it returns. Its peer has the subject of a verified
-   * certificate.
-   */
+  /** The receiver owns it and must start or destroy it before it returns. Its peer has the verified subject. */
   readonly transport: ByteStream;
   readonly session: TlsSession;
   /** The PROXY header before the handshake; empty where there was none. */

@@ -41,10 +41,7 @@ const SUITES = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1
 /** OpenSSL's maximum (SSL_MAX_SID_CTX_LENGTH). */
 const MAX_SESSION_CONTEXT = 32;
 
-/**
- * Checks everything with OpenSSL: call it after reading the files, before anything changes. @throws what OpenSSL
- * reports
- */
+/** Checks all with OpenSSL; call it after reading the files, before any change. @throws what OpenSSL reports */
 export function checkMaterial(material: TlsMaterial, rules: TlsRules): void {
   for (const identity of material.identities) {
     try {
@@ -56,10 +53,7 @@ export function checkMaterial(material: TlsMaterial, rules: TlsRules): void {
   checkCipherNames(rules);
 }
 
-/**
- * OpenSSL ignores unknown names as long as one is known. Its words for groups of ciphers are not checked here.
- * @throws Error that names the unknown one
- */
+/** OpenSSL ignores unknown names if it knows one. Group words are not checked. @throws Error with the unknown name */
 export function checkCipherNames({ ciphers = "", suites = "" }: TlsRules): void {
   const known = new Set(getCiphers());
   const names = [

@@ -1,7 +1,4 @@
-/**
- * Whether the first bytes on a TLS port begin a handshake (RFC 8446 §5.1), and for which server. Users who type http://
- * instead of https:// get a clear answer.
- */
+/** Whether the first bytes on a TLS port begin a handshake (RFC 8446 §5.1). Plain HTTP gets a clear answer. */
 import type { OpeningDecision } from "../transport/opening.ts";
 import { decideProxied } from "../transport/proxy-opening.ts";
 import { readClientHello } from "./client-hello.ts";

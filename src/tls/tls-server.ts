@@ -31,10 +31,7 @@ export class TlsServer {
     return !this.#rules.sniStrict || findByName(this.#material.identities, name) !== -1;
   }
 
-  /**
-   * @param name  the SNI name; undefined where the client sent none
-   * @param hello  the part of the handshake that was already read; valid only during the call
-   */
+  /** `name`: SNI, if any. `hello`: the part of the handshake that was already read; valid only during the call. */
   begin(carrier: Carrier, name: string | undefined, hello: Uint8Array, hooks: HandshakeHooks): void {
     const { identities, fallback } = this.#material;
     const named = name === undefined ? -1 : findByName(identities, name);
@@ -48,8 +45,7 @@ export class TlsServer {
   }
 
   /**
-   * New handshakes use `material` from now on; handshakes and connections that have begun continue unchanged.
-   * @throws what OpenSSL reports; then everything stays as it was
+   * For new handshakes; begun handshakes and connections continue. @throws what OpenSSL reports; nothing changes then
    */
   renew(material: TlsMaterial): void {
     if (this.#pool === undefined) this.#onSockets = new SocketHandshakes(material, this.#rules);

@@ -1,6 +1,4 @@
-/**
- * Sockets that are bound but do not accept. The primary process owns them; workers inherit the descriptors and listen.
- */
+/** Bound sockets that do not accept: the primary process owns them, workers inherit the descriptors and listen. */
 import { chmodSync, lstatSync, statSync, unlinkSync } from "node:fs";
 import { connect } from "node:net";
 import { getSystemErrorName } from "node:util";
@@ -18,9 +16,7 @@ export interface BoundSocket {
   close(): void;
 }
 
-/**
- * Binds without listening; `endpoint` holds an address, no name. @throws StartupError with the endpoint and a remedy
- */
+/** Binds an address, not a name, without listening. @throws StartupError with the endpoint and a remedy */
 export async function bindSocket(endpoint: Endpoint, socketMode: number): Promise<BoundSocket> {
   try {
     if (endpoint.kind === "tcp") return bindTcp(endpoint);

@@ -1,6 +1,5 @@
 /**
- * What all handles of a process share: read buffer, spare write request, and the callbacks of libuv and Node. Each
- * connection would otherwise need memory for its own.
+ * Shared by all handles of a process, to save memory: read buffer, spare write request, callbacks of libuv and Node.
  */
 import type { HandleReader, NodeInternals, StreamHandle, TlsHandle, WriteRequest } from "./node-internals.ts";
 

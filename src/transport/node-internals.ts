@@ -97,10 +97,7 @@ export interface NodeInternals {
   /** Indexes into `streamBaseState`. */
   readonly kReadBytesOrError: number;
   readonly kLastWriteWasAsync: number;
-  /**
-   * Server-side TLS on an accepted handle, with the `context` of a SecureContext.
-   * @throws where this Node's TLS has other functions
-   */
+  /** Server-side TLS on a handle; `context`: of a SecureContext. @throws where this Node has other TLS functions */
   wrapTls(handle: StreamHandle, context: object): TlsHandle;
 }
 
@@ -212,10 +209,7 @@ function missing(why: string): FoundInternals {
 
 // ---- servers
 
-/**
- * Takes accepted handles before a server makes sockets of them. Call it when the server listens.
- * @returns false if that failed; the server's `connection` event still reports sockets then
- */
+/** Takes accepted handles from a listening server. @returns false if it cannot: `connection` still reports sockets */
 export function takeHandles(server: net.Server, onHandle: (handle: object) => void): boolean {
   const listening = handleOf(server);
   if (listening === undefined || !("onconnection" in listening) || typeof listening.onconnection !== "function")
@@ -263,8 +257,7 @@ export interface SocketHandles {
 }
 
 /**
- * Takes the handles of a socket that has just connected or finished its handshake. The socket is unusable afterwards
- * and gets no events.
+ * Takes the handles of a just connected or secured socket, which is then unusable and gets no events.
  * @returns undefined for unexpected handles; the socket is unchanged then
  */
 export function takeSocketHandles(socket: net.Socket): SocketHandles | undefined {

@@ -14,9 +14,7 @@ import type { ByteStream, Carrier, TransportEvents } from "./transport.ts";
 /** With a mark of one byte nothing is left in user space exactly when nothing is left to be written. */
 export const SOCKET_HIGH_WATER_MARK = 1;
 
-/**
- * A lone TLS write up to this size counts as taken: OpenSSL has encrypted it, so a response in one piece does not wait.
- */
+/** A lone TLS write up to this size does not wait: OpenSSL has encrypted it, so the chunk may be reused. */
 const MAX_SEALED = 64 * 1024;
 
 /** `pass` returns false from this many waiting bytes on. */
@@ -79,8 +77,7 @@ export class SocketTransport implements ByteStream {
     this.#socket = socket;
     this.#isSealed = socket instanceof TLSSocket;
     this.peer = peer ?? peerOf(socket);
-    // A broken connection is an ordinary end. After a bad TLS record Node would not close it, and keep all that
-    // arrives.
+    // A broken connection is an ordinary end. After a bad TLS record Node would keep it open and store what arrives.
     socket.on("error", destroyThis);
   }
 
@@ -162,8 +159,7 @@ export class SocketTransport implements ByteStream {
     const socket = this.#socket;
     if (socket.destroyed) return;
     const { writableEnded, writableFinished, writableLength, remotePort } = socket;
-    // libuv cannot reset during an end: if Node tries, it never closes the socket. Only TCP can be reset: a Unix socket
-    // has no port.
+    // No reset during an end: Node would then never close the socket. No reset of a Unix socket, which has no port.
     const isEnding = writableEnded && !writableFinished && writableLength === 0;
     if (this.#isSealed || remotePort === undefined || isEnding) socket.destroy();
     else socket.resetAndDestroy();

@@ -1,6 +1,5 @@
 /**
- * A TLS terminator: decrypts each client's TLS and passes the bytes to the backend on one connection. Or the reverse:
- * the client speaks plain and the backend TLS.
+ * A TLS terminator: TLS clients to a plain backend, or plain clients to a TLS backend; one connection for each client.
  */
 import type { Clock } from "../base/clock.ts";
 import type { Endpoint, PeerAddress } from "../base/endpoint.ts";
@@ -112,9 +111,7 @@ export class Terminator {
     this.#places = places;
   }
 
-  /**
-   * As `Tunnels.drain`. Passes on clients that are still shaking hands, and cuts those without a complete PROXY header.
-   */
+  /** As `Tunnels.drain`. Passes on clients still shaking hands; cuts those without a complete PROXY header. */
   async drain(isStopping: boolean): Promise<void> {
     for (const stream of this.#opening) stream.destroy();
     // Joined connections do not wait for slow handshakes.

@@ -1,6 +1,4 @@
-/**
- * All connections of a terminator, each joined with one to the backend: their limit, their timeouts, and how they end.
- */
+/** A terminator's connections, each joined with one to the backend: their limit, their timeouts, and how they end. */
 import type { Clock } from "../base/clock.ts";
 import type { PeerAddress } from "../base/endpoint.ts";
 import { type Bytes, bytes, type Milliseconds, milliseconds } from "../base/units.ts";
@@ -87,10 +85,7 @@ export class Tunnels {
     };
   }
 
-  /**
-   * Connects to the backend and joins both; owns `front` from now on. `preamble` is sent to the backend first, `peer`
-   * is for messages.
-   */
+  /** Connects to the backend, sends `preamble`, joins both. Owns `front` from now on; `peer` is for messages. */
   open(front: ByteStream, preamble: Uint8Array, peer: PeerAddress): void {
     const { maxConnections, pool, way, clock, onUnreached, onRejected } = this.#options;
     if (this.count >= maxConnections) {
