@@ -10,7 +10,7 @@ export interface ServerState {
   readonly version: string;
   readonly phase: ServerPhase;
   readonly startedAt: UnixMilliseconds;
-  /** 1 at first; each reload adds one. */
+  /** 1 at first; each successful reload adds one. */
   readonly generation: number;
   readonly configFile: string | undefined;
   /** As printed at the start. */

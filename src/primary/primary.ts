@@ -116,7 +116,7 @@ class Primary {
       this.#active = config;
       this.#watchWorld(config);
       watchForFaults(config.logs);
-      // ps(1) shows it, so that several servers can be told apart.
+      // ps(1) shows it, which distinguishes several servers.
       process.title = `comanche: primary ${titleOf(config)}`;
       await this.#announce(config);
       return await this.#serve();

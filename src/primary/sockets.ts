@@ -166,7 +166,7 @@ function keyOf(asked: Endpoint, purpose: Purpose): string {
   return isFree ? `${formatEndpoint(asked)} for ${formatPurpose(purpose)}` : formatEndpoint(asked);
 }
 
-/** A host name stands for all its addresses. @throws StartupError for an unknown name */
+/** A host name means all its addresses. @throws StartupError for an unknown name */
 async function endpointsOf(address: ListenAddress, port: number): Promise<readonly Endpoint[]> {
   if (address.kind !== "name") return endpointsFor(address, port);
   try {
@@ -177,7 +177,7 @@ async function endpointsOf(address: ListenAddress, port: number): Promise<readon
   }
 }
 
-/** @returns undefined for an address this machine lacks, if others remain: half of `*`, or an IPv6 address of a name */
+/** @returns undefined for an address the machine lacks, where that is no fault: half of `*`, or IPv6 of a name */
 async function bindIfPossible(
   endpoint: Endpoint,
   mode: number,

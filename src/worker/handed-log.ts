@@ -1,7 +1,7 @@
 /**
  * The access log of a worker. Either the worker appends to the file that the primary opened, or the primary writes.
  *
- *     the worker    regular files. They are in append mode, so lines of several processes are never mixed. The write is
+ *     the worker    regular files. They are in append mode, so whole lines are never mixed. The write is
  *                   synchronous: waiting in the file-system threads would cost a tenth of a request more
  *     the primary   pipes and terminals, which may block a writer; a file that refuses lines, as on a full disk: one
  *                   process retries, in order; without koffi every file after a rotation
