@@ -1,9 +1,7 @@
 /**
- * The directory a site's files lie in, and where it really is at this moment.
- *
- * A document root may itself be reached through symbolic links, and a deployment may swap them at any time: the real path
- * is looked up once per event-loop turn, so requests after the swap are served from the new directory, and all requests of
- * one turn agree.
+ * The directory of a site's files, and its present real path. A document root may itself be reached through symbolic
+ * links, and a deployment may swap them at any time. So the real path is looked up once per event-loop turn: later
+ * requests use the new directory, and all requests of one turn agree.
  */
 import { realpathSync } from "node:fs";
 import {
@@ -17,22 +15,24 @@ import {
 import type { LoopTurn } from "../base/clock.ts";
 import { nodeStat, type StampedRoot, type StatFn } from "./file-stamp.ts";
 
-/** How the real path of an open descriptor is found: asked of the kernel, or, without /proc, of the name it was opened by. */
+/**
+ * How to find the real path of an open descriptor: from the kernel, or, without /proc, from the name that was opened.
+ */
 export type DescriptorPaths = "proc" | "realpath";
 
 export interface DocumentRootOptions {
-  /** As configured; symbolic links in it are followed, wherever they lead. */
+  /** As configured; symbolic links in it are followed to any place. */
   readonly path: AbsolutePath;
   readonly turn: LoopTurn;
-  /** What `probeDescriptorPaths` found. */
+  /** The result of `probeDescriptorPaths`. */
   readonly descriptorPaths: DescriptorPaths;
-  /** Where the kernel cannot be asked, and the C library can be called. */
+  /** Present where /proc is missing and the C library can be called. */
   readonly openExactly?: ExactOpener | undefined;
-  /** How it looks at names; by default with Node's functions. */
+  /** By default with Node's functions. */
   readonly stat?: StatFn | undefined;
 }
 
-/** Opens what lies at a real path and follows no link on the way. @returns a descriptor @throws what the system says */
+/** Opens a real path and follows no link on the way. @returns a descriptor @throws the system's error */
 export type ExactOpener = (path: AbsolutePath, flags: number) => number;
 
 export class DocumentRoot implements StampedRoot {
@@ -46,10 +46,10 @@ export class DocumentRoot implements StampedRoot {
   readonly #parent: ParentRoot | undefined;
   #lookedUpIn: number | undefined;
   #realPath: AbsolutePath | undefined;
-  /** The paths that were checked in this turn, and whether they lead to this root. */
+  /** By path checked in this turn: whether it leads to this root. */
   readonly #checkedPaths = new Map<string, boolean>();
   #checkedIn: number | undefined;
-  /** Device and inode of this root, in the turn `#checkedIn`; undefined when it is not there. */
+  /** Device and inode of this root, in the turn `#checkedIn`; undefined when it does not exist. */
   #device: number | undefined;
   #inode: number | undefined;
 
@@ -64,10 +64,9 @@ export class DocumentRoot implements StampedRoot {
   }
 
   /**
-   * Where the root really is: no part of it is a symbolic link. Looked up at most once in a turn (3 µs).
-   *
-   * @returns undefined when it is not there, not a directory that can be searched, or outside its parent; also when its name
-   *          is not UTF-8: two such names may read alike, so nothing could be proven to lie below them
+   * The present real path, without symbolic links. Looked up at most once per turn (3 µs).
+   * @returns undefined when it is missing, not a searchable directory, or outside its parent; also when its name is not
+   *   UTF-8: two such names may decode to the same text, so nothing could be proven to be below them
    */
   realPath(): AbsolutePath | undefined {
     const turn = this.#turn.current();
@@ -80,7 +79,7 @@ export class DocumentRoot implements StampedRoot {
 
   /** Checked once per path and event-loop turn: the files of one directory share the check. */
   isRootItself(path: AbsolutePath): boolean {
-    // Only a root that lies in another can have left its parent.
+    // Only a root inside another can have left its parent.
     if (this.#parent !== undefined && this.realPath() === undefined) return false;
     if (path === this.path) return true;
     const turn = this.#turn.current();
@@ -100,9 +99,8 @@ export class DocumentRoot implements StampedRoot {
   }
 
   /**
-   * The root made of the directory `name` just below this one. It exists while that is a directory, and where links are
-   * followed at all, one that lies inside this root.
-   *
+   * A root for the directory `name` directly below this one. It exists while that is a directory; a link may lead to it
+   * only if links are followed and it stays inside this root.
    * @param name  one path component, neither empty nor `.` nor `..`
    */
   child(name: string, symlinks: SymlinkRule): DocumentRoot {
@@ -130,7 +128,7 @@ interface ParentRoot {
 
 function realDirectory(path: AbsolutePath): AbsolutePath | undefined {
   try {
-    // The final dot: for anything but a directory that may be searched, the look-up fails.
+    // The final dot: the look-up fails for anything but a searchable directory.
     const realPath = realpathSync.native(`${path}/.`);
     return isExactPath(realPath) ? absolutePath(realPath) : undefined;
   } catch {

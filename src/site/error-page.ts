@@ -1,7 +1,6 @@
 /**
- * The built-in error pages: for a person in a browser, for a person at a terminal, for a program (RFC 9457).
- *
- * A page is made of the status, the reason and perhaps a detail in our own words, so nothing from a request gets into it.
+ * The built-in error pages: HTML for browsers, text for terminals, JSON for programs (RFC 9457). A page has only the
+ * status, the reason and perhaps a detail in our own words, so nothing from a request gets into it.
  */
 import { escapeHtml, PAGE_STYLE } from "../base/html.ts";
 import { type ErrorStatus, reasonPhrase } from "../base/status.ts";
@@ -11,12 +10,11 @@ import type { RenderedPage } from "./resource.ts";
 
 type Form = "html" | "plain" | "problem";
 
-// As many as there are statuses, reasons and forms; in practice a handful.
+// One entry per status, reason and form; in practice a handful.
 const rendered = new Map<string, RenderedPage>();
 
 /**
- * The page for a status and reason, in the form the client likes best. The same bytes serve every request.
- *
+ * The page in the client's preferred form. The same bytes serve every request.
  * @param detail  what exactly is wrong with this one request: such a page is not kept
  */
 export function renderErrorPage(
@@ -36,7 +34,7 @@ export function renderErrorPage(
   return page;
 }
 
-/** A client that takes anything, as curl does, gets plain text; HTML and JSON are for those that name them. */
+/** A client that accepts anything, as curl does, gets plain text; HTML and JSON are for those that name them. */
 function chooseForm(accept: string | undefined): Form {
   if (accept === undefined || !/html|json/i.test(accept)) return "plain";
 
@@ -76,7 +74,7 @@ function formatPlain({ status, reason, detail }: ErrorText): string {
   return `${status} ${reasonPhrase(status)}\n\n${sentences}\n\nReason code: ${reason}\n`;
 }
 
-/** `about:blank`: the problem is no more than its status says; `reason` is our extension (RFC 9457 §4.2.1, §3.2). */
+/** `about:blank`: the problem is only what its status says; `reason` is our extension (RFC 9457 §4.2.1, §3.2). */
 function formatProblem({ status, reason, detail = REASONS[reason].visitor }: ErrorText): string {
   return `${JSON.stringify({ type: "about:blank", title: reasonPhrase(status), status, detail, reason })}\n`;
 }

@@ -1,10 +1,7 @@
 /**
- * Small files whole in memory, so that answering for them takes one look at the disk in each turn of the event loop and
- * otherwise none.
- *
- * Freshness: an entry is trusted only within the turn in which its name was last seen to lead to the same, unchanged file.
- * Many requests that arrive together share that look, and a changed file is never served in a later turn. Who sets
- * `cache-valid` has an entry trusted for that time instead.
+ * Small files whole in memory. An entry is trusted only within the turn in which its name was last seen to lead to the
+ * same, unchanged file. So requests that arrive together share one look at the disk, and a later turn never serves a
+ * changed file. With `cache-valid` an entry is trusted for that time instead.
  */
 import type { Clock, LoopTurn } from "../base/clock.ts";
 import { type Bytes, type Milliseconds, milliseconds } from "../base/units.ts";
@@ -12,21 +9,21 @@ import type { FileFacts, ResponsePlan } from "../http/response-plan.ts";
 import { type FileStamp, isStillCurrent } from "./file-stamp.ts";
 import type { Site } from "./site.ts";
 
-/** The content codings in which a file is kept (RFC 9110 §8.4.1): so far as it is. */
+/** The content codings in which a file is kept (RFC 9110 §8.4.1). */
 type KeptCoding = "identity";
 
-/** A file in each of these, all made from the bytes that its one stamp stands for. */
+/** All variants are made from the bytes that the one stamp describes. */
 export type CachedFile = Readonly<Record<KeptCoding, CachedVariant>>;
 
-/** What is sent of a file in one coding. */
+/** A file in one coding. */
 export interface CachedVariant {
-  /** Of this variant: each coding has a length and an entity tag of its own (RFC 9110 §8.8.3.3). */
+  /** Each coding has its own length and entity tag (RFC 9110 §8.8.3.3). */
   readonly facts: FileFacts;
-  /** Once there is a finished message for it, its end: the content is there only once. */
+  /** Becomes the end of the finished message once there is one: the content is in memory only once. */
   bytes: Uint8Array;
-  /** What every unconditional GET that takes this coding gets; planned with the first of them. */
+  /** For every unconditional GET that accepts this coding; planned with the first of them. */
   plan?: ResponsePlan;
-  /** What everybody gets who asks whether this version is still the present one. */
+  /** For every client that asks whether its version is still the present one. */
   notModified?: ResponsePlan;
 }
 
@@ -45,11 +42,11 @@ export interface FileCacheLimits {
   /** All entries together; 0 caches nothing. */
   readonly maxBytes: Bytes;
   readonly maxFile: Bytes;
-  /** How long an entry is trusted without a look at the disk; zero: within the turn alone. */
+  /** How long an entry is trusted without a look at the disk; zero: only within the turn. */
   readonly valid: Milliseconds;
 }
 
-/** What an entry costs beside its content: facts, strings, places in maps, the head of its finished message. */
+/** Memory per entry beside its content: facts, strings, places in maps, the head of its finished message. */
 const ENTRY_OVERHEAD = 1536;
 
 export class FileCache {
@@ -57,7 +54,7 @@ export class FileCache {
   readonly #turn: LoopTurn;
   readonly #clock: Pick<Clock, "monotonic">;
   readonly #sites = new Map<Site, Map<string, Entry>>();
-  /** Every entry, in the order in which they are considered for removal. */
+  /** Every entry, in the order of removal. */
   readonly #queue = new Set<Entry>();
   #bytes = 0;
 
@@ -67,7 +64,7 @@ export class FileCache {
     this.#clock = clock;
   }
 
-  /** Whether a file of that size may be kept, and is worth reading whole. */
+  /** Whether a file of that size may be kept. */
   admits(size: Bytes): boolean {
     return size <= this.#limits.maxFile && costOf(size) <= this.#limits.maxBytes;
   }
@@ -88,7 +85,7 @@ export class FileCache {
     return entry.file;
   }
 
-  /** Keeps a file that was opened and read in this turn. */
+  /** For a file that was opened and read in this turn. */
   store(site: Site, path: string, file: CachedFile, stamp: FileStamp): void {
     const paths = this.#pathsOf(site);
     const former = paths.get(path);
@@ -131,7 +128,7 @@ export class FileCache {
   }
 
   #shrink(): void {
-    // Second chance: one that was used since the last time goes to the end instead. So a use costs nothing but a mark.
+    // Second chance: an entry that was used meanwhile moves to the end instead. So a use costs only a mark.
     for (const entry of this.#queue) {
       if (this.#bytes <= this.#limits.maxBytes) return;
       if (entry.wasUsed) {

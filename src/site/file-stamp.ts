@@ -1,11 +1,8 @@
-/**
- * What a file was when it was opened, and whether it is still the same: how a cached file is known to be fresh without
- * opening it again.
- */
+/** What a file was when it was opened, and whether it is still the same: validates a cached file without opening it. */
 import { type BigIntStats, lstatSync, realpathSync, type Stats, statSync } from "node:fs";
 import { type AbsolutePath, isAllowedPlace, pathBelow, type SymlinkRule } from "../base/absolute-path.ts";
 
-/** As much of a stat(2) as tells whether a file is still the same. */
+/** The part of stat(2) that detects changes. */
 export interface FileStat {
   readonly device: number;
   readonly inode: number;
@@ -17,46 +14,43 @@ export interface FileStat {
 }
 
 /**
- * stat(2), or with `nofollow` lstat(2).
- *
- * @returns undefined when it fails, whatever the reason; otherwise an object that is valid until the next call
+ * stat(2), or with `nofollow` lstat(2). @returns undefined on any error; else an object that is valid until the next
+ * call
  */
 export type StatFn = (path: AbsolutePath, lastLink: "follow" | "nofollow") => FileStat | undefined;
 
-/** Where a file was looked for, by which rule, and where it was. */
 export interface FileLocation {
   readonly rootPath: AbsolutePath;
   /** The names from the root to the file, joined by slashes. */
   readonly relativePath: string;
   readonly symlinks: SymlinkRule;
-  /** No part of it was a symbolic link; but with `anywhere` it is the place that was asked for. */
+  /** Without symbolic links; with `anywhere` the path that was asked for. */
   readonly realPath: AbsolutePath;
 }
 
 export interface FileStamp extends Omit<FileLocation, "rootPath">, Omit<FileStat, "isLink"> {
-  /** Where it is looked for again. */
+  /** Where to look for it again. */
   readonly path: AbsolutePath;
   /** Down to its directory and as many steps up again: see `StampedRoot.isRootItself`. */
   readonly pathBackToRoot: AbsolutePath;
 }
 
-/** The root below which a stamped file lies, in the present turn of the event loop. */
+/** The root of a stamped file, in the present turn of the event loop. */
 export interface StampedRoot {
   readonly stat: StatFn;
-  /** Undefined when there is none now. */
+  /** Undefined when it does not exist now. */
   realPath(): AbsolutePath | undefined;
   /**
-   * Containment without realpath(3): `root/a/b/../..` is `root` only if `a/b` really lies inside, whatever links led
+   * Containment without realpath(3): `root/a/b/../..` is `root` only if `a/b` is really inside, whatever links lead
    * there, because `..` is the physical parent.
    */
   isRootItself(path: AbsolutePath): boolean;
 }
 
 /**
- * Written out field by field, as all objects of which there are thousands: V8 gives each copy by spread a shape of its own
- * now and then, and a look at 10,000 of those cost more than the look at the disk.
- *
- * @param stats  of the open descriptor, so that the stamp is of what was opened
+ * Written out field by field, as all objects that exist in thousands: V8 sometimes gives each copy by spread its own
+ * shape, and reading 10,000 of those cost more than the stat.
+ * @param stats  of the open descriptor, so that the stamp describes what was opened
  */
 export function stampOf(stats: BigIntStats, { rootPath, relativePath, symlinks, realPath }: FileLocation): FileStamp {
   const names = relativePath.split("/");
@@ -76,10 +70,9 @@ export function stampOf(stats: BigIntStats, { rootPath, relativePath, symlinks, 
 }
 
 /**
- * Whether the name still leads to the file that was seen, unchanged, and by a way the rule allows.
- *
- * Two calls of stat, the second shared by all files of a directory in a turn: 2.5 µs together through the C library.
- * Opening and checking again would cost 11.
+ * Whether the name still leads to the same, unchanged file, by a way that the rule allows. Two stat calls, the second
+ * shared by all files of a directory in a turn: 2.5 µs together through the C library. Opening and checking again would
+ * cost 11.
  */
 export function isStillCurrent(root: StampedRoot, seen: FileStamp): boolean {
   const now = root.stat(seen.path, "nofollow");
@@ -88,7 +81,7 @@ export function isStillCurrent(root: StampedRoot, seen: FileStamp): boolean {
   return isUnchanged(now, seen) && (seen.symlinks === "anywhere" || root.isRootItself(seen.pathBackToRoot));
 }
 
-/** The same where links are in question: the real path decides. */
+/** With links the real path decides. */
 function isStillInPlace(root: StampedRoot, seen: FileStamp): boolean {
   const realRoot = root.realPath();
   if (realRoot === undefined) return false;
@@ -100,7 +93,7 @@ function isStillInPlace(root: StampedRoot, seen: FileStamp): boolean {
     const place = realpathSync.native(path);
     return place === seen.realPath && isAllowedPlace(seen.symlinks, realRoot, path, place);
   } catch {
-    // Whatever it was, the contained open that follows meets it too, and says so.
+    // The contained open that follows meets the same error and reports it.
     return false;
   }
 }
@@ -123,13 +116,13 @@ export function wholeSeconds(nanoseconds: bigint): bigint {
   return (nanoseconds - remainder) / NANOSECONDS_PER_SECOND - (remainder < 0n ? 1n : 0n);
 }
 
-/** The same floating-point number that fs.Stats has for this moment, to the last bit: both are computed in the same steps. */
+/** Exactly the floating-point number in fs.Stats: both are computed in the same steps. */
 function fractionalMilliseconds(nanoseconds: bigint): number {
   const whole = wholeSeconds(nanoseconds);
   return Number(whole) * 1000 + Number(nanoseconds - whole * NANOSECONDS_PER_SECOND) / 1_000_000;
 }
 
-/** By Node's own functions, 2 to 2.5 µs: each call makes an object, and dates in it. */
+/** By Node's own functions, 2 to 2.5 µs: each call makes an object with dates. */
 export const nodeStat: StatFn = (path, lastLink) => {
   try {
     const stats = (lastLink === "nofollow" ? lstatSync : statSync)(path, { throwIfNoEntry: false });

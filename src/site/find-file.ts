@@ -1,6 +1,4 @@
-/**
- * One file of a site, from memory or opened: for a request, or as the site's own page for an error.
- */
+/** One file of a site, from memory or opened: for a request, or as the site's own error page. */
 import { closeSync } from "node:fs";
 import type { Clock } from "../base/clock.ts";
 import type { Status } from "../base/status.ts";
@@ -22,12 +20,12 @@ export interface FileContext {
 
 type FileResource = Extract<Resource, { kind: "file" }>;
 
-/** How often a file is read again that changed while it was read. */
+/** How often a file that changes while it is read is read again. */
 const MAX_READS = 3;
-/** A site's own error page is read whole, whether files are kept in memory or not. */
+/** A site's own error page is read whole, also when files are not kept in memory. */
 const MAX_ERROR_PAGE = bytes(1024 * 1024);
 
-/** The file at `segments`, from memory or opened; small ones are read whole and kept. */
+/** The file at `segments`; small ones are read whole and kept. */
 export function findFile(
   context: FileContext,
   site: Site,
@@ -53,7 +51,7 @@ export function findFile(
 
     const content = readAndClose(opened);
     if (content === undefined) continue;
-    // A file with a weak tag may yet change without its times changing: it is read again next time.
+    // A file with a weak tag may still change without a new time: it is read again next time.
     if (!facts.tag.weak && isServedByName(site, segments)) {
       context.files.store(site, path, { identity: { facts, bytes: content } }, opened.stamp);
     }
@@ -61,13 +59,13 @@ export function findFile(
   }
 }
 
-/** Closes what the resource holds open, and gives back what it holds in memory. */
+/** Closes the descriptor of the resource, and frees its reserved memory. */
 export function release(resource: Resource): void {
   if (resource.kind === "file" && resource.content.kind === "open") closeSync(resource.content.source.descriptor);
   if (resource.kind === "page") resource.release?.();
 }
 
-/** The site's own page for a status, if it has one that can be read; otherwise the built-in page is sent. */
+/** The site's own page for a status; undefined when there is none that can be read. */
 export function loadErrorPage(context: FileContext, site: Site, status: Status): RenderedPage | undefined {
   const target = site.rules.errorPages.get(status);
   const parsed = target === undefined ? undefined : parseSitePath(target);
@@ -76,7 +74,7 @@ export function loadErrorPage(context: FileContext, site: Site, status: Status):
     const found = findFile(context, site, parsed.path.segments);
     return found.kind === "file" ? readPage(found) : undefined;
   } catch {
-    // The disk is at fault. The error that is to be answered is another one, and may be this very fault.
+    // A fault of the disk must not replace the error of this response, which may be the same fault.
     return undefined;
   }
 }
@@ -100,7 +98,7 @@ function readAndClose(opened: OpenedFile): Uint8Array | undefined {
   }
 }
 
-/** Whether a request may name the file. An index file or error page may be hidden: such a one is not kept in memory. */
+/** Whether a request may name the file. A hidden index file or error page is not kept in memory. */
 export function isServedByName({ rules }: Site, segments: readonly string[]): boolean {
   // A temporary name begins with a dot too.
   return rules.dotfiles ? !segments.some(isTemporaryName) : !isDotfilePath({ segments, directory: false });

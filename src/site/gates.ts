@@ -1,8 +1,7 @@
 /**
- * What every request passes before anything is looked for, in this order: the redirect to HTTPS, the host, the method. The
- * first gate that stops a request decides its answer. Rights and rates belong behind the host.
- *
- * A gate decides from the request alone and, behind the host, from its site; it neither waits nor writes.
+ * The checks of every request before its resource is located, in this order: redirect to HTTPS, host, method. The first
+ * gate that stops a request decides its response. Access rights and rate limits belong after the host. A gate decides
+ * from the request and, after the host, from its site; it neither waits nor writes.
  */
 import type { Seconds } from "../base/units.ts";
 import type { IncomingRequest } from "../http/exchange.ts";
@@ -12,12 +11,11 @@ import type { Site } from "./site.ts";
 import { chooseSite, formatHostCheck, type Sites } from "./site.ts";
 import { takesUploads } from "./upload.ts";
 
-/** @param site  undefined in front of the gate that chooses it */
+/** @param site  undefined before the gate that chooses it */
 export type Gate = (request: IncomingRequest, site: Site | undefined) => Verdict;
 
 type Verdict = { readonly kind: "pass" } | Chosen | Stopped;
 
-/** It passes, and the gates behind know its site. */
 interface Chosen {
   readonly kind: "site";
   readonly site: Site;
@@ -30,23 +28,23 @@ interface Stopped {
   readonly report?: string;
 }
 
-/** How far a request gets: to its site, or to the gate that stops it, perhaps when its site was known already. */
+/** A request reaches its site or the gate that stops it, perhaps with its site already known. */
 export type Passage = Chosen | (Stopped & { readonly site: Site | undefined });
 
-/** That the same sites are served with TLS too. */
+/** The same sites are served with TLS too. */
 export interface TlsPresence {
   readonly port: number;
   /** Whether nothing is served without TLS. */
   readonly redirects: boolean;
-  /** What Strict-Transport-Security says; 0: nothing. */
+  /** For Strict-Transport-Security; 0: no such field. */
   readonly hsts: Seconds;
 }
 
 export interface GateOptions {
   readonly sites: Sites;
-  /** Undefined where TLS is not spoken. */
+  /** Undefined without TLS. */
   readonly tls?: TlsPresence | undefined;
-  /** Called with a line for each host check; undefined below the log level debug. */
+  /** Called with a line per host check; undefined below the log level debug. */
   readonly trace?: ((text: string) => void) | undefined;
 }
 
@@ -54,7 +52,6 @@ const HTTPS_PORT = 443;
 
 const PASS: Verdict = { kind: "pass" };
 
-/** All gates, in the order in which they are asked. */
 export function makeGates({ sites, tls, trace }: GateOptions): readonly Gate[] {
   const gates = [hostGate(sites, trace), methodGate];
   return tls?.redirects === true ? [httpsGate(tls), ...gates] : gates;
@@ -72,12 +69,12 @@ export function passGates(gates: readonly Gate[], request: IncomingRequest): Pas
   return chosen;
 }
 
-/** The methods that a resource takes, as the field Allow names them (RFC 9110 §10.2.1). */
+/** The value of Allow (RFC 9110 §10.2.1). */
 export function allowedMethods(isForUploads: boolean): string {
   return isForUploads ? "GET, HEAD, POST, OPTIONS" : "GET, HEAD, OPTIONS";
 }
 
-/** What comes over a network without TLS is sent to HTTPS. A client on a Unix socket is a program of this machine. */
+/** Redirects network requests to HTTPS. A client on a Unix socket is a local program. */
 function httpsGate(tls: TlsPresence): Gate {
   return ({ head, peer }) => {
     if (peer.tls !== undefined || peer.address === "unix") return PASS;
@@ -85,7 +82,7 @@ function httpsGate(tls: TlsPresence): Gate {
   };
 }
 
-/** The same target with TLS. A request that names no host cannot be sent anywhere. */
+/** The same target with TLS. A request without a host cannot be redirected. */
 export function redirectToHttps(head: RequestHead, { port }: Pick<TlsPresence, "port">): Resource {
   if (head.host === undefined) return { kind: "refused", status: 400, reason: "bad-host" };
   const authority = port === HTTPS_PORT ? head.host.name : `${head.host.name}:${port}`;

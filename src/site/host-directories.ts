@@ -1,7 +1,6 @@
 /**
- * Virtual hosts by directory: `docbase/www.example.org/` is the site of that name, from the moment it is there until it is gone.
- *
- * Sites that were found are remembered, so that their document roots are; that they still exist is asked again in each turn.
+ * Virtual hosts by directory: `docbase/www.example.org/` is the site of that name while it exists. Sites are remembered
+ * for their document roots; each turn checks again that they exist.
  */
 import { opendirSync } from "node:fs";
 import type { LoopTurn } from "../base/clock.ts";
@@ -9,28 +8,28 @@ import { isHostDirectoryName } from "../http/host.ts";
 import type { DocumentRoot } from "./document-root.ts";
 import type { Site, SiteDirectories, SiteRules } from "./site.ts";
 
-// Clients choose which sites are found, but only among directories that exist; a server with more is merely slower.
+// Clients choose the sites, but only among directories that exist; a server with more is merely slower.
 const MAX_REMEMBERED_SITES = 1000;
 
-// Names are compared one by one with a host that is unknown: enough for a useful hint, too few to keep the loop busy.
+// An unknown host is compared with each name: enough for a useful hint, too few to block the event loop.
 const MAX_HINTS = 200;
 
 export class HostDirectories implements SiteDirectories {
   readonly #docbase: DocumentRoot;
   readonly #rules: SiteRules;
   readonly #turn: LoopTurn;
-  /** The one used longest ago first. */
+  /** The least recently used first. */
   readonly #remembered = new Map<string, Site>();
   #namesReadIn: number | undefined;
 
-  /** @param rules  of the main site: they hold for every directory */
+  /** @param rules  of the main site: they apply to every directory */
   constructor(docbase: DocumentRoot, rules: SiteRules, turn: LoopTurn) {
     this.#docbase = docbase;
     this.#rules = rules;
     this.#turn = turn;
   }
 
-  /** The same object for as long as the site is remembered. A name that cannot be a host's is not looked for. */
+  /** The same object while the site is remembered. A name that no host can have is not looked up. */
   find(name: string): Site | undefined {
     if (!isHostDirectoryName(name)) return undefined;
     const site = this.#remembered.get(name) ?? this.#siteAt(name);
@@ -40,7 +39,7 @@ export class HostDirectories implements SiteDirectories {
     return site;
   }
 
-  /** At most once in a turn, and only the first few: an unknown host must not cost more than a known one. */
+  /** At most once per turn, and only the first few: an unknown host must not cost more than a known one. */
   names(): readonly string[] {
     const turn = this.#turn.current();
     const realPath = this.#docbase.realPath();
@@ -49,7 +48,7 @@ export class HostDirectories implements SiteDirectories {
     try {
       return readHostNames(realPath);
     } catch {
-      // A directory that may be searched and not read serves its sites; only the hint is missing.
+      // A directory that can be searched but not read serves its sites; only the hint is missing.
       return [];
     }
   }

@@ -1,6 +1,6 @@
 /**
- * From a site and a path to the resource there (SPEC: from URL to file): the file, the index file of a directory, its
- * listing, the redirect to its final slash, or why there is nothing.
+ * From a site and a path to the resource: the file, the index file of a directory, its listing, the redirect to its
+ * final slash, or why there is none.
  */
 import { closeSync } from "node:fs";
 import { type Bytes, bytes, type Seconds } from "../base/units.ts";
@@ -15,7 +15,7 @@ import type { Resource } from "./resource.ts";
 import type { Site } from "./site.ts";
 import type { UploadLedger } from "./upload-quota.ts";
 
-/** Listings that are being sent may take so much memory: each is made in one piece, and may wait for a slow reader. */
+/** For all listings that are being sent: each is one piece, and may wait for a slow reader. */
 const MAX_LISTING_BYTES = bytes(64 * 1024 * 1024);
 
 export class ListingMemory {
@@ -27,9 +27,8 @@ export class ListingMemory {
   }
 
   /**
-   * A page that is larger than all there may be is taken when it is the only one, else it could never be sent.
-   *
-   * @returns false when the page must not be kept; when true, `give` must be called with the same size
+   * A page above the limit is accepted when it is the only one, else it could never be sent.
+   * @returns false when the page must not be kept; after true the caller must `release` the same size
    */
   reserve(size: number): boolean {
     if (this.#taken > 0 && this.#taken + size > this.#maxBytes) return false;
@@ -42,7 +41,7 @@ export class ListingMemory {
   }
 }
 
-/** What looking needs beside the site: shared by all requests. */
+/** Shared by all requests. */
 export interface LocateContext extends FileContext {
   readonly pool: TaskPool;
   /** Of the listings that are being sent. */
@@ -52,7 +51,6 @@ export interface LocateContext extends FileContext {
   readonly retryAfter: Seconds;
 }
 
-/** Of a request, what decides and, for what may have to wait, its signal. */
 type Located = Pick<IncomingRequest, "head" | "gone">;
 
 /** The caller hands the resource to `release` when its response has ended. */
@@ -69,7 +67,7 @@ export function locate(context: LocateContext, site: Site, request: Located): Re
   return found.kind === "directory" ? redirectToDirectory(path, request.head.query) : found;
 }
 
-/** The location is built from the decoded path, so whatever slashes the client sent, it begins with one. */
+/** Built from the decoded path, so the location begins with one slash whatever the client sent. */
 function redirectToDirectory(path: SitePath, query: string | undefined): Resource {
   const location = formatSitePath({ segments: path.segments, directory: true });
   return { kind: "redirect", location: query === undefined ? location : `${location}?${query}` };
@@ -85,7 +83,7 @@ function locateDirectory(
     const indexfile = { segments: [...path.segments, name], directory: false };
     const found = findFile(context, site, indexfile.segments);
     if (found.kind === "file") {
-      // Only the first name of the list: a later one is right only as long as those before it are missing.
+      // Only the first name of the list: a later one is right only while those before it are missing.
       if (place === 0) context.files.alias(site, formatSitePath(path), formatSitePath(indexfile));
       return found;
     }
@@ -132,7 +130,7 @@ function listDirectory(
 }
 
 function listingResource(context: LocateContext, outcome: TaskOutcome<ListDirectoryOutput>): Resource {
-  // A task is cancelled when its client has gone: any answer is right then.
+  // A task is cancelled when its client has disconnected: any response is right then.
   if (outcome.kind !== "done") return queueFull(context);
   const { output } = outcome;
   if (output.kind === "failed") return listingFailure(context, output.reason);
@@ -142,7 +140,6 @@ function listingResource(context: LocateContext, outcome: TaskOutcome<ListDirect
   return { kind: "page", page: { mediaType, bytes, securityPolicy, vary: "Accept" }, release };
 }
 
-/** The task pool has no room: a refusal that tells when to come back. */
 export function queueFull({ retryAfter }: LocateContext): Resource {
   return { kind: "busy", reason: "queue-full", retryAfter };
 }

@@ -1,19 +1,16 @@
 /**
- * Opens files and directories below a document root, and proves on the descriptor that what was opened lies inside.
- *
- * Never is a name checked and then opened: the file is opened first, and then the kernel is asked where the descriptor leads
- * (`/proc/self/fd/N`). With `inside` that place must lie below the root's real path; with `never` it must be exactly the
- * place that was asked for, which it is not when a symbolic link was followed. That holds for a descriptor however names
- * are swapped meanwhile, and unlike a walk from directory to directory it needs no right to read the directories on the way.
- *
- * Without /proc, as in a chroot, the real path of the name is judged, and then exactly that path is opened, one part after
- * the other and none of them a link. Where that is not possible either, because the C library cannot be called, the
- * descriptor's device and inode are compared with those of the real path. That stops links, and the swapping of links;
- * someone who can move whole directories back and forth between two calls could still slip through. A directory is proven once
- * more when it is listed: by then nothing may be a link of what was its real path.
- *
- * All calls are synchronous: each is one short look at metadata (1 to 5 µs while the kernel has it in memory), and a hop
- * to a thread and back costs more than all of them together.
+ * Opens files and directories below a document root, and proves on the descriptor that they are inside.
+ * The file is opened first; then the kernel says where the descriptor leads (`/proc/self/fd/N`). With `inside` that
+ * place must be below the root's real path. With `never` it must equal the requested path, which a followed symbolic
+ * link makes impossible. Later renames cannot change that, and unlike a walk from directory to directory it needs no
+ * right to read the directories on the way.
+ * Without /proc, as in a chroot, the real path of the name is checked, and then exactly that path is opened, component
+ * by component without links. If the C library cannot be called, the descriptor's device and inode must equal those of
+ * the real path. That stops links and swapped links, but not a process that moves whole directories back and forth
+ * between two calls. A directory is verified again when it is listed: no part of its former real path may be a link by
+ * then.
+ * All calls are synchronous: each reads metadata (1 to 5 µs while the kernel has it in memory), and a round trip to a
+ * thread costs more than all of them together.
  */
 import {
   type BigIntStats,
@@ -37,7 +34,7 @@ import { type FileStamp, stampOf, wholeSeconds } from "./file-stamp.ts";
 
 export type OpenResult = OpenedFile | FoundDirectory | Unopened;
 
-/** A regular file, open for reading. Its `descriptor` is the caller's to close. */
+/** A regular file, open for reading. The caller closes `descriptor`. */
 export interface OpenedFile extends OpenSource {
   readonly kind: "file";
   /** Whole seconds, rounded down. */
@@ -45,19 +42,16 @@ export interface OpenedFile extends OpenSource {
   readonly stamp: FileStamp;
 }
 
-/** A directory inside the root at the moment of looking. Nothing is open: list it through `openDirectoryBelow`. */
+/** Inside the root when checked. Nothing is open: list it through `openDirectoryBelow`. */
 export interface FoundDirectory {
   readonly kind: "directory";
 }
 
 export interface OpenedDirectory {
   readonly kind: "directory";
-  /** The caller's to close. */
+  /** The caller closes it. */
   readonly descriptor: number;
-  /**
-   * Leads to this very directory, whatever becomes of its name, for as long as `descriptor` is open; without /proc, where it
-   * was a moment ago.
-   */
+  /** Leads to this directory while `descriptor` is open, even if renamed; without /proc, its path when checked. */
   readonly path: AbsolutePath;
   /** Whether `path` is a real path that may be served: with any link followed on the way, one is elsewhere. */
   readonly isRealPath: boolean;
@@ -67,8 +61,8 @@ export type Unopened =
   | { readonly kind: "refused"; readonly status: 403 | 404; readonly reason: Reason }
   | { readonly kind: "busy"; readonly reason: Reason; readonly retryAfter: Seconds };
 
-// O_NONBLOCK: opening a FIFO would otherwise wait for a writer, and the whole server with it. Regular files ignore the flag.
-// O_NOCTTY: a terminal opened by accident must not become ours.
+// O_NONBLOCK: opening a FIFO would block the whole server until a writer opens it. Regular files ignore the flag.
+// // O_NOCTTY: a terminal opened by accident must not become ours.
 const OPEN_FLAGS = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
 
 const NOT_FOUND: Unopened = { kind: "refused", status: 404, reason: "not-found" };
@@ -80,22 +74,20 @@ const OUT_OF_DESCRIPTORS: Unopened = { kind: "busy", reason: "out-of-descriptors
 
 const DELETED_MARK = " (deleted)";
 
-// How often a name is looked up again that was replaced between two looks at it. One replacement is a deployment.
+// How often a name that was replaced between two looks is looked up again. One replacement is a deployment.
 const MAX_ATTEMPTS = 3;
 
 /**
- * Opens the regular file at `segments` below the root, or says what else is there.
- *
  * @param segments  as in SitePath: none is empty, `.` or `..`, none holds a slash or NUL
- * @returns 404 for what is missing, outside, or neither file nor directory; 403 for what may not be read; busy when
- *          descriptors ran out
+ * @returns the file, or 404 for what is missing, outside, or neither file nor directory; 403 for what may not be read;
+ *   busy when descriptors ran out
  * @throws only for a fault of the machine, such as an input/output error
  */
 export function openBelow(root: DocumentRoot, segments: readonly string[], symlinks: SymlinkRule): OpenResult {
   return retryWhenReplaced(root, segments, symlinks, openNamed);
 }
 
-/** Opens the directory at `segments` below the root for listing; otherwise like `openBelow`. */
+/** For listing; otherwise like `openBelow`. */
 export function openDirectoryBelow(
   root: DocumentRoot,
   segments: readonly string[],
@@ -104,7 +96,7 @@ export function openDirectoryBelow(
   return retryWhenReplaced(root, segments, symlinks, openNamedDirectory);
 }
 
-/** @returns the whole file, or undefined when it is no longer the file of `identity`, or did not stay so while it was read */
+/** @returns undefined when the file has changed since `identity`, or while it was read */
 export function readWhole({ descriptor, identity }: OpenSource): Uint8Array | undefined {
   const content = Buffer.allocUnsafeSlow(identity.size);
   let filled = 0;
@@ -117,7 +109,7 @@ export function readWhole({ descriptor, identity }: OpenSource): Uint8Array | un
   return now.size === BigInt(identity.size) && now.mtimeNs === identity.modifiedNs ? content : undefined;
 }
 
-/** What the file system's complaint means to a client. @throws what is a fault of the machine */
+/** What the system's error means to a client. @throws a fault of the machine */
 export function explainFileError(error: unknown, symlinks: SymlinkRule): Unopened {
   switch (fileFailureOf(error)) {
     case "not-found":
@@ -137,7 +129,7 @@ export function explainFileError(error: unknown, symlinks: SymlinkRule): Unopene
   }
 }
 
-/** To be asked once, after any chroot: /proc is often not there inside. */
+/** To be called once, after any chroot: /proc is often missing inside. */
 export function probeDescriptorPaths(): DescriptorPaths {
   let descriptor: number | undefined;
   try {
@@ -152,7 +144,6 @@ export function probeDescriptorPaths(): DescriptorPaths {
   }
 }
 
-/** One name below a root whose real path is known. */
 interface Lookup {
   readonly realRoot: AbsolutePath;
   readonly relativePath: string;
@@ -183,12 +174,12 @@ function retryWhenReplaced<R>(
     return NOT_FOUND;
   } catch (error) {
     const explained = explainFileError(error, symlinks);
-    // A sandbox closes all that is outside, so a link that leads there cannot even be opened.
+    // A sandbox denies everything outside, so a link that leads there cannot even be opened.
     return explained === NO_PERMISSION && leadsOutside(lookup) ? SYMLINK_ESCAPE : explained;
   }
 }
 
-/** By its name alone, which proves nothing: this only chooses between two refusals. */
+/** By name alone, which proves nothing: this only chooses between two refusals. */
 function leadsOutside(lookup: Lookup | undefined): boolean {
   if (lookup === undefined || lookup.symlinks === "anywhere") return false;
   const { symlinks, realRoot, path } = lookup;
@@ -200,8 +191,8 @@ function leadsOutside(lookup: Lookup | undefined): boolean {
 }
 
 function openNamed(lookup: Lookup): OpenResult | Replaced {
-  // Devices and FIFOs are turned away before they are opened, because opening a device can do something. This look proves
-  // nothing: what counts is the descriptor.
+  // Opening a device can have effects, so devices and FIFOs are rejected before. This proves nothing: the descriptor
+  // does.
   const named = statSync(lookup.path, { throwIfNoEntry: false });
   if (named === undefined) return NOT_FOUND;
   if (named.isDirectory()) return findDirectory(lookup);
@@ -220,7 +211,7 @@ function openNamed(lookup: Lookup): OpenResult | Replaced {
   });
 }
 
-/** First the place is found by the name and judged, then exactly that place is opened. */
+/** Resolves and checks the name's real path, then opens exactly that path. */
 function openNamedExactly(lookup: Lookup, openExactly: ExactOpener): OpenResult {
   const place = absolutePath(realpathSync.native(lookup.path));
   if (!isAllowedPlace(lookup.symlinks, lookup.realRoot, lookup.path, place)) return SYMLINK_ESCAPE;
@@ -241,7 +232,7 @@ function openNamedDirectory(lookup: Lookup): OpenedDirectory | Unopened | Replac
   });
 }
 
-/** Only the name is looked at: a directory that may be searched and not read has files to serve, but cannot be opened. */
+/** Checks only the name: a directory that can be searched but not read has files to serve, but cannot be opened. */
 function findDirectory({ realRoot, path, symlinks }: Lookup): FoundDirectory | Unopened {
   if (symlinks === "anywhere") return { kind: "directory" };
   const realPath = absolutePath(realpathSync.native(path));
@@ -260,7 +251,7 @@ function keepIfOpened<R extends object | Replaced>(descriptor: number, examine: 
   }
 }
 
-/** Where the open file really is, once that is proven to be a place the rule allows. */
+/** The real path of the open file, once proven to be allowed. */
 function provenPath(lookup: Lookup, descriptor: number, stats: BigIntStats): AbsolutePath | Unopened | Replaced {
   const { realRoot, path, symlinks, root } = lookup;
   if (symlinks === "anywhere") return path;
@@ -269,14 +260,14 @@ function provenPath(lookup: Lookup, descriptor: number, stats: BigIntStats): Abs
   return isAllowedPlace(symlinks, realRoot, path, place) ? absolutePath(place) : SYMLINK_ESCAPE;
 }
 
-/** Of a file whose name is gone, the kernel gives the last name with a mark at its end; but that may also be a name. */
+/** For a deleted file the kernel returns the last name with a mark at its end; but that may also be a name. */
 function pathOfDescriptor(descriptor: number, stats: BigIntStats): string {
   const place = readlinkSync(`/proc/self/fd/${descriptor}`);
   if (!place.endsWith(DELETED_MARK) || isSameFile(place, stats)) return place;
   return place.slice(0, -DELETED_MARK.length);
 }
 
-/** @returns undefined when the name leads to another file by now */
+/** @returns undefined when the name now leads to another file */
 function pathOfName(path: AbsolutePath, stats: BigIntStats): string | undefined {
   const place = realpathSync.native(path);
   return isSameFile(place, stats) ? place : undefined;

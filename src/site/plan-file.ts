@@ -1,6 +1,4 @@
-/**
- * The response with a file: whole, in part, or not at all because the client has it already (RFC 9110 §13, §14).
- */
+/** The response with a file: whole, in part, or 304 and 412 without it (RFC 9110 §13, §14). */
 import { bytes, type UnixSeconds, unixSeconds } from "../base/units.ts";
 import {
   type ByteRange,
@@ -20,12 +18,11 @@ import { type BodyPlan, contentFields, type FileFacts, type ResponsePlan } from 
 import { planError } from "./plan-page.ts";
 import type { FileContent } from "./resource.ts";
 
-/** What a plan depends on beside the request and the resource. */
 export interface PlanContext {
   readonly now: UnixSeconds;
-  /** Random, chosen when the process started: keeps the boundary of multipart bodies from being guessed. */
+  /** Random, chosen when the process started: makes the boundary of multipart bodies unpredictable. */
   readonly boundaryNonce: string;
-  /** Whether whole files go out in the chunked coding, to those who understand it. */
+  /** Whether whole files are sent in the chunked coding, to clients that understand it. */
   readonly chunked: boolean;
 }
 
@@ -77,7 +74,7 @@ function planWhole(facts: FileFacts, content: FileContent, now: UnixSeconds): Re
   };
 }
 
-/** The length is not said, since the coding tells it (RFC 9112 §6.2). HTTP/1.0 does not know it (RFC 9112 §6.1). */
+/** Without a length, since the coding ends the body (RFC 9112 §6.2). HTTP/1.0 does not know it (RFC 9112 §6.1). */
 function planChunked(facts: FileFacts, content: FileContent, now: UnixSeconds): ResponsePlan {
   return {
     status: 200,
@@ -105,7 +102,7 @@ function planPart(range: ByteRange, facts: FileFacts, content: FileContent, now:
   };
 }
 
-/** Content-Range stands in each part, and not in the head (RFC 9110 §15.3.7.2). */
+/** Content-Range is in each part, not in the head (RFC 9110 §15.3.7.2). */
 function planParts(
   ranges: readonly ByteRange[],
   facts: FileFacts,
@@ -143,7 +140,7 @@ function slice(content: FileContent, range: ByteRange): BodyPlan {
 
 const ACCEPT_RANGES: Field = { name: "Accept-Ranges", value: "bytes" };
 
-/** What is said of a file however much of it is sent. */
+/** The fields of a file, for any part of it. */
 function fileFields(facts: FileFacts, now: UnixSeconds): readonly Field[] {
   // A date in the future is replaced by that of the response (RFC 9110 §8.8.2.1).
   const modified = unixSeconds(Math.min(facts.modified, now));
@@ -156,14 +153,15 @@ function tagField(facts: FileFacts): Field {
   return { name: "ETag", value: formatEntityTag(facts.tag) };
 }
 
-// Anything but printable ASCII, and what old clients read in a way of their own: quotes, escapes, paths, `%41`.
+// Anything but printable ASCII, and what old clients interpret differently: quotes, escapes, paths, `%41`.
 const NOT_PLAIN = /[^\x20-\x7e]|["%/\\]/gu;
-/** What stands for itself in an extended value (attr-char, RFC 8187 §3.2.1). */
+/** Unescaped characters of an extended value (attr-char, RFC 8187 §3.2.1). */
 const ATTRIBUTE_CHARACTER = /[!#$&+\-.^_`|~0-9A-Za-z]/;
 
 /**
- * Content-Disposition of a file to be saved and not shown (RFC 6266): `attachment; filename="report.txt"`. Where the name has characters that quotes cannot carry safely, those become
- * `_`, and `filename*` with the whole name in UTF-8 follows: a client that knows it prefers it (RFC 6266 §4.3).
+ * Content-Disposition for a download (RFC 6266): `attachment; filename="report.txt"`. Characters that quotes cannot
+ * carry safely become `_`, and `filename*` with the whole name in UTF-8 follows: clients that know it prefer it (RFC
+ * 6266 §4.3).
  */
 export function formatAttachment(name: string): string {
   const plain = name.replace(NOT_PLAIN, "_");

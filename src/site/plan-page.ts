@@ -1,7 +1,4 @@
-/**
- * Responses whose body is one piece made by the server: a page such as a directory index, the refusal with its error page,
- * the receipt of an upload.
- */
+/** Responses whose body the server makes in one piece: a directory index, an error page, the receipt of an upload. */
 import { bytes, type Seconds, type UnixSeconds } from "../base/units.ts";
 import { checkPreconditions } from "../http/preconditions.ts";
 import type { Reason } from "../http/reason.ts";
@@ -11,7 +8,7 @@ import { contentFields, type ResponsePlan } from "../http/response-plan.ts";
 import { renderErrorPage } from "./error-page.ts";
 import type { Receipt, Refused, RenderedPage } from "./resource.ts";
 
-/** A page has no validators: a condition holds or fails by the mere existence of the page (RFC 9110 §13.1). */
+/** A page has no validators: a condition is decided by the mere existence of the page (RFC 9110 §13.1). */
 export function planPage(head: RequestHead, page: RenderedPage, now: UnixSeconds): ResponsePlan {
   switch (checkPreconditions(head, {}, now)) {
     case "failed":
@@ -30,7 +27,7 @@ export function planError(head: RequestHead | undefined, error: Omit<Refused, "k
   return { status, fields: [...pageFields(page), ...fields], body: { kind: "bytes", bytes: page.bytes }, reason };
 }
 
-/** 503: not now, but after `retryAfter` (RFC 9110 §10.2.3). */
+/** 503 with Retry-After (RFC 9110 §10.2.3). */
 export function planBusy(head: RequestHead, reason: Reason, retryAfter: Seconds): ResponsePlan {
   return planError(head, {
     status: 503,
@@ -39,7 +36,7 @@ export function planBusy(head: RequestHead, reason: Reason, retryAfter: Seconds)
   });
 }
 
-/** An upload is stored: 201, where it is, and a receipt (RFC 9110 §15.3.2). */
+/** 201 with the location and a receipt (RFC 9110 §15.3.2). */
 export function planCreated(receipt: Receipt): ResponsePlan {
   const { location, name, size, sha256 } = receipt;
   const reply = {
@@ -58,7 +55,7 @@ export function planCreated(receipt: Receipt): ResponsePlan {
   return { status: 201, fields, body: { kind: "bytes", bytes: body } };
 }
 
-/** The same error with another page; the fields that are not about the page, such as Allow, stay. */
+/** The same error with another page; fields that are not about the page, such as Allow, stay. */
 export function withErrorPage(plan: ResponsePlan, page: RenderedPage): ResponsePlan {
   const others = plan.fields.filter(({ name }) => !PAGE_FIELDS.has(name));
   const body = plan.body.kind === "none" ? plan.body : { kind: "bytes" as const, bytes: page.bytes };
@@ -71,10 +68,10 @@ function pageFields(page: RenderedPage): readonly Field[] {
   return [...fields, { name: "Content-Security-Policy", value: page.securityPolicy }];
 }
 
-/** Which request fields chose this form: also said where the page itself is not sent (RFC 9110 §12.5.5, §15.4.5). */
+/** The request fields that chose this form: also sent without the page (RFC 9110 §12.5.5, §15.4.5). */
 function varyFields(page: RenderedPage): readonly Field[] {
   return page.vary === undefined ? [] : [{ name: "Vary", value: page.vary }];
 }
 
-/** What `pageFields` may make. */
+/** The fields that `pageFields` can make. */
 const PAGE_FIELDS: ReadonlySet<string> = new Set(["Content-Type", "Content-Length", "Vary", "Content-Security-Policy"]);

@@ -1,8 +1,6 @@
 /**
- * Chooses status, fields and body for what a request's path turned out to be. The same arguments always give the same
- * plan.
- *
- * Left to others: Date and Connection, which belong to the moment of sending and to the connection.
+ * Chooses status, fields and body for a resource. The same arguments always give the same plan. Date and Connection are
+ * added elsewhere: they belong to the moment of sending and to the connection.
  */
 
 import { unreachable } from "../base/errors.ts";
@@ -15,23 +13,23 @@ import { type PlanContext, planFile } from "./plan-file.ts";
 import { planBusy, planCreated, planError, planPage } from "./plan-page.ts";
 import type { Resource } from "./resource.ts";
 
-/** The response to a request. The caller still owns the descriptor it reads from. */
+/** The caller still owns the descriptor that the response reads from. */
 export function planResponse(head: RequestHead, resource: Resource, context: PlanContext): ResponsePlan {
   return finish(head, planFor(head, resource, context));
 }
 
-/** The response to something that never became a request, or that broke off; `head` where there is one. */
+/** The response to an invalid or incomplete request; `head` where there is one. */
 export function planRefusal(refusal: Refusal, head: RequestHead | undefined): ResponsePlan {
   return finish(head, planError(head, refusal));
 }
 
-/** @param server  the value of the Server field (RFC 9110 §10.2.4); empty leaves it out */
+/** @param server  the value of the Server field (RFC 9110 §10.2.4); empty omits it */
 export function withServerField(plan: ResponsePlan, server: string): ResponsePlan {
   if (server === "") return plan;
   return { ...plan, fields: [{ name: "Server", value: server }, ...plan.fields] };
 }
 
-/** For responses over TLS alone (RFC 6797 §7.2). */
+/** Only for responses over TLS (RFC 6797 §7.2). */
 export function hstsField(maxAge: Seconds): Field {
   return { name: "Strict-Transport-Security", value: `max-age=${maxAge}` };
 }
@@ -76,7 +74,7 @@ function planOptions({ allow, acceptPost }: Extract<Resource, { kind: "options" 
   return { status: 204, fields, body: { kind: "none" } };
 }
 
-/** The last step, for every response: browsers must not guess types, and HEAD is GET without the body (RFC 9110 §9.3.2). */
+/** The last step, for every response: browsers must not guess types; HEAD is GET without the body (RFC 9110 §9.3.2). */
 function finish(head: RequestHead | undefined, plan: ResponsePlan): ResponsePlan {
   const fields = [...plan.fields, { name: "X-Content-Type-Options", value: "nosniff" }];
   return { ...plan, fields, body: head?.method === "HEAD" ? { kind: "none" } : plan.body };

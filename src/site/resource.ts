@@ -1,6 +1,4 @@
-/**
- * What a request's path turned out to be: the one thing between looking (`locate`) and planning (`planResponse`).
- */
+/** What a request's path leads to: the interface between `locate` and `planResponse`. */
 import type { ErrorStatus } from "../base/status.ts";
 import type { Bytes, Seconds } from "../base/units.ts";
 import type { Reason } from "../http/reason.ts";
@@ -9,12 +7,12 @@ import type { FileFacts, OpenSource } from "../http/response-plan.ts";
 
 export type Resource =
   | { readonly kind: "file"; readonly facts: FileFacts; readonly content: FileContent }
-  /** `release` is to be called when the response has ended. */
+  /** `release` must be called when the response has ended. */
   | { readonly kind: "page"; readonly page: RenderedPage; readonly release?: () => void }
   /** `location` is a complete reference, percent-encoded, that begins with exactly one slash. */
   | { readonly kind: "redirect"; readonly location: string }
   | { readonly kind: "created"; readonly receipt: Receipt }
-  /** The answer to OPTIONS: what may be done here, and the types that may be posted. */
+  /** The answer to OPTIONS: the allowed methods, and the types that may be posted. */
   | { readonly kind: "options"; readonly allow: string; readonly acceptPost?: string }
   | Refused
   | { readonly kind: "busy"; readonly reason: Reason; readonly retryAfter: Seconds };
@@ -23,15 +21,15 @@ export interface Refused {
   readonly kind: "refused";
   readonly status: ErrorStatus;
   readonly reason: Reason;
-  /** Fields this status calls for, such as Allow on 405. */
+  /** Fields that the status requires, such as Allow on 405. */
   readonly fields?: readonly Field[];
   /** What exactly is wrong, for the reader of the page: our own words, never the client's. */
   readonly detail?: string;
 }
 
-/** An upload that is stored. */
+/** Of a stored upload. */
 export interface Receipt {
-  /** The URL path it can be fetched from, percent-encoded; undefined when it lies outside the document root. */
+  /** Its URL path, percent-encoded; undefined when it is outside the document root. */
   readonly location: string | undefined;
   readonly name: string;
   readonly size: Bytes;
@@ -44,12 +42,12 @@ export type FileContent =
   /** `release` closes the descriptor when the response has ended. */
   | { readonly kind: "open"; readonly source: OpenSource };
 
-/** A page made for this answer: a directory index, or a site's own error page. */
+/** A generated page, or a site's own error page. */
 export interface RenderedPage {
   readonly mediaType: string;
   readonly bytes: Uint8Array;
-  /** Request fields the choice of this form depended on (RFC 9110 §12.5.5). */
+  /** The request fields that chose this form (RFC 9110 §12.5.5). */
   readonly vary?: string;
-  /** The Content-Security-Policy it works under; none for a page that is the site's own. */
+  /** Its Content-Security-Policy; none for the site's own pages. */
   readonly securityPolicy?: string;
 }

@@ -1,6 +1,4 @@
-/**
- * What happens to a request, from top to bottom: the gates, its resource, its plan, its answer.
- */
+/** A request from start to end: the gates, its resource, its plan, its response. */
 import type { Clock } from "../base/clock.ts";
 import { toUnixSeconds, type UnixSeconds } from "../base/units.ts";
 import { formatEntityTag } from "../http/entity-tag.ts";
@@ -23,7 +21,7 @@ import { ACCEPT_POST, acceptUpload, takesUploads } from "./upload.ts";
 export interface ServeOptions extends GateOptions {
   readonly locating: LocateContext;
   readonly clock: Clock;
-  /** The Server field; empty leaves it out. */
+  /** The Server field; empty omits it. */
   readonly server: string;
   /** Random, made at start: see `PlanContext`. */
   readonly boundaryNonce: string;
@@ -31,7 +29,7 @@ export interface ServeOptions extends GateOptions {
   record(exchange: ExchangeRecord): void;
 }
 
-/** Any of these makes the answer to a GET more than the whole file. */
+/** With any of these the response to a GET may differ from the whole file. */
 const CONDITIONS = ["range", "if-none-match", "if-modified-since", "if-match", "if-unmodified-since"] as const;
 
 export function createService(options: ServeOptions): Service {
@@ -55,7 +53,7 @@ export function createService(options: ServeOptions): Service {
     return answerWith(resource, site, request, writer);
   }
 
-  /** By the methods that pass the gates: POST does only where it uploads. */
+  /** By method, after the gates: POST passes them only where it uploads. */
   function find(site: Site, request: IncomingRequest): Resource | Promise<Resource> {
     const { head } = request;
     if (isGetOrHead(head.method)) return locate(locating, site, request);
@@ -88,7 +86,7 @@ export function createService(options: ServeOptions): Service {
     if (file.plan !== undefined) return file.plan;
 
     const planned = plan(head, fileInMemory(file), site);
-    // A date in the future is sent as the present one, which moves: such a plan holds for one response only.
+    // A future date is replaced by the present one, which changes: such a plan is valid for one response only.
     return file.facts.modified <= now() ? keepPlan(file, planned) : planned;
   }
 
@@ -101,7 +99,7 @@ export function createService(options: ServeOptions): Service {
     return file.notModified;
   }
 
-  /** @param site  undefined where there is none, or none that is sure */
+  /** @param site  undefined when there is none or it is uncertain */
   function plan(head: RequestHead, resource: Resource, site: Site | undefined): ResponsePlan {
     const context = { now: now(), boundaryNonce: options.boundaryNonce, chunked: site?.rules.chunked ?? false };
     const planned = complete(planResponse(head, resource, context), site);
@@ -114,7 +112,7 @@ export function createService(options: ServeOptions): Service {
     return complete(planEarlyRefusal(refusal, head), choice.kind === "site" ? choice.site : undefined);
   }
 
-  /** What the protocol itself refuses; two statuses bring a field of their own (RFC 9110 §15.5.6, §15.6.4). */
+  /** What the protocol itself refuses; two statuses need a field of their own (RFC 9110 §15.5.6, §15.6.4). */
   function planEarlyRefusal(refusal: Refusal, head: RequestHead | undefined): ResponsePlan {
     const plan = planRefusal(refusal, head);
     if (refusal.status === 405) return withField(plan, { name: "Allow", value: allowedMethods(false) });
@@ -148,7 +146,7 @@ export function createService(options: ServeOptions): Service {
   return { answer, planRefusal: planRefusedRequest, record: options.record };
 }
 
-/** With the plan its finished message is kept; whatever else holds the content is let go then, and the message taken instead. */
+/** The plan keeps its finished message; other references to the content are replaced by that message's end. */
 function keepPlan(file: CachedVariant, planned: ResponsePlan): ResponsePlan {
   const length = file.bytes.length;
   const isPlain = planned.body.kind === "bytes" && planned.body.bytes.length === length;
@@ -176,13 +174,13 @@ function fileInMemory({ facts, bytes }: CachedVariant): Resource {
   return { kind: "file", facts, content: { kind: "memory", bytes } };
 }
 
-/** Whether the answer is the same for all who ask so. HTTP/1.0 has no chunked coding, so it is answered for itself there. */
+/** Whether all such requests get the same response. HTTP/1.0 has no chunked coding and is planned separately there. */
 function isCommonGet({ method, fields, version }: RequestHead, { rules }: Site): boolean {
   if (method !== "GET" || (rules.chunked && version === "1.0")) return false;
   return !CONDITIONS.some((name) => fields.has(name));
 }
 
-/** Whether the client has this very version and asks for nothing else: what it gets for that is the same for all. */
+/** Whether the client has this version and asks for nothing else: all such requests get the same response. */
 function isRevalidation({ method, fields }: RequestHead, { facts }: CachedVariant): boolean {
   if (method !== "GET" || fields.get("if-none-match") !== formatEntityTag(facts.tag)) return false;
   return !fields.has("if-match") && !fields.has("if-unmodified-since");

@@ -1,10 +1,9 @@
 /**
- * Virtual hosts: what a site is, and which one answers a request.
- *
- * In this order: the `[Virtual host NAME]` of exactly that name; with `virthost` the directory of that name below the main
- * site's root; `default-host`, looked for in the same two places; without `virthost` the main site. A site with `hosts`
- * answers those alone, so it refuses a request that names no host; a host that the main site's list leaves out is refused
- * before the disk is looked at. But a name that has a section of its own needs no list to allow it.
+ * Virtual hosts: what a site is, and which one answers a request. In this order: `[Virtual host NAME]` of exactly that
+ * name; with `virthost` the directory of that name below the main site's root; `default-host`, looked up in the same
+ * two places; without `virthost` the main site.
+ * A site with `hosts` answers only those, so it rejects a request without a host. A host that the main site's list
+ * omits is rejected before the disk is read. A name with a section of its own needs no list to allow it.
  */
 import { nearestName } from "../base/nearest-name.ts";
 import type { SiteSettings } from "../config/settings.ts";
@@ -12,13 +11,13 @@ import type { Host } from "../http/host.ts";
 import type { DocumentRoot } from "./document-root.ts";
 
 export interface Site {
-  /** The host name in lower case; for the main site any word that tells people which it is. */
+  /** The host name in lower case; the main site's name is only a label. */
   readonly name: string;
   readonly root: DocumentRoot;
   readonly rules: SiteRules;
 }
 
-/** The options of a site (config/options.ts), but for its docbase, which is the root. */
+/** A site's options (config/options.ts) without docbase, which is the root. */
 export type SiteRules = Omit<SiteSettings, "docbase">;
 
 export interface Sites {
@@ -31,10 +30,9 @@ export interface Sites {
   readonly defaultHost: string | undefined;
 }
 
-/** The sites that are there because a directory is. */
 export interface SiteDirectories {
   find(name: string): Site | undefined;
-  /** Some of the names there are, for a hint in the log; none when that would cost too much now. */
+  /** Some of the existing names, for a hint in the log; none when that would cost too much now. */
   names(): readonly string[];
 }
 
@@ -44,7 +42,7 @@ export type SiteChoice =
       readonly kind: "refused";
       readonly status: 403 | 404;
       readonly reason: "host-unknown";
-      /** The name that may have been meant: for the log alone. */
+      /** The name that may have been meant: only for the log. */
       readonly nearest?: string;
     };
 
@@ -61,7 +59,7 @@ export function chooseSite(sites: Sites, host: Host | undefined): SiteChoice {
   return isAllowed(site, host) ? { kind: "site", site } : NOT_ALLOWED;
 }
 
-/** The line of a choice for the event log: `host check ✓ localhost`. A host name that was parsed needs no escape. */
+/** For the event log: `host check ✓ localhost`. A host name that was parsed needs no escape. */
 export function formatHostCheck(choice: SiteChoice, host: Host | undefined): string {
   return `host check ${choice.kind === "site" ? "✓" : "✗"} ${host?.name ?? "(none)"}`;
 }

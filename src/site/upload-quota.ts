@@ -1,21 +1,19 @@
 /**
- * How much the uploads of a directory may take in all, and what is left of that for those that are under way.
- *
- * What is stored is measured, and then only counted: it is measured again when there seems to be no room left, since
- * others may have removed something. A ledger keeps the quotas of one directory in step.
+ * The limit for all uploads in a directory, and what is left for those in progress. The stored size is measured once
+ * and then counted. It is measured again when no room seems to be left, since others may have deleted files.
  */
 import type { AbsolutePath } from "../base/absolute-path.ts";
 import { type Bytes, type Milliseconds, milliseconds } from "../base/units.ts";
 
-/** Measuring a full directory again and again would be work that any client could cause. */
+/** Measuring a full directory repeatedly would be work that any client could cause. */
 const MEASURED_AT_MOST_EVERY = milliseconds(5000);
 
 export class UploadQuota {
   readonly #limit: Bytes | undefined;
   readonly #measure: () => Promise<Bytes>;
-  /** In files; an upload that ended while they were measured may be counted twice until the next time. */
+  /** In files; an upload that ends during a measurement may be counted twice until the next one. */
   #stored: number | undefined;
-  /** By uploads that are under way. */
+  /** By uploads in progress. */
   #reserved = 0;
   #storedSinceMeasuring = 0;
   #measuring: Promise<void> | undefined;
@@ -23,14 +21,14 @@ export class UploadQuota {
 
   /**
    * @param limit  undefined: there is always room, and nothing is measured
-   * @param measure  adds up the sizes of the uploads that are stored
+   * @param measure  adds up the sizes of the stored uploads
    */
   constructor(limit: Bytes | undefined, measure: () => Promise<Bytes>) {
     this.#limit = limit;
     this.#measure = measure;
   }
 
-  /** Sets `count` bytes aside for an upload, for which it gives them back in the end with `settle`. @returns whether they fit */
+  /** Reserves `count` bytes for an upload, which must `settle` them at its end. @returns whether they fit */
   async reserve(count: number, now: Milliseconds): Promise<boolean> {
     if (this.#limit === undefined) return true;
     if (!this.#fits(count) && this.#mayMeasure(now)) await this.measure(now);
@@ -39,20 +37,20 @@ export class UploadQuota {
     return true;
   }
 
-  /** An upload has ended, for which `reserved` bytes had been set aside and of which `stored` are now in a file. */
+  /** An upload has ended: `reserved` bytes were set aside for it, and `stored` bytes are now in a file. */
   settle(reserved: number, stored: number): void {
     if (this.#limit === undefined) return;
     this.#reserved -= reserved;
     this.add(stored);
   }
 
-  /** So many bytes have been stored, here or by others. */
+  /** Counts stored bytes, of this process or of others. */
   add(stored: number): void {
     this.#storedSinceMeasuring += stored;
     if (this.#stored !== undefined) this.#stored += stored;
   }
 
-  /** Measures the directory; all who ask meanwhile wait for the same measurement. */
+  /** Concurrent callers wait for the same measurement. */
   async measure(now: Milliseconds): Promise<void> {
     if (this.#limit === undefined) return;
     this.#measuring ??= this.#look(now).finally(() => {
@@ -83,15 +81,14 @@ export class UploadQuota {
 }
 
 export interface StoredUpload {
-  /** Its real path. */
   readonly directory: AbsolutePath;
   readonly size: Bytes;
 }
 
 /**
- * For directories that several sites of this process, or several processes of this server, store in. Each counts what it
- * has stored, tells the others and hears of theirs, so that a quota holds for all together. What is under way at the same
- * moment in another process is not known.
+ * For directories that several sites of this process, or several processes of this server, store in. Each counts what
+ * it has stored and reports it to the others, so that a quota applies to all together. Uploads in progress in another
+ * process are not known.
  */
 export class UploadLedger {
   readonly #quotas = new Map<AbsolutePath, Set<UploadQuota>>();
@@ -102,7 +99,7 @@ export class UploadLedger {
     this.#tell = tell;
   }
 
-  /** From now on the quota counts what others store in the directory. */
+  /** The quota then counts what others store in the directory. */
   join(directory: AbsolutePath, quota: UploadQuota): void {
     const quotas = this.#quotas.get(directory);
     if (quotas === undefined) this.#quotas.set(directory, new Set([quota]));

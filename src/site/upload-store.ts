@@ -1,10 +1,8 @@
 /**
- * The directory in which a site stores its uploads: made where it is missing, cleared of what a crash left behind, and
- * bounded by `upload-quota`.
- *
- * Those that the settings name are there already (process/upload-directories.ts). One of a host that is a directory is
- * made by its first upload, and so is one that was removed, as far as a sandbox allows it.
- * A symbolic link in its path is the operator's choice and is followed; uploads are stored where it really leads.
+ * The directory of a site's uploads: created if missing, cleared of what a crash left, bounded by `upload-quota`.
+ * Startup creates those named in the settings (process/upload-directories.ts). The first upload creates that of a host
+ * directory, and one that was deleted, as far as a sandbox allows it. Symbolic links in its path are the operator's
+ * choice and are followed.
  */
 import { constants } from "node:fs";
 import { type FileHandle, lstat, mkdir, open, opendir, readdir, realpath, statfs, unlink } from "node:fs/promises";
@@ -17,9 +15,9 @@ import { formatSitePath } from "../http/site-path.ts";
 import type { Site } from "./site.ts";
 import { UploadLedger, UploadQuota } from "./upload-quota.ts";
 
-/** No upload takes that long, whichever process it belongs to. */
+/** No upload takes that long, in any process. */
 const LITTER_AGE_MS = 24 * 60 * 60 * 1000;
-/** Few enough that requests for files find the file-system threads free. */
+/** Few enough that file-system threads stay free for file requests. */
 const MEASURED_TOGETHER = 64;
 
 const CREATE_FLAGS = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | constants.O_NOFOLLOW;
@@ -27,16 +25,16 @@ const PRIVATE = 0o600;
 
 export type BeginOutcome =
   | { readonly kind: "begun"; readonly upload: IncomingUpload }
-  /** The quota or the disk has no room for so much. */
+  /** The quota or the disk has not enough room. */
   | { readonly kind: "no-space" }
-  /** The document root is not there. */
+  /** The document root does not exist. */
   | { readonly kind: "unavailable" };
 
 export class UploadStore {
   readonly #site: Site;
   readonly #quota: UploadQuota;
   readonly #ledger: UploadLedger;
-  /** Where uploads were stored last. */
+  /** Where the last upload was stored. */
   #directory: AbsolutePath | undefined;
 
   constructor(site: Site, ledger: UploadLedger = new UploadLedger()) {
@@ -45,7 +43,7 @@ export class UploadStore {
     this.#quota = new UploadQuota(site.rules.uploadQuota, () => this.#measure());
   }
 
-  /** To be called before the first request: removes what processes that are gone have left. @throws what the system says */
+  /** Called before the first request: removes temporary files of dead processes. @throws the system's error */
   async clearLitter(now: UnixMilliseconds): Promise<void> {
     const directory = await this.#findDirectory();
     if (directory === undefined) return;
@@ -57,8 +55,8 @@ export class UploadStore {
 
   /**
    * @param length  of the upload, where it is known
-   * @returns the upload, which the caller discards in the end, or why there is none
-   * @throws what the system says
+   * @returns the upload, which the caller must discard at the end, or why there is none
+   * @throws the system's error
    */
   async begin(length: Bytes | undefined, now: Milliseconds): Promise<BeginOutcome> {
     const directory = await this.#openDirectory();
@@ -83,7 +81,7 @@ export class UploadStore {
     };
   }
 
-  /** The URL path of a stored upload, percent-encoded; undefined when the directory lies outside the document root. */
+  /** The URL path of a stored upload, percent-encoded; undefined when the directory is outside the document root. */
   locationOf(directory: AbsolutePath, name: string): string | undefined {
     const root = this.#site.root.realPath();
     if (root === undefined || !contains(root, directory)) return undefined;
@@ -94,7 +92,7 @@ export class UploadStore {
     return formatSitePath({ segments: [...names, name], directory: false });
   }
 
-  /** Its real path, after it was made where it was missing; undefined without a document root. */
+  /** Its real path, created if missing; undefined without a document root. */
   async #openDirectory(): Promise<AbsolutePath | undefined> {
     const path = this.#path();
     if (path === undefined) return undefined;
@@ -102,8 +100,8 @@ export class UploadStore {
     if (directory === undefined) {
       await mkdir(path, { recursive: true });
       directory = absolutePath(await realpath(path));
-      // Else a crash of the machine could take it away with all that is in it. Where its parent may only be searched,
-      // the system chooses the time.
+      // Otherwise a crash of the machine could lose the directory. If its parent is only searchable, the system chooses
+      // when.
       await syncDirectory(`${directory}/..`).catch(() => undefined);
     }
     if (this.#directory !== directory) this.#ledger.join(directory, this.#quota);
@@ -111,7 +109,7 @@ export class UploadStore {
     return directory;
   }
 
-  /** Its real path; undefined when it is not there. */
+  /** Its real path; undefined when it does not exist. */
   async #findDirectory(): Promise<AbsolutePath | undefined> {
     const path = this.#path();
     if (path === undefined) return undefined;
@@ -144,15 +142,15 @@ export class UploadStore {
   }
 }
 
-/** Where the bytes of an upload are accounted for. */
+/** Counts the bytes of an upload. */
 type UploadAccount = Pick<UploadQuota, "reserve" | "settle">;
 
 /**
- * An upload while it arrives: a temporary file in the directory it will be stored in, so that it can be given its final
- * name there. It is removed in the end, whatever becomes of the upload.
+ * An upload while it arrives: a temporary file in its final directory, so that a link can give it its name there. It is
+ * always removed at the end.
  */
 export class IncomingUpload {
-  /** Where the file is, for as long as it is. */
+  /** Valid while the file exists. */
   readonly path: AbsolutePath;
   readonly directory: AbsolutePath;
   readonly #file: FileHandle;
@@ -177,11 +175,10 @@ export class IncomingUpload {
   }
 
   /**
-   * The caller calls `discard` in the end.
-   *
+   * The caller must call `discard` at the end.
    * @param directory  its real path
-   * @param reserved  how many bytes of the quota have been set aside for it
-   * @throws what the system says
+   * @param reserved  bytes of the quota set aside for it
+   * @throws the system's error
    */
   static async open(directory: AbsolutePath, account: UploadAccount, reserved: number): Promise<IncomingUpload> {
     const path = pathBelow(directory, formatTemporaryName(process.pid, randomHex()));
@@ -190,10 +187,9 @@ export class IncomingUpload {
   }
 
   /**
-   * Resolves when the bytes are with the kernel.
-   *
+   * Resolves when the kernel has the bytes.
    * @returns whether the quota had room for them
-   * @throws what the system says, such as ENOSPC
+   * @throws the system's error, such as ENOSPC
    */
   async append(bytes: Uint8Array, now: Milliseconds): Promise<boolean> {
     this.#received += bytes.length;
@@ -202,7 +198,7 @@ export class IncomingUpload {
       if (!(await this.#account.reserve(missing, now))) return false;
       this.#reserved += missing;
     }
-    // A write may be cut short, by a disk that is just becoming full or by a signal.
+    // A write may be short, when the disk becomes full or after a signal.
     for (let written = 0; written < bytes.length; ) {
       const { bytesWritten } = await this.#file.write(bytes, written);
       written += bytesWritten;
@@ -210,18 +206,18 @@ export class IncomingUpload {
     return true;
   }
 
-  /** To be called when everything has arrived. @throws what the system says: some file systems report a full disk only now */
+  /** Called after the last byte. @throws the system's error: some file systems report a full disk only now */
   async close(): Promise<void> {
     this.#isOpen = false;
     await this.#file.close();
   }
 
-  /** It has been given its final name too: from now on it counts as stored. */
+  /** It has its final name too: it now counts as stored. */
   keep(): void {
     this.#stored = this.#received;
   }
 
-  /** Removes the temporary file. One that cannot be removed is litter, which the next start clears away. */
+  /** Removes the temporary file. If that fails, the next start removes it. */
   async discard(): Promise<void> {
     this.#account.settle(this.#reserved, this.#stored);
     if (this.#isOpen) await this.close().catch(() => undefined);
@@ -236,11 +232,11 @@ function randomHex(): string {
 async function hasSpace(directory: AbsolutePath, count: number): Promise<boolean> {
   if (count === 0) return true;
   const { blocks, bavail, bsize } = await statfs(directory);
-  // Some file systems of networks and of user space do not know how large they are.
+  // Some network and user-space file systems do not know their size.
   return blocks === 0 || count <= bavail * bsize;
 }
 
-/** 0 for what has gone meanwhile. */
+/** 0 for a file that is gone. */
 async function sizeOf(path: AbsolutePath): Promise<number> {
   try {
     return (await lstat(path)).size;

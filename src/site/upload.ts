@@ -1,6 +1,6 @@
 /**
- * Uploads of JSON, from the request to the receipt: what the head already rules out is refused before the body is read, the
- * body goes to a temporary file as fast as the disk takes it, and a task checks that file and gives it its name.
+ * JSON uploads, from request to receipt. What the head rules out is rejected before the body is read; the body is
+ * written to a temporary file as fast as the disk allows, and a task checks that file and gives it its name.
  */
 import { systemClock } from "../base/clock.ts";
 import { type StorageFailure, storageFailureOf, unreachable } from "../base/errors.ts";
@@ -17,13 +17,13 @@ import type { Site, SiteRules, Sites } from "./site.ts";
 import { UploadLedger } from "./upload-quota.ts";
 import { type IncomingUpload, UploadStore } from "./upload-store.ts";
 
-/** The types that may be posted, for the field Accept-Post (W3C Linked Data Platform 1.0 §7.1). */
+/** For the field Accept-Post (W3C Linked Data Platform 1.0 §7.1). */
 export const ACCEPT_POST = "application/json";
 
-// Asked for once, while the process has one thread: the system tells the umask only to those who set it.
+// Read at start, while the process has one thread: reading the umask means setting it.
 const STORED_MODE = 0o644 & ~process.umask();
 
-/** A request that sends no body sends an empty text. */
+/** A request without a body is an empty text. */
 const NO_BODY: BodyReader = { length: bytes(0), read: () => Promise.resolve({ kind: "end" }) };
 
 const WRONG_TYPE: Refused = {
@@ -41,10 +41,10 @@ const BAD_DIGEST: Refused = { kind: "refused", status: 400, reason: "bad-digest"
 const DIGEST_MISMATCH: Refused = { kind: "refused", status: 400, reason: "digest-mismatch" };
 const NO_SPACE: Refused = { kind: "refused", status: 507, reason: "no-space" };
 
-/** One for each site, which alone knows what its uploads take. */
+/** Per site. */
 const stores = new WeakMap<Site, UploadStore>();
 
-/** Whether `path`, as it stands in a request, is the one that takes the site's uploads. */
+/** Whether the raw request `path` accepts the site's uploads. */
 export function takesUploads({ upload }: SiteRules, path: string): boolean {
   if (upload === undefined) return false;
   const [wanted, asked] = [parseSitePath(upload), parseSitePath(path)];
@@ -57,9 +57,8 @@ export function takesUploads({ upload }: SiteRules, path: string): boolean {
 }
 
 /**
- * Clears the upload directories of what a crash left behind. To be called before the first request.
- *
- * @param report  called with a line for each directory that cannot be used; the server can do its other work without
+ * Removes what a crash left in the upload directories. To be called before the first request.
+ * @param report  called with a line per unusable directory; the server works without it
  */
 export async function prepareUploads(
   sites: Sites,
@@ -81,8 +80,6 @@ export async function prepareUploads(
 }
 
 /**
- * Stores what the request brings.
- *
  * @returns `created`, or why nothing was stored; nothing is left on the disk then
  * @throws only our own faults
  */
@@ -114,7 +111,7 @@ export async function acceptUpload(context: LocateContext, site: Site, request: 
     };
     reservation?.release();
     const outcome = await context.pool.run("store-json", task, request.gone);
-    // A task is cancelled when its client has gone: no answer is read then.
+    // A task is cancelled when its client has disconnected: no response is read then.
     if (outcome.kind !== "done") return queueFull(context);
     return conclude(outcome.output, upload, store, context);
   } catch (error) {
@@ -140,7 +137,9 @@ function readFields(fields: RequestFields): Refused | { readonly kind: "wanted";
   return { kind: "wanted", digests };
 }
 
-/** Takes the next piece only when the last one is written, so a disk that is slow slows the client. @returns why it ended early */
+/**
+ * Reads the next piece only after writing the last one, so a slow disk slows the client. @returns why it ended early
+ */
 async function receive(
   body: BodyReader,
   upload: IncomingUpload,
@@ -159,7 +158,7 @@ async function receive(
   }
 }
 
-/** For the log, and for a client that has only stopped sending: the message was not what it said it was. */
+/** For the log, and for a client that has only stopped sending: the message does not match its announced length. */
 function brokenOff({ length }: BodyReader) {
   return { status: 400, reason: length === undefined ? "bad-chunk" : "bad-content-length" } as const;
 }
