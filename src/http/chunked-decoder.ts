@@ -53,6 +53,7 @@ export class ChunkedDecoder {
   #sizeDigits = 0;
   #size = 0;
   #dataLeft = 0;
+  /** The sum of all chunk sizes so far. */
   #announced = 0;
   #extensionBytes = 0;
   #trailerBytes = 0;

@@ -41,7 +41,7 @@ export function isToken(text: string): boolean {
 }
 
 // A regular expression for blanks before the end takes quadratic time when there are blanks within.
-// // trim() also removes VT and NBSP, and so makes `chunked` of what is not.
+// trim() also removes VT and NBSP, and so makes `chunked` of what is not.
 function trimBlanks(text: string): string {
   let start = 0;
   let end = text.length;

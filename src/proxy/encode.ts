@@ -68,6 +68,7 @@ const CERTIFICATE_FLAGS: Readonly<Record<ProxyTls["certificate"], number>> = {
 
 const NOTHING = new Uint8Array(0);
 
+/** Both ends in one family. */
 interface AddressPair {
   readonly client: Uint8Array;
   readonly server: Uint8Array;

@@ -62,7 +62,7 @@ export type Unopened =
   | { readonly kind: "busy"; readonly reason: Reason; readonly retryAfter: Seconds };
 
 // O_NONBLOCK: opening a FIFO would block the whole server until a writer opens it. Regular files ignore the flag.
-// // O_NOCTTY: a terminal opened by accident must not become ours.
+// O_NOCTTY: a terminal opened by accident must not become ours.
 const OPEN_FLAGS = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
 
 const NOT_FOUND: Unopened = { kind: "refused", status: 404, reason: "not-found" };

@@ -81,6 +81,7 @@ export class UploadQuota {
 }
 
 export interface StoredUpload {
+  /** Its real path. */
   readonly directory: AbsolutePath;
   readonly size: Bytes;
 }

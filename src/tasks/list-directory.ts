@@ -217,7 +217,7 @@ function encodePieces(rendered: Iterable<string>): Uint8Array {
   const pieces = Array.from(rendered);
   const length = pieces.reduce((sum, piece) => sum + Buffer.byteLength(piece), 0);
   // One buffer of its own, not part of a shared block. Another buffer per piece would double the size of the process
-  // // when all threads have made such pages.
+  // when all threads have made such pages.
   const page = Buffer.allocUnsafeSlow(length);
   let end = 0;
   for (const piece of pieces) end += page.write(piece, end);

@@ -68,8 +68,8 @@ function svgUri(content: string): string {
 }
 
 // `content` is repeated where screen readers should skip its text: not every browser knows the form for that.
-// // Rows are grids of fixed columns, so that the browser can lay out the first without reading all. In a long listing,
-// // groups of rows out of sight cost nothing: Chromium shows 100,000 rows after 2 s instead of 24.
+// Rows are grids of fixed columns, so that the browser can lay out the first without reading all. In a long listing,
+// groups of rows out of sight cost nothing: Chromium shows 100,000 rows after 2 s instead of 24.
 export const LISTING_STYLE = `${PAGE_STYLE}
 body{max-width:64rem;margin:auto;padding:clamp(1.25rem,4vw,3.5rem) clamp(1rem,4vw,2.5rem) 4rem}
 [hidden]{display:none!important}

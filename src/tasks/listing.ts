@@ -6,6 +6,7 @@ export interface Listing {
   /** Decoded, from the root to this directory. */
   readonly segments: readonly string[];
   readonly sort: ListingSort;
+  /** Sorted by `sort`. */
   readonly entries: readonly ListingEntry[];
   /** Names that no URL of ours can express: not UTF-8, or with a backslash. */
   readonly notShown: number;
