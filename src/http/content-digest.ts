@@ -42,7 +42,6 @@ const BARE_ITEM = [
 const PARAMETERS = `(?:; *${KEY}(?:=(?:${BARE_ITEM}))?)*`;
 // A comma must be followed by another member.
 const MEMBER = new RegExp(`(${KEY})=(${BYTE_SEQUENCE})${PARAMETERS}[ \\t]*(?:,[ \\t]*(?=[a-z*])|$)`, "gy");
-
 /** Padding may be absent, and bits after the last byte may be set: parsers should not fail for these (§4.2.7). */
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}(?:==)?|[A-Za-z0-9+/]{3}=?)?$/;
 

@@ -22,7 +22,6 @@ export type EntityTagList = { readonly kind: "any" } | { readonly kind: "tags"; 
  * once a tick, at most 10 ms (HZ=100). Doubled, because our own clock is read a little later.
  */
 export const MTIME_GRANULARITY: Milliseconds = milliseconds(20);
-
 // One member of a list, which may be empty (RFC 9110 §5.6.1.2), up to its comma or the end. Quotes may hold commas.
 const MEMBER = /[ \t]*(?:(W\/)?"([\x21\x23-\x7e\x80-\xff]*)"[ \t]*)?(?:,|$)/gy;
 

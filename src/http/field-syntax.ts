@@ -21,7 +21,6 @@ export const TOKEN_OCTETS = octetTable(
 
 /** 1 for the octets of a field value: tab, blank, visible ASCII, and opaque octets above it. */
 export const VALUE_OCTETS = octetTable((octet) => octet === HTAB || (octet >= SP && octet !== 0x7f));
-
 /** 1 for visible ASCII: all that a request target may hold, before its form is checked. */
 export const VISIBLE_OCTETS = octetTable((octet) => octet > SP && octet < 0x7f);
 

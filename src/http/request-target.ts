@@ -21,7 +21,6 @@ export type RequestTarget =
   | { readonly kind: "reject" };
 
 const REJECT: RequestTarget = { kind: "reject" };
-
 // Visible ASCII without `#`.
 const ALLOWED = /^[!"$-~]+$/;
 const ABSOLUTE_FORM = /^https?:\/\/([^/?]*)(.*)$/i;

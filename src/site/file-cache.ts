@@ -11,7 +11,6 @@ import type { Site } from "./site.ts";
 
 /** The content codings in which a file is kept (RFC 9110 §8.4.1). */
 type KeptCoding = "identity";
-
 /** All variants are made from the bytes that the one stamp describes. */
 export type CachedFile = Readonly<Record<KeptCoding, CachedVariant>>;
 

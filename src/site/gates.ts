@@ -13,7 +13,6 @@ import { takesUploads } from "./upload.ts";
 
 /** @param site  undefined before the gate that chooses it */
 export type Gate = (request: IncomingRequest, site: Site | undefined) => Verdict;
-
 type Verdict = { readonly kind: "pass" } | Chosen | Stopped;
 
 interface Chosen {
@@ -49,7 +48,6 @@ export interface GateOptions {
 }
 
 const HTTPS_PORT = 443;
-
 const PASS: Verdict = { kind: "pass" };
 
 export function makeGates({ sites, tls, trace }: GateOptions): readonly Gate[] {

@@ -10,7 +10,6 @@ import type { Site, SiteDirectories, SiteRules } from "./site.ts";
 
 // Clients choose the sites, but only among directories that exist; a server with more is merely slower.
 const MAX_REMEMBERED_SITES = 1000;
-
 // An unknown host is compared with each name: enough for a useful hint, too few to block the event loop.
 const MAX_HINTS = 200;
 

@@ -19,10 +19,8 @@ import { type IncomingUpload, UploadStore } from "./upload-store.ts";
 
 /** For the field Accept-Post (W3C Linked Data Platform 1.0 §7.1). */
 export const ACCEPT_POST = "application/json";
-
 // Read at start, while the process has one thread: reading the umask means setting it.
 const STORED_MODE = 0o644 & ~process.umask();
-
 /** A request without a body is an empty text. */
 const NO_BODY: BodyReader = { length: bytes(0), read: () => Promise.resolve({ kind: "end" }) };
 
@@ -40,7 +38,6 @@ const ENCODED: Refused = {
 const BAD_DIGEST: Refused = { kind: "refused", status: 400, reason: "bad-digest" };
 const DIGEST_MISMATCH: Refused = { kind: "refused", status: 400, reason: "digest-mismatch" };
 const NO_SPACE: Refused = { kind: "refused", status: 507, reason: "no-space" };
-
 /** Per site. */
 const stores = new WeakMap<Site, UploadStore>();
 

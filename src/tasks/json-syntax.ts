@@ -37,7 +37,6 @@ export interface JsonFault {
 
 /** An octet that continues nothing: its transition shows whether a number may end. */
 const END_OF_TEXT = 0x00;
-
 /** A limit that RFC 8259 §9 allows: more than a body of the default 10 MiB can reach. It takes 2 MiB. */
 const MAX_DEPTH = 2 ** 24;
 

@@ -69,7 +69,6 @@ export type ListDirectoryFailure = Extract<Reason, "not-found" | "no-permission"
 const MAX_README_BYTES = 64 * 1024;
 const README_NAME = /^readme(?:\.txt|\.md)?$/i;
 const README_NAMES = ["readme.txt", "readme.md", "readme"];
-
 const ASCII = /^[\x00-\x7f]*$/;
 
 /**

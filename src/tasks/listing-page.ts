@@ -20,7 +20,6 @@ import { FAVICON, iconClass, LISTING_SCRIPT, LISTING_STYLE } from "./listing-ass
 /** The document root's name in the breadcrumbs. */
 const ROOT_NAME = "Home";
 export const LISTING_PAGE_TYPE = "text/html; charset=utf-8";
-
 /** Rows per `tbody`, which the browser skips as one when out of sight, and which is rendered as one piece. */
 const ROWS_A_GROUP = 250;
 /** From this number of rows on, groups out of sight are skipped. */

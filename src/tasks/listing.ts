@@ -127,7 +127,6 @@ function compareNames(a: ListingEntry, b: ListingEntry): number {
 }
 
 export const LISTING_JSON_TYPE = "application/json";
-
 const ENTRIES_A_PIECE = 500;
 
 /**
