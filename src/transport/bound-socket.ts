@@ -1,4 +1,4 @@
-/** Bound sockets that do not accept: the primary process owns them, workers inherit the descriptors and listen. */
+/** Bound sockets that do not accept: the primary process owns them; worker processes inherit them and listen. */
 import { chmodSync, lstatSync, statSync, unlinkSync } from "node:fs";
 import { connect } from "node:net";
 import { getSystemErrorName } from "node:util";

@@ -28,7 +28,7 @@ export interface StreamHandle {
   writev(request: WriteRequest, chunks: readonly Uint8Array[], areAllBuffers: true): number;
   shutdown(request: ShutdownRequest): number;
   close(callback?: () => void): void;
-  /** TCP only, like the two after it. */
+  /** TCP only, like all that follow. */
   getpeername?(out: SocketName): number;
   getsockname?(out: SocketName): number;
   setKeepAlive?(isOn: boolean, seconds: number): number;
