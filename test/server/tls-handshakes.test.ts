@@ -216,7 +216,7 @@ test("tls-handshakes = 1: one more that is under way is sent away, until the fir
   const first = await raw(t, site.tlsPort);
   // Both connections come to the one worker in their order.
   assert.equal(await failure(site.tlsPort), "ECONNRESET");
-  const told = /TLS handshake with 127\.0\.0\.1 failed: too many handshakes (tls-handshakes)$/m;
+  const told = /TLS handshake with 127\.0\.0\.1 failed: too many handshakes \(tls-handshakes\)$/m;
   await until("it is told", () => told.test(site.server.events));
   first.destroy();
   await until("the first is forgotten", () => /failed: the client has disconnected$/m.test(site.server.events), SOON);
