@@ -1,7 +1,4 @@
-/**
- * Content negotiation: the form of a page that the client prefers (RFC 9110 §12.5.1). Parameters other than `q` are
- * parsed and ignored.
- */
+/** Content negotiation: the client's preferred form of a page (RFC 9110 §12.5.1). Only `q` of all parameters counts. */
 import { isToken } from "./field-syntax.ts";
 
 interface MediaRange {

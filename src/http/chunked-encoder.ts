@@ -1,7 +1,4 @@
-/**
- * Encodes a body in the chunked coding (RFC 9112 §7.1): chunks of 8 KiB, the rest in the last, no extensions, no
- * trailer.
- */
+/** Encodes a body in the chunked coding (RFC 9112 §7.1): chunks of 8 KiB, then the rest; no extensions or trailer. */
 import { Buffer } from "node:buffer";
 import { type Bytes, bytes } from "../base/units.ts";
 

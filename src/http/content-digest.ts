@@ -1,8 +1,7 @@
 /**
  * Content-Digest and Repr-Digest: checksums that a client sends with a body (RFC 9530 §2, §3). One fault makes the
  * whole dictionary malformed (RFC 9651 §4.2). Parameters, and algorithms other than SHA-256 and SHA-512, are parsed and
- * dropped: RFC 9530 §5 calls the rest insecure, and ignoring a checksum does no harm. This file computes and compares
- * no digest.
+ * dropped: RFC 9530 §5 calls the rest insecure, and ignoring a checksum does no harm.
  */
 import { Buffer } from "node:buffer";
 import { type Bytes, bytes } from "../base/units.ts";

@@ -1,7 +1,4 @@
-/**
- * One request and its response: the interface between the connection, which knows sockets, and the site, which knows
- * files.
- */
+/** One request and its response: the interface between the connection (sockets) and the site (files). */
 import type { PeerAddress } from "../base/endpoint.ts";
 import type { ErrorStatus } from "../base/status.ts";
 import type { Bytes, Milliseconds, UnixMilliseconds } from "../base/units.ts";

@@ -1,7 +1,4 @@
-/**
- * The octets and words of a request head (RFC 9110 §5.5 to §5.6.2, RFC 3986), as tables because the parser asks for
- * every byte.
- */
+/** The octets and words of a request head (RFC 9110 §5.5 to §5.6.2, RFC 3986), in tables: every byte is looked up. */
 export const CR = 0x0d;
 export const LF = 0x0a;
 export const SP = 0x20;

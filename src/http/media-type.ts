@@ -5,8 +5,7 @@ const UNKNOWN_TYPE = "application/octet-stream";
 const TEXT_SYNTAX = /[/+](?:json|xml)$/i;
 
 /**
- * The Content-Type of a file: from `[MIME types]`, else the usual type of its extension, else
- * `application/octet-stream`.
+ * The Content-Type of a file: from `[MIME types]`, else usual for its extension, else `application/octet-stream`.
  * @param overrides  by extension, in lower case, without dot; a type with parameters is used unchanged
  * @param charset  added to text (`text/*`, JavaScript, JSON, XML, SVG, …); empty adds none
  */
@@ -17,9 +16,7 @@ export function mediaTypeOf(fileName: string, overrides: ReadonlyMap<string, str
   return `${type}; charset=${charset}`;
 }
 
-/**
- * The text after the last dot, in lower case; empty without one, after a final one, and for a name such as `.htaccess`.
- */
+/** The text after the last dot, in lower case; empty without one, after a final one, and for names like `.htaccess`. */
 export function extensionOf(fileName: string): string {
   const dot = fileName.lastIndexOf(".");
   return dot <= 0 ? "" : fileName.slice(dot + 1).toLowerCase();

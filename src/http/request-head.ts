@@ -16,10 +16,7 @@ export interface RequestHead {
   readonly fields: RequestFields;
 }
 
-/**
- * Header fields. Names are in lower case; values are Latin-1 as they arrived, without the blanks around them (RFC 9110
- * §5).
- */
+/** Names are in lower case; values are Latin-1 as they arrived, without the blanks around them (RFC 9110 §5). */
 export interface RequestFields {
   readonly count: number;
   has(name: string): boolean;

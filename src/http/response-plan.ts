@@ -20,9 +20,7 @@ export type BodyPlan =
   | { readonly kind: "file"; readonly source: OpenSource; readonly start: Bytes; readonly end: Bytes }
   /** A whole file of `size` bytes in the chunked coding. */
   | { readonly kind: "chunked"; readonly source: OpenSource; readonly size: Bytes }
-  /**
-   * A multipart/byteranges body (RFC 9110 §14.6) of `length` bytes: each part's preamble and slice, then `epilogue`.
-   */
+  /** multipart/byteranges (RFC 9110 §14.6) of `length` bytes: each part's preamble and slice, then `epilogue`. */
   | {
       readonly kind: "parts";
       readonly source: OpenSource;

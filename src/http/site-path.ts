@@ -44,9 +44,8 @@ export function formatSitePath(path: SitePath): string {
 }
 
 /**
- * A name as a path segment. Unreserved characters of RFC 3986 and `! $ ( ) * + , = : @` stay, the rest is
- * percent-encoded. The result needs no escape in HTML. A relative reference needs `./` before it, as a name may hold a
- * colon.
+ * A name as a path segment, which needs no escape in HTML. RFC 3986's unreserved characters and `! $ ( ) * + , = : @`
+ * stay, the rest is percent-encoded. A relative reference needs `./` before it, as a name may hold a colon.
  * @param name  without half of a surrogate pair
  */
 export function formatSegment(name: string): string {

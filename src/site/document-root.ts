@@ -15,9 +15,7 @@ import {
 import type { LoopTurn } from "../base/clock.ts";
 import { nodeStat, type StampedRoot, type StatFn } from "./file-stamp.ts";
 
-/**
- * How to find the real path of an open descriptor: from the kernel, or, without /proc, from the name that was opened.
- */
+/** The source of an open descriptor's real path: the kernel, or, without /proc, the name that was opened. */
 export type DescriptorPaths = "proc" | "realpath";
 
 export interface DocumentRootOptions {

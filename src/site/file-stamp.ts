@@ -13,10 +13,7 @@ export interface FileStat {
   readonly isLink: boolean;
 }
 
-/**
- * stat(2), or with `nofollow` lstat(2). @returns undefined on any error; else an object that is valid until the next
- * call
- */
+/** stat(2), or with `nofollow` lstat(2). @returns undefined on any error; else an object valid until the next call */
 export type StatFn = (path: AbsolutePath, lastLink: "follow" | "nofollow") => FileStat | undefined;
 
 export interface FileLocation {
@@ -71,8 +68,7 @@ export function stampOf(stats: BigIntStats, { rootPath, relativePath, symlinks, 
 
 /**
  * Whether the name still leads to the same, unchanged file, by a way that the rule allows. Two stat calls, the second
- * shared by all files of a directory in a turn: 2.5 µs together through the C library. Opening and checking again would
- * cost 11.
+ * shared by all files of a directory in a turn: 2.5 µs together through the C library. A new contained open costs 11.
  */
 export function isStillCurrent(root: StampedRoot, seen: FileStamp): boolean {
   const now = root.stat(seen.path, "nofollow");

@@ -159,9 +159,8 @@ const NOT_PLAIN = /[^\x20-\x7e]|["%/\\]/gu;
 const ATTRIBUTE_CHARACTER = /[!#$&+\-.^_`|~0-9A-Za-z]/;
 
 /**
- * Content-Disposition for a download (RFC 6266): `attachment; filename="report.txt"`. Characters that quotes cannot
- * carry safely become `_`, and `filename*` with the whole name in UTF-8 follows: clients that know it prefer it (RFC
- * 6266 §4.3).
+ * Content-Disposition for a download (RFC 6266): `attachment; filename="report.txt"`. Characters unsafe in quotes
+ * become `_`, and `filename*` with the whole name in UTF-8 follows: clients that know it prefer it (RFC 6266 §4.3).
  */
 export function formatAttachment(name: string): string {
   const plain = name.replace(NOT_PLAIN, "_");

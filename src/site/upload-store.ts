@@ -145,10 +145,7 @@ export class UploadStore {
 /** Counts the bytes of an upload. */
 type UploadAccount = Pick<UploadQuota, "reserve" | "settle">;
 
-/**
- * An upload while it arrives: a temporary file in its final directory, so that a link can give it its name there. It is
- * always removed at the end.
- */
+/** An upload while it arrives: a temporary file in its final directory, so that a link can name it there. */
 export class IncomingUpload {
   /** Valid while the file exists. */
   readonly path: AbsolutePath;

@@ -76,10 +76,7 @@ export async function prepareUploads(
   }
 }
 
-/**
- * @returns `created`, or why nothing was stored; nothing is left on the disk then
- * @throws only our own faults
- */
+/** @returns `created`, or why nothing was stored: no file is left on the disk then. @throws only our own faults */
 export async function acceptUpload(context: LocateContext, site: Site, request: IncomingRequest): Promise<Resource> {
   const asked = readFields(request.head.fields);
   if (asked.kind === "refused") return asked;
@@ -134,9 +131,7 @@ function readFields(fields: RequestFields): Refused | { readonly kind: "wanted";
   return { kind: "wanted", digests };
 }
 
-/**
- * Reads the next piece only after writing the last one, so a slow disk slows the client. @returns why it ended early
- */
+/** Reads a piece only after writing the last one: a slow disk slows the client. @returns why it ended early */
 async function receive(
   body: BodyReader,
   upload: IncomingUpload,

@@ -1,7 +1,6 @@
 /**
  * The grammar of a JSON text (RFC 8259) as a table: in each state, where each octet leads. A state has words for what
- * should follow. What follows a value depends on what encloses it, so some octets lead to a step of `JsonSyntax`
- * instead.
+ * should follow. What follows a value depends on what encloses it, so some octets lead to a step of `JsonSyntax`.
  */
 
 /** The steps. After each the octet has been read, but for the first. */

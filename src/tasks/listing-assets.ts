@@ -1,7 +1,6 @@
 /**
  * Style sheet, icons and script of a directory index: constant text, so that the page's Content-Security-Policy can
- * allow style and script by hash and forbid everything else. The script only adds the filter box and shows times in the
- * reader's zone.
+ * allow style and script by hash. The script only adds the filter box and shows times in the reader's zone.
  */
 import { createHash } from "node:crypto";
 import { PAGE_STYLE } from "../base/html.ts";

@@ -91,9 +91,7 @@ export function entryHref(entry: Pick<ListingEntry, "name" | "kind">): string {
   return `./${encodeURIComponent(entry.name)}${entry.kind === "directory" ? "/" : ""}`;
 }
 
-/**
- * ISO 8601 in UTC with milliseconds; undefined outside the years 0 to 9999, which a file system may hold by mistake.
- */
+/** ISO 8601 in UTC with milliseconds; undefined outside the years 0 to 9999, which file systems may hold by mistake. */
 export function formatInstant(time: UnixMilliseconds): string | undefined {
   const date = new Date(time);
   const year = date.getUTCFullYear();
