@@ -1,6 +1,6 @@
 /**
  * The client of a request behind proxies: X-Forwarded-For, to whose end each proxy adds its peer's address. A client
- * can invent everything left of the first untrusted address, so the list is read from its end. Forwarded (RFC 7239) is
+ * can invent everything left of the last untrusted address, so the list is read from its end. Forwarded (RFC 7239) is
  * not read: we cannot know which of the two a proxy sets and which it only passes on.
  */
 import type { PeerAddress } from "../base/endpoint.ts";

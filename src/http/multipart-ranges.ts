@@ -9,8 +9,8 @@ export type MultipartPlan = Omit<Extract<BodyPlan, { kind: "parts" }>, "kind" | 
 
 /**
  * The line between the parts: the same for every response with this version of a file. It must not occur in the file.
- * Nothing checks that, but a file written before its tag existed cannot contain a word made from that tag and from a
- * secret of this process (FNV-1a, 64 bits).
+ * Nothing checks that: the line is made from the tag and from a secret of this process (FNV-1a, 64 bits). A file that
+ * was written before its tag existed cannot contain it.
  * @param nonce  random, chosen when the process started
  */
 export function formatBoundary(tag: EntityTag, nonce: string): string {

@@ -7,10 +7,9 @@
  * Without /proc, as in a chroot, the real path of the name is checked, and then exactly that path is opened, component
  * by component without links. If the C library cannot be called, the descriptor's device and inode must equal those of
  * the real path. That stops links and swapped links, but not a process that moves whole directories back and forth
- * between two calls. A directory is verified again when it is listed: no part of its former real path may be a link by
- * then.
- * All calls are synchronous: each reads metadata (1 to 5 µs while the kernel has it in memory), and a round trip to a
- * thread costs more than all of them together.
+ * between two calls. A directory is verified again when it is listed: its real path may then contain no link.
+ * All calls are synchronous: each reads metadata (1 to 5 µs while the kernel has it in memory). A round trip to a thread
+ * costs more than all of them together.
  */
 import {
   type BigIntStats,

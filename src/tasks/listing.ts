@@ -139,7 +139,7 @@ const ENTRIES_A_PIECE = 500;
  *         { "name": "img", "type": "directory", "modified": "2024-03-15T10:30:00.000Z", "href": "./img/" },
  *         { "name": "a.txt", "type": "file", "size": 1204, "modified": "2024-03-15T10:30:00.000Z", "href": "./a.txt" } ] }
  *
- * `href` is relative to the URL of the directory and percent-encoded. `size` stands on files only. `modified` is null
+ * `href` is relative to the URL of the directory and percent-encoded. Only files have `size`. `modified` is null
  * when the file system's time is outside the years 0 to 9999. Later versions may add keys, and change none.
  */
 export function* renderListingJson(listing: Listing): Generator<string, void, undefined> {

@@ -144,7 +144,7 @@ export class ThreadPool implements TaskPool {
     if (this.#closed === undefined) this.#overload.refused(this.state);
   }
 
-  /** Accepts no more tasks, cancels those that wait, and resolves when the last task is done and no thread is left. */
+  /** Accepts no more tasks, rejects waiting ones as busy, and resolves when the last is done and no thread is left. */
   close(): Promise<void> {
     this.#closed ??= this.#shutDown();
     return this.#closed;
