@@ -53,7 +53,7 @@ export class FileCache {
   readonly #turn: LoopTurn;
   readonly #clock: Pick<Clock, "monotonic">;
   readonly #sites = new Map<Site, Map<string, Entry>>();
-  /** Every entry, in the order of removal. */
+  /** Every entry, in the order in which they are considered for removal. */
   readonly #queue = new Set<Entry>();
   #bytes = 0;
 
