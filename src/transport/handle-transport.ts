@@ -290,7 +290,7 @@ export class HandleTransport implements ByteStream, HandleReader {
 
   /**
    * Whether the last write of the handshake (tickets of TLS 1.3) failed because the client reset the connection. Node reports
-   * that to nobody: TLS waits for that write forever, and all later writes wait behind it.
+   * that to no one: TLS waits for that write forever, and all later writes wait behind it.
    */
   #hasLostHandshake(): boolean {
     if (this.#tls === undefined || this.#tls.writeQueueSize === 0 || this.#carrier.writeQueueSize > 0) return false;
