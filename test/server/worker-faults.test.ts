@@ -53,7 +53,7 @@ for (const mode of ["-d", "--daemon"]) {
       assert.match(standardError, /^comanche: /m);
       assert.match(standardError, want);
       assert.doesNotMatch(standardError, /starting another/);
-      assert.doesNotMatch(standardError, /unhandled|src\/process\/(primary|generation)/);
+      assert.doesNotMatch(standardError, /unhandled|src\/primary\/(primary|generation)/);
       assert.throws(() => readFileSync(`${top}/pid`), "no PID file is left");
     });
   }

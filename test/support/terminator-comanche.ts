@@ -44,10 +44,7 @@ export async function startComanche(
     async reload(): Promise<ReloadOutcome> {
       reloads += 1;
       command.signal("SIGHUP");
-      const [, words] = await printed(
-        command,
-        new RegExp(`(?:SIGHUP: (generation|the configuration)[^]*){${reloads}}`),
-      );
+      const [, words] = await printed(command, new RegExp(`(?:SIGHUP: (generation|reload failed)[^]*){${reloads}}`));
       return words === "generation" ? "taken up" : "refused";
     },
   };
