@@ -13,7 +13,7 @@ import { keyPath } from "../support/tls-client.ts";
 
 const VERSIONS = ["TLSv1.2", "TLSv1.3"] as const;
 const SAME_KEYS = ["--tls-ticket-keys", keyPath("ticket.key")];
-const REFUSED = /^(ECONNRESET|ERR_SSL_\w+|Error: .*)$/;
+const REFUSED = /^(ECONNRESET|ERR_SSL_[\w/]+|Error: .*)$/;
 
 const OPEN: readonly [what: string, options: object][] = [
   ["where nobody is asked for a certificate", {}],
