@@ -47,6 +47,8 @@ function usedProcessorTime() {
   }
 }
 
+/** readline takes U+2028 and U+2029 for line ends too, and JSON leaves them as they are. */
 function record(news) {
-  return `${RECORD_SEPARATOR}${JSON.stringify(news)}\n`;
+  const json = JSON.stringify(news).replace(/[\u2028\u2029]/g, (end) => `\\u${end.charCodeAt(0).toString(16)}`);
+  return `${RECORD_SEPARATOR}${json}\n`;
 }
