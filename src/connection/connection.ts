@@ -226,6 +226,9 @@ export class Connection implements TransportEvents {
     this.#unreadBytes = 0;
     const isExpecting = expectation.kind === "continue";
     const body = this.#openBody(framing, isExpecting);
+    // Before any answer, whether it reads the body or not: after the fault, nothing on this connection can be read.
+    const fault = body.findFault();
+    if (fault !== undefined) return this.#refuse(fault, head.requestLine, head);
     this.#answer(new Exchange(this, head, this.#peerOf(head), body, this.#context.clock, isExpecting));
     return true;
   }
@@ -322,7 +325,8 @@ export class Connection implements TransportEvents {
     if (body !== undefined && !body.isComplete) {
       // Without our 100 the client may send the body or the next request: we cannot know which.
       if (exchange.isExpecting && !body.wasRead) return "a request body was left unread";
-      if (body.isFailed || (body.length ?? 0) > MAX_DROPPED_BODY) return "a request body was left unread";
+      if (body.isFailed || body.findFault() !== undefined) return "a request body was left unread";
+      if ((body.length ?? 0) > MAX_DROPPED_BODY) return "a request body was left unread";
     }
     const isDraining = this.#context.phase() !== "serving";
     if (decidePersistence(head, this.#served, limits.keepaliveRequests, isDraining) === "keep") return undefined;

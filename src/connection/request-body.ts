@@ -16,6 +16,7 @@ const END: BodyEvent = { kind: "end" };
 
 export class RequestBody implements BodyReader {
   readonly length: Bytes | undefined;
+  readonly #maxBody: Bytes;
   readonly #waiting: ByteQueue;
   readonly #onWanted: () => void;
   #progress: Progress;
@@ -28,6 +29,7 @@ export class RequestBody implements BodyReader {
    * @param onWanted  called when the reader must wait, so that the connection reads more
    */
   constructor(framing: PresentFraming, maxBody: Bytes, waiting: ByteQueue, onWanted: () => void) {
+    this.#maxBody = maxBody;
     this.#waiting = waiting;
     this.#onWanted = onWanted;
     this.length = framing.kind === "length" ? framing.length : undefined;
@@ -80,6 +82,13 @@ export class RequestBody implements BodyReader {
   /** The body stays incomplete: too slow (`refusal`), or the client has disconnected. */
   fail(refusal: Refusal | undefined): void {
     if (this.#progress.kind !== "over") this.#hand(this.#breakOff(refusal));
+  }
+
+  /** The fault in what has arrived of a body that nothing was read of; the bytes stay unread. */
+  findFault(): Refusal | undefined {
+    if (this.#progress.kind !== "chunked" || this.#wasRead) return undefined;
+    const result = new ChunkedDecoder(this.#maxBody).push(this.#waiting.view, () => undefined);
+    return result.kind === "reject" ? result.refusal : undefined;
   }
 
   /** Drops what has arrived. @returns how many bytes of content were dropped */

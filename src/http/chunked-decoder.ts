@@ -1,10 +1,11 @@
 /**
  * Decodes the chunked coding of a body as its bytes arrive (RFC 9112 §7.1). Every line and every chunk ends in CR LF;
- * blanks around a size and a lone CR or LF are rejected. Extensions and trailers are read, bounded and dropped.
+ * blanks around a size and a lone CR or LF are rejected. Extensions and trailers are parsed, bounded and dropped.
  */
 import type { Bytes } from "../base/units.ts";
+import { type ExtensionPlace, readExtensionOctet } from "./chunk-extension.ts";
 import type { Refusal } from "./exchange.ts";
-import { COLON, CR, LF, TOKEN_OCTETS, VALUE_OCTETS } from "./field-syntax.ts";
+import { COLON, CR, LF, SEMICOLON, TOKEN_OCTETS, VALUE_OCTETS } from "./field-syntax.ts";
 
 export type ChunkedOutcome =
   /** The whole chunk belonged to the body, and more must follow. */
@@ -19,8 +20,6 @@ const MAX_SIZE_DIGITS = 16;
 const MAX_EXTENSION_BYTES = 16 * 1024;
 /** For all trailer lines together, line ends included. */
 const MAX_TRAILER_BYTES = 16 * 1024;
-
-const SEMICOLON = 0x3b;
 
 const BAD_CHUNK: Refusal = { status: 400, reason: "bad-chunk" };
 const BODY_TOO_LARGE: Refusal = { status: 413, reason: "body-too-large" };
@@ -55,6 +54,7 @@ export class ChunkedDecoder {
   #dataLeft = 0;
   /** The sum of all chunk sizes so far. */
   #announced = 0;
+  #extension: ExtensionPlace = "semicolon";
   #extensionBytes = 0;
   #trailerBytes = 0;
 
@@ -123,14 +123,17 @@ export class ChunkedDecoder {
 
     this.#announced += this.#size;
     this.#dataLeft = this.#size;
-    this.#state = octet === CR ? "size-lf" : "extension";
-    return undefined;
+    this.#extension = "semicolon";
+    return this.#goTo(octet === CR ? "size-lf" : "extension");
   }
 
   #readExtension(octet: number): Refusal | undefined {
-    if (octet === CR) return this.#goTo("size-lf");
+    const step = readExtensionOctet(this.#extension, octet);
+    if (step === "malformed") return BAD_CHUNK;
+    if (step === "end") return this.#goTo("size-lf");
+    this.#extension = step;
     this.#extensionBytes += 1;
-    return VALUE_OCTETS[octet] === 1 && this.#extensionBytes <= MAX_EXTENSION_BYTES ? undefined : BAD_CHUNK;
+    return this.#extensionBytes > MAX_EXTENSION_BYTES ? BAD_CHUNK : undefined;
   }
 
   // Each line is as strict as in the head (RFC 9112 §7.1.2).

@@ -4,6 +4,7 @@ export const LF = 0x0a;
 export const SP = 0x20;
 export const HTAB = 0x09;
 export const COLON = 0x3a;
+export const SEMICOLON = 0x3b;
 
 function octetTable(isMember: (octet: number) => boolean): Uint8Array {
   return Uint8Array.from({ length: 256 }, (_, octet) => (isMember(octet) ? 1 : 0));
@@ -46,6 +47,7 @@ function trimBlanks(text: string): string {
   return text.slice(start, end);
 }
 
-function isBlank(octet: number): boolean {
+/** Space and tab: OWS and BWS are made of these. */
+export function isBlank(octet: number): boolean {
   return octet === SP || octet === HTAB;
 }

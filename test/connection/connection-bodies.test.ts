@@ -130,23 +130,43 @@ test("Connection: a body without end pauses the client once nobody reads on, and
 
 // ---- malformed and too large
 
-const faults: [name: string, body: string, want: string][] = [
-  [
-    "a malformed chunk",
-    "5\r\nhello\r\nx\r\n",
-    response("bad-chunk after 0", { status: "400 Bad Request", connection: "close" }),
-  ],
-  [
-    "a chunk beyond the limit",
-    "f4241\r\n",
-    response("body-too-large after 0", { status: "413 Content Too Large", connection: "close" }),
-  ],
+const faults: [name: string, body: string, status: string, reason: string][] = [
+  ["a malformed chunk", "5\r\nhello\r\nx\r\n", "400 Bad Request", "bad-chunk"],
+  ["a chunk beyond the limit", "f4241\r\n", "413 Content Too Large", "body-too-large"],
 ];
-for (const [name, body, want] of faults) {
+for (const [name, body, status, reason] of faults) {
+  for (const [who, handler] of [
+    ["reads", echoBody],
+    ["does not read", echoPath],
+  ] as const) {
+    test(`Connection: ${name} that arrives with the head is refused before a handler that ${who} it`, async () => {
+      const rig = new ConnectionRig(handler);
+      const got = await rig.exchange(`GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n${body}`);
+      assert.equal(got, response(`${reason}\n`, { status, connection: "close" }));
+      assert.equal(await rig.exchange(get("/smuggled")), "");
+      assert.deepEqual(
+        rig.records.map((record) => [record.requestLine, record.reason]),
+        [["GET / HTTP/1.1", reason]],
+      );
+    });
+  }
+
+  test(`Connection: ${name} that arrives while a handler works on something else announces the end`, async () => {
+    const gate = new Gate();
+    const rig = new ConnectionRig(behind(gate, echoPath));
+    await rig.exchange("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+    await rig.exchange(body);
+    gate.open();
+    await settle();
+    assert.equal(rig.transport.take(), response("/", { connection: "close" }));
+    assert.equal(rig.transport.hasEnded, true);
+  });
+
   test(`Connection: ${name} is the handler's to answer, and ends the connection`, async () => {
     const rig = new ConnectionRig(echoBody);
     const head = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
     await rig.exchange(head);
+    const want = response(`${reason} after 0`, { status, connection: "close" });
     assert.equal(await rig.exchange(body + get("/smuggled")), want);
     assert.equal(rig.transport.hasEnded, true);
     assert.equal(rig.records.length, 1);

@@ -56,7 +56,10 @@ const cases: [name: string, input: string, want: Decoded][] = [
   ["data that looks like the end", "5\r\n0\r\n\r\n\r\n0\r\n\r\n", done("0\r\n\r\n")],
   ["16 digits", "0000000000000001\r\na\r\n0000000000000000\r\n\r\n", done("a")],
   ["an extension", '5;name=value;other="quoted, \\" \t text"\r\nhello\r\n0;last\r\n\r\n', done("hello")],
-  ["an extension of nothing", "1;\r\na\r\n0\r\n\r\n", done("a")],
+  ["extensions with a name alone", "1;a;b\r\na\r\n0;c\r\n\r\n", done("a")],
+  ["blanks around the parts of an extension", "1; \ta \t=\t b ;c ; d\r\na\r\n0\r\n\r\n", done("a")],
+  ["a quoted value of nothing", '1;a=""\r\na\r\n0\r\n\r\n', done("a")],
+  ["quoted semicolons, quotes and bytes over 0x7F", '1;a=";=\\"\\\\\xff\\\xff";b\r\na\r\n0\r\n\r\n', done("a")],
   ["trailers are dropped", "1\r\na\r\n0\r\nContent-Length: 9\r\nX: \tb\xff \r\nEmpty:\r\n\r\nrest", done("a", "rest")],
   ["exactly the limit", `3e8\r\n${"x".repeat(1000)}\r\n0\r\n\r\n`, done("x".repeat(1000))],
 
@@ -88,6 +91,29 @@ const cases: [name: string, input: string, want: Decoded][] = [
   ["CR in an extension", "5;a\rb\r\nhello\r\n", badChunk],
   ["NUL in an extension", "5;a\0\r\nhello\r\n", badChunk],
   ["DEL in an extension", "5;a\x7f\r\nhello\r\n", badChunk],
+  ["an extension without name", "3;\r\nabc\r\n", badChunk],
+  ["an extension of a blank", "3; \r\nabc\r\n", badChunk],
+  ["a second semicolon", "3;;\r\nabc\r\n", badChunk],
+  ["a second semicolon after a name", "3;a;\r\nabc\r\n", badChunk],
+  ["an extension that begins with =", "3;=x\r\nabc\r\n", badChunk],
+  ["an extension without value after =", "3;a=\r\nabc\r\n", badChunk],
+  ["an extension with a blank for its value", "3;a= \r\nabc\r\n", badChunk],
+  ["an extension with ; for its value", "3;a=;b\r\nabc\r\n", badChunk],
+  ["an extension with two =", "3;a=b=c\r\nabc\r\n", badChunk],
+  ["an extension whose name is no token", "3;bad[=x\r\nabc\r\n", badChunk],
+  ["an extension whose value is no token", "3;a=b[\r\nabc\r\n", badChunk],
+  ["an extension with a byte over 0x7F in its name", "3;\xe4\r\nabc\r\n", badChunk],
+  ["an extension of two words", "3;a b\r\nabc\r\n", badChunk],
+  ["an extension whose value has two words", "3;a=b c\r\nabc\r\n", badChunk],
+  ["a blank at the end of an extension", "3;a \r\nabc\r\n", badChunk],
+  ["a blank at the end of a value", "3;a=b \r\nabc\r\n", badChunk],
+  ["a quoted name", '3;"a"\r\nabc\r\n', badChunk],
+  ["a quote that is not closed", '3;a="b\r\nabc\r\n', badChunk],
+  ["a quote that is closed by an escaped quote", '3;a="b\\"\r\nabc\r\n', badChunk],
+  ["a quote within a token", '3;a=b"c"\r\nabc\r\n', badChunk],
+  ["text after a closing quote", '3;a="b"c\r\nabc\r\n', badChunk],
+  ["an escaped CR", '3;a="\\\r\n"\r\nabc\r\n', badChunk],
+  ["an escaped NUL", '3;a="\\\0"\r\nabc\r\n', badChunk],
   ["data longer than its size", "4\r\nhello\r\n", badChunk],
   ["data followed by LF alone", "5\r\nhello\n0\r\n\r\n", badChunk],
   ["data followed by CR alone", "5\r\nhello\r0\r\n\r\n", badChunk],
@@ -168,11 +194,21 @@ function cutAt(input: Buffer, cutPoints: readonly number[]): Buffer[] {
   return [...places, input.length].map((place, index) => input.subarray(places[index - 1] ?? 0, place));
 }
 
-const extension = fc.constantFrom("", ";a", ";a=b", ';a="b c"');
+const token = fc.stringMatching(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,8}$/);
+const quoted = fc.stringMatching(/^"([\t !#-[\]-~\x80-\xff]|\\[\t -~\x80-\xff]){0,8}"$/);
+const blanks = fc.stringMatching(/^[ \t]{0,2}$/);
+const value = fc.tuple(blanks, blanks, fc.oneof(token, quoted)).map(([a, b, text]) => `${a}=${b}${text}`);
+const oneExtension = fc
+  .tuple(blanks, token, fc.option(value, { nil: "" }))
+  .map(([blank, name, assigned]) => `;${blank}${name}${assigned}`);
+const extension = fc.oneof(
+  fc.constant(""),
+  fc.array(oneExtension, { maxLength: 3 }).map((all) => all.join("")),
+);
 const chunk = fc.record({ data: fc.uint8Array({ minLength: 1, maxLength: 40 }), zeros: fc.nat(5), extension });
 const encode = (data: Uint8Array, zeros: number, extensionText: string) =>
   Buffer.concat([
-    Buffer.from(`${"0".repeat(zeros)}${data.length.toString(16)}${extensionText}\r\n`),
+    Buffer.from(`${"0".repeat(zeros)}${data.length.toString(16)}${extensionText}\r\n`, "latin1"),
     data,
     Buffer.from("\r\n"),
   ]);
@@ -189,6 +225,30 @@ test("ChunkedDecoder gives back what was encoded, however it is chunked and cut"
         done(body.toString("latin1"), Buffer.from(rest).toString("latin1")),
       );
     }),
+  );
+});
+
+// The grammar of RFC 9112 §7.1.1 as an expression, but for the blank before the first semicolon, which we reject.
+const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
+const QUOTED = '"(?:[\\t !#-[\\]-~\\x80-\\xff]|\\\\[\\t -~\\x80-\\xff])*"';
+const EXTENSIONS = new RegExp(`^(?:;[ \t]*${TOKEN}(?:[ \t]*=[ \t]*(?:${TOKEN}|${QUOTED}))?(?:[ \t]*(?=;))?)*$`);
+
+test("ChunkedDecoder takes exactly the extensions of the grammar, however they are cut", () => {
+  const octets = fc.constantFrom(";", ";", "=", '"', "\\", " ", "\t", "a", "b", "[", "\xff", "\x7f", "\0");
+  const text = fc.oneof(
+    fc.array(octets, { maxLength: 12 }).map((all) => all.join("")),
+    fc.tuple(extension, fc.nat(), octets).map(([whole, at, octet]) => {
+      const place = at % (whole.length + 1);
+      return whole.slice(0, place) + octet + whole.slice(place);
+    }),
+  );
+  fc.assert(
+    fc.property(text, fc.array(fc.nat(), { maxLength: 4 }), (written, cutPoints) => {
+      const input = Buffer.from(`1;n${written}\r\nx\r\n0\r\n\r\n`, "latin1");
+      const isInGrammar = EXTENSIONS.test(`;n${written}`);
+      assert.deepEqual(decode(cutAt(input, cutPoints)), isInGrammar ? done("x") : badChunk);
+    }),
+    { numRuns: 1000 },
   );
 });
 
