@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { type AbsolutePath, absolutePath } from "../base/absolute-path.ts";
 import { errorCode, StartupError } from "../base/errors.ts";
 import { describeSystemError } from "../observe/thrown.ts";
-import { readIdentity } from "../tls/certificate.ts";
-import { splitPem } from "../tls/pem.ts";
+import { readAuthorities, readIdentity } from "../tls/certificate.ts";
+import type { PemFile } from "../tls/pem.ts";
 import { checkCipherNames, checkMaterial, clientContext } from "../tls/tls-context.ts";
 import type { SideMaterial, TlsIdentity, TlsMaterials } from "../tls/tls-identity.ts";
 import type { TlsSpec, TlsSpecs } from "../tls/tls-specs.ts";
@@ -74,7 +74,7 @@ function readIdentities(spec: TlsSpec, now: number, warnings: string[]): readonl
 }
 
 function assemble(spec: TlsSpec, identities: readonly TlsIdentity[], tickets: Uint8Array): SideMaterial {
-  const authorities = spec.authorityFile === undefined ? undefined : readAuthorities(spec.authorityFile, spec.side);
+  const authorities = spec.authorityFile === undefined ? undefined : loadAuthorities(spec.authorityFile, spec.side);
   const fallback = identities.at(spec.fallback === "first" ? 0 : -1);
   if (spec.side === "client") return { side: "client", material: { identity: fallback, authorities } };
   if (fallback === undefined) throw new StartupError(`tls-dir ${spec.folder}: no *.pem file found`);
@@ -139,15 +139,14 @@ function listFolder(folder: AbsolutePath): readonly AbsolutePath[] {
   }
 }
 
-function readPem(path: AbsolutePath): { readonly name: string; readonly text: string } {
+function readPem(path: AbsolutePath): PemFile {
   return { name: path, text: Buffer.from(readWhole(path)).toString("latin1") };
 }
 
-function readAuthorities(path: AbsolutePath, side: TlsSpec["side"]): string {
-  const { certificates } = splitPem(Buffer.from(readWhole(path)).toString("latin1"));
-  const option = side === "server" ? "tls-client-ca" : "backend-ca";
-  if (certificates.length === 0) throw new StartupError(`${path}: no certificate found: expected those of ${option}`);
-  return certificates.join("");
+function loadAuthorities(path: AbsolutePath, side: TlsSpec["side"]): string {
+  const result = readAuthorities(readPem(path), side === "server" ? "tls-client-ca" : "backend-ca");
+  if (result.kind === "fault") throw new StartupError(result.fault);
+  return result.pem;
 }
 
 function readTicketKeys(path: AbsolutePath): Uint8Array {

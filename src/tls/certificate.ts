@@ -1,13 +1,8 @@
-/** Reads an identity from the text of PEM files, or says in one sentence what is wrong with it. */
+/** Reads an identity or authorities from PEM files, or says in one sentence what is wrong with them. */
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
-import { splitPem } from "./pem.ts";
+import { attempt } from "../base/errors.ts";
+import { type PemBlock, type PemFile, readPem } from "./pem.ts";
 import type { TlsIdentity } from "./tls-identity.ts";
-
-export interface PemFile {
-  /** For messages. */
-  readonly name: string;
-  readonly text: string;
-}
 
 export interface IdentityFiles {
   /** Certificate and chain, and the key unless it has its own file. */
@@ -18,8 +13,7 @@ export interface IdentityFiles {
 
 export type IdentityResult =
   /** `warning`: it works, but not for long, or not yet. */
-  | { readonly kind: "identity"; readonly identity: TlsIdentity; readonly warning: string | undefined }
-  | { readonly kind: "fault"; readonly fault: string };
+  { readonly kind: "identity"; readonly identity: TlsIdentity; readonly warning: string | undefined } | Fault;
 
 const DAY_MS = 24 * 3600 * 1000;
 /** The operator is warned when fewer days are left. */
@@ -27,53 +21,104 @@ const WARN_DAYS = 7;
 
 /** @param now  milliseconds since 1970 */
 export function readIdentity({ certificate, key: keyFile, ocsp }: IdentityFiles, now: number): IdentityResult {
-  const { certificates, keys, dhParameters } = splitPem(certificate.text);
-  const fault = (text: string): IdentityResult => ({ kind: "fault", fault: text });
-  const [own] = certificates;
-  if (own === undefined) return fault(`${certificate.name}: no certificate found (-----BEGIN CERTIFICATE-----)`);
-  const inFile = keyFile ?? certificate;
-  const [keyText, secondKey] = keyFile === undefined ? keys : splitPem(keyFile.text).keys;
-  if (keyText === undefined) {
-    return fault(
-      `${inFile.name}: no private key found (-----BEGIN PRIVATE KEY-----); name a separate key file with tls-key`,
-    );
+  const parts = readParts(certificate);
+  if (parts.kind === "fault") return parts;
+  const chain = parseCertificates(certificate, parts.certificates);
+  if (chain.kind === "fault") return chain;
+  const [leaf] = chain.certificates;
+  if (leaf === undefined) return fault(`${certificate.name}: no certificate found (-----BEGIN CERTIFICATE-----)`);
+  const keyParts = keyFile === undefined ? parts : readParts(keyFile);
+  if (keyParts.kind === "fault") return keyParts;
+  const key = readKey(keyFile ?? certificate, keyParts.keys);
+  if (key.kind === "fault") return key;
+  if (!leaf.checkPrivateKey(key.key)) {
+    return fault(`${(keyFile ?? certificate).name}: the key does not belong to the certificate`);
   }
-  if (secondKey !== undefined) return fault(`${inFile.name}: several private keys found: expected one`);
-
-  const leaf = parseCertificate(own);
-  if (leaf === undefined) return fault(`${certificate.name}: its first certificate cannot be read`);
-  const key = parseKey(keyText);
-  if (typeof key === "string") return fault(`${inFile.name}: ${key}`);
-  if (!leaf.checkPrivateKey(key)) return fault(`${inFile.name}: the key does not belong to the certificate`);
-  const names = namesOf(leaf);
   const identity: TlsIdentity = {
     file: certificate.name,
-    certificates: certificates.join(""),
-    key: keyText,
-    keyType: key.asymmetricKeyType ?? "unknown",
-    dhParameters: dhParameters[0],
+    certificates: chain.certificates.map(String).join(""),
+    key: key.text,
+    keyType: key.key.asymmetricKeyType ?? "unknown",
+    dhParameters: parts.dhParameters[0]?.text,
     ocsp,
-    names,
+    names: namesOf(leaf),
   };
   return { kind: "identity", identity, warning: describeValidity(certificate.name, leaf, now) };
 }
 
-function parseCertificate(text: string): X509Certificate | undefined {
-  try {
-    return new X509Certificate(text);
-  } catch {
-    return undefined;
-  }
+export type AuthoritiesResult = { readonly kind: "authorities"; readonly pem: string } | Fault;
+
+/** @param option  that names the file, for messages */
+export function readAuthorities(file: PemFile, option: string): AuthoritiesResult {
+  const parts = readParts(file);
+  if (parts.kind === "fault") return parts;
+  const parsed = parseCertificates(file, parts.certificates);
+  if (parsed.kind === "fault") return parsed;
+  if (parsed.certificates.length === 0) return fault(`${file.name}: no certificate found: expected those of ${option}`);
+  const pem = parsed.certificates.map((certificate, index) => {
+    const block = parts.certificates[index];
+    // Its text says what the certificate is trusted for.
+    return block?.label === "TRUSTED CERTIFICATE" ? block.text : String(certificate);
+  });
+  return { kind: "authorities", pem: pem.join("") };
 }
 
-/** @returns the key, or what is wrong with it */
-function parseKey(text: string): KeyObject | string {
-  if (/ENCRYPTED/.test(text)) return "the key is encrypted: expected one without a passphrase";
-  try {
-    return createPrivateKey(text);
-  } catch {
-    return "the key cannot be read";
+interface Fault {
+  readonly kind: "fault";
+  readonly fault: string;
+}
+
+function fault(text: string): Fault {
+  return { kind: "fault", fault: text };
+}
+
+interface Parts {
+  readonly kind: "parts";
+  readonly certificates: readonly PemBlock[];
+  readonly keys: readonly PemBlock[];
+  readonly dhParameters: readonly PemBlock[];
+}
+
+/** Blocks of other kinds are checked and left out. */
+function readParts(file: PemFile): Parts | Fault {
+  const reading = readPem(file);
+  if (reading.kind === "fault") return reading;
+  const those = (label: RegExp): readonly PemBlock[] => reading.blocks.filter((block) => label.test(block.label));
+  return {
+    kind: "parts",
+    certificates: those(/^(?:X509 |TRUSTED )?CERTIFICATE$/),
+    keys: those(/^(?:.* )?PRIVATE KEY$/),
+    dhParameters: those(/^DH PARAMETERS$/),
+  };
+}
+
+function parseCertificates(
+  { name }: PemFile,
+  blocks: readonly PemBlock[],
+): { readonly kind: "certificates"; readonly certificates: readonly X509Certificate[] } | Fault {
+  const certificates: X509Certificate[] = [];
+  for (const { text, line } of blocks) {
+    const certificate = attempt(() => new X509Certificate(text));
+    if (certificate === undefined) return fault(`${name}:${line}: the certificate cannot be read`);
+    certificates.push(certificate);
   }
+  return { kind: "certificates", certificates };
+}
+
+function readKey(
+  { name }: PemFile,
+  [block, second]: readonly PemBlock[],
+): { readonly kind: "key"; readonly key: KeyObject; readonly text: string } | Fault {
+  if (block === undefined) {
+    return fault(`${name}: no private key found (-----BEGIN PRIVATE KEY-----); name a separate key file with tls-key`);
+  }
+  if (second !== undefined) return fault(`${name}: several private keys found: expected one`);
+  const { text, line, label } = block;
+  if (block.isEncrypted || label.startsWith("ENCRYPTED")) {
+    return fault(`${name}:${line}: the key is encrypted: expected one without a passphrase`);
+  }
+  const key = attempt(() => createPrivateKey(text));
+  return key === undefined ? fault(`${name}:${line}: the key cannot be read`) : { kind: "key", key, text };
 }
 
 /** Its DNS names; without any alternative name, the common name, as before RFC 6125. */

@@ -10,7 +10,7 @@ import { tlsSpecs } from "../../src/tls/tls-specs.ts";
 import { makeTree } from "../support/file-tree.ts";
 import { MemoryEvents } from "../support/memory-events.ts";
 import { settingsFrom } from "../support/settings-from.ts";
-import { keyPath } from "../support/tls-client.ts";
+import { keyPath, readKey } from "../support/tls-client.ts";
 
 const HALF_A_DAY_MS = 12 * 3600 * 1000;
 
@@ -89,6 +89,23 @@ test("TlsWatch: a bad certificate is refused once, and a good one taken up after
   for (let count = 0; count < 4; count += 1) watch.look();
   assert.equal(renewed.length, 0);
   assert.deepEqual(events.take(), [`${REFUSED.replace("TOP", top)}the key does not belong to the certificate`]);
+  put("rsa.pem");
+  for (let count = 0; count < 3; count += 1) watch.look();
+  assert.equal(renewed.length, 1);
+  assert.deepEqual(events.take(), [TAKEN_UP.replace("TOP", top)]);
+});
+
+test("TlsWatch: one that is half written is not used, which the log says once", (t) => {
+  const { top, put, watch, events, renewed } = openWatch(t);
+  const whole = readKey("rsa.pem");
+  // The certificate and its key first: without the cut chain they would be usable.
+  const [leaf = "", issuer = "", key = ""] = whole.split(/(?<=-----END .+-----\n)/);
+  writeFileSync(join(top, "cert.pem"), leaf + key + issuer.slice(0, 300));
+  for (let count = 0; count < 4; count += 1) watch.look();
+  assert.equal(renewed.length, 0);
+  const line = (leaf + key).split("\n").length;
+  const why = `cert.pem:${line}: the block CERTIFICATE has no END line: the file is incomplete`;
+  assert.deepEqual(events.take(), [REFUSED.replace("TOP/cert.pem: ", `${top}/${why}`)]);
   put("rsa.pem");
   for (let count = 0; count < 3; count += 1) watch.look();
   assert.equal(renewed.length, 1);

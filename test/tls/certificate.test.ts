@@ -1,19 +1,22 @@
 import assert from "node:assert/strict";
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { test } from "node:test";
-import { type PemFile, readIdentity } from "../../src/tls/certificate.ts";
-import { splitPem } from "../../src/tls/pem.ts";
+import { readAuthorities, readIdentity } from "../../src/tls/certificate.ts";
+import { type PemFile, readPem } from "../../src/tls/pem.ts";
 import { readKey } from "../support/tls-client.ts";
 
 const file = (name: string, text = readKey(name)): PemFile => ({ name, text });
 const NOW = Date.parse("2026-01-01T00:00:00Z");
 const DAY_MS = 24 * 3600 * 1000;
 
-const p256 = splitPem(readKey("p256.pem"));
-const rsa = splitPem(readKey("rsa.pem"));
-const [leaf = "", issuer = ""] = p256.certificates;
-const [key = ""] = p256.keys;
-const [rsaKey = ""] = rsa.keys;
+function blocksOf(text: string): string[] {
+  const reading = readPem({ name: "file", text });
+  assert.ok(reading.kind === "blocks");
+  return reading.blocks.map((block) => block.text);
+}
+
+const [leaf = "", issuer = "", key = ""] = blocksOf(readKey("p256.pem"));
+const [, , rsaKey = "", dhParameters = ""] = blocksOf(readKey("rsa.pem"));
 const damaged = "-----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----\n";
 const withPassphrase = createPrivateKey(key)
   .export({ type: "pkcs8", format: "pem", cipher: "aes-128-cbc", passphrase: "x" })
@@ -48,7 +51,10 @@ for (const [name, certificate, keyFile, names, type] of identities) {
     assert.equal(identity.file, certificate.name);
     assert.deepEqual(identity.names, names);
     assert.equal(identity.keyType, type);
-    assert.equal(identity.certificates, splitPem(certificate.text).certificates.join(""));
+    assert.deepEqual(
+      blocksOf(identity.certificates),
+      blocksOf(certificate.text).filter((block) => block.startsWith("-----BEGIN CERTIFICATE-----")),
+    );
     assert.ok(new X509Certificate(identity.certificates).checkPrivateKey(createPrivateKey(identity.key)));
   });
 }
@@ -57,7 +63,7 @@ test("readIdentity: DH parameters and a staple go along", () => {
   const ocsp = Buffer.from("staple");
   const result = readIdentity({ certificate: file("rsa.pem"), key: undefined, ocsp }, NOW);
   assert.ok(result.kind === "identity");
-  assert.equal(result.identity.dhParameters, rsa.dhParameters[0]);
+  assert.equal(result.identity.dhParameters, dhParameters);
   assert.equal(result.identity.ocsp, ocsp);
 });
 
@@ -75,24 +81,42 @@ const faults: [name: string, certificate: string, keyFile: string | undefined, w
   ["no key in the key's file", leaf + key, issuer, `key: ${NO_KEY}`],
   ["two keys", leaf + key + rsaKey, undefined, "cert: several private keys found: expected one"],
   ["two keys in the key's file", leaf, key + key, "key: several private keys found: expected one"],
-  ["a damaged certificate", damaged + key, undefined, "cert: its first certificate cannot be read"],
+  [
+    "a damaged certificate of the chain",
+    leaf + damaged + key,
+    undefined,
+    `cert:${leaf.split("\n").length}: the certificate cannot be read`,
+  ],
+  ["a damaged certificate", damaged + key, undefined, "cert:1: the certificate cannot be read"],
   [
     "a damaged key",
     `${leaf}-----BEGIN PRIVATE KEY-----\nQUJD\n-----END PRIVATE KEY-----\n`,
     undefined,
-    "cert: the key cannot be read",
+    `cert:${leaf.split("\n").length}: the key cannot be read`,
   ],
   [
     "a key with a passphrase",
     leaf + withPassphrase,
     undefined,
-    "cert: the key is encrypted: expected one without a passphrase",
+    `cert:${leaf.split("\n").length}: the key is encrypted: expected one without a passphrase`,
   ],
   [
     "a key with a passphrase, written as of old",
     leaf,
     withPassphraseOfOld,
-    "key: the key is encrypted: expected one without a passphrase",
+    "key:1: the key is encrypted: expected one without a passphrase",
+  ],
+  [
+    "a chain that is cut off",
+    key + leaf + issuer.slice(0, 100),
+    undefined,
+    `cert:${(key + leaf).split("\n").length}: the block CERTIFICATE has no END line: the file is incomplete`,
+  ],
+  [
+    "a key's file that is cut off",
+    leaf,
+    key.slice(0, 100),
+    "key:1: the block PRIVATE KEY has no END line: the file is incomplete",
   ],
   [
     "the key of another certificate",
@@ -109,6 +133,44 @@ for (const [name, certificate, keyText, fault] of faults) {
     const files = { certificate: file("cert", certificate), key: keyFile, ocsp: undefined };
     assert.deepEqual(readIdentity(files, NOW), { kind: "fault", fault });
   });
+}
+
+/** As `openssl x509 -trustout` writes it: the certificate, and then what it is trusted for (here: servers). */
+function trusted(text: string): string {
+  const SERVER_AUTH = Buffer.from("300c300a06082b06010505070301", "hex");
+  const base64 = Buffer.concat([new X509Certificate(text).raw, SERVER_AUTH]).toString("base64");
+  return `-----BEGIN TRUSTED CERTIFICATE-----\n${base64}\n-----END TRUSTED CERTIFICATE-----\n`;
+}
+
+test("readIdentity: TRUSTED CERTIFICATE is sent as an ordinary certificate, wherever it stands", () => {
+  const certificate = file("cert", trusted(leaf) + trusted(issuer) + key);
+  const result = readIdentity({ certificate, key: undefined, ocsp: undefined }, NOW);
+  assert.ok(result.kind === "identity");
+  assert.equal(result.identity.certificates, leaf + issuer);
+});
+
+test("readAuthorities: all certificates, and what a TRUSTED CERTIFICATE is trusted for", () => {
+  const text = `words\n${issuer}${key}${trusted(leaf)}`;
+  const pem = issuer + trusted(leaf);
+  assert.deepEqual(readAuthorities(file("ca", text), "tls-client-ca"), { kind: "authorities", pem });
+});
+
+const badAuthorities: [name: string, text: string, want: string][] = [
+  ["no certificate", key, "ca: no certificate found: expected those of tls-client-ca"],
+  [
+    "a damaged one behind a good one",
+    issuer + damaged,
+    `ca:${issuer.split("\n").length}: the certificate cannot be read`,
+  ],
+  [
+    "one that is cut off",
+    issuer + leaf.slice(0, 200),
+    `ca:${issuer.split("\n").length}: the block CERTIFICATE has no END line: the file is incomplete`,
+  ],
+];
+for (const [name, text, fault] of badAuthorities) {
+  test(`readAuthorities refuses ${name}`, () =>
+    assert.deepEqual(readAuthorities(file("ca", text), "tls-client-ca"), { kind: "fault", fault }));
 }
 
 const BEGIN = Date.parse("2020-01-01T00:00:00Z");

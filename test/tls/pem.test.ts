@@ -1,91 +1,100 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { createSecureContext } from "node:tls";
 import fc from "fast-check";
-import { type PemParts, splitPem } from "../../src/tls/pem.ts";
+import { type PemBlock, readPem } from "../../src/tls/pem.ts";
 import { processorTimeOf } from "../support/processor-time.ts";
+import { readKey } from "../support/tls-client.ts";
 
-const NOTHING: PemParts = { certificates: [], keys: [], dhParameters: [] };
+const read = (text: string) => readPem({ name: "a.pem", text });
 
-function block(label: string, body = "QUJD\nREVG\n"): string {
-  return `-----BEGIN ${label}-----\n${body}-----END ${label}-----\n`;
+function block(label: string, body = "QUJD\nREVG\n", end = `-----END ${label}-----\n`): string {
+  return `-----BEGIN ${label}-----\n${body}${end}`;
 }
 
+const found = (label: string, line = 1, text = block(label)): PemBlock => ({ label, line, isEncrypted: false, text });
+
+const MARK = "\xef\xbb\xbf";
 const certificate = block("CERTIFICATE");
-const other = block("CERTIFICATE", "MTIz\n");
 const key = block("PRIVATE KEY");
-const crlf = (text: string): string => text.replaceAll("\n", "\r\n");
+const OLD_HEADER = "Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00FF\n\n";
 
-const cases: [name: string, text: string, want: Partial<PemParts>][] = [
-  ["nothing", "", {}],
-  ["a certificate", certificate, { certificates: [certificate] }],
-  ["its old name", block("X509 CERTIFICATE"), { certificates: [block("X509 CERTIFICATE")] }],
-  ["certificates in the order of the file", other + certificate, { certificates: [other, certificate] }],
-  ["the same one twice", certificate + certificate, { certificates: [certificate, certificate] }],
-  ["a key", key, { keys: [key] }],
-  ["an RSA key", block("RSA PRIVATE KEY"), { keys: [block("RSA PRIVATE KEY")] }],
-  ["an EC key", block("EC PRIVATE KEY"), { keys: [block("EC PRIVATE KEY")] }],
-  ["an encrypted key", block("ENCRYPTED PRIVATE KEY"), { keys: [block("ENCRYPTED PRIVATE KEY")] }],
+const whole: [name: string, text: string, want: PemBlock[]][] = [
+  ["nothing", "", []],
+  ["words alone", "a\n-\n-- \n---- BEGIN SSH2 PUBLIC KEY ----\n", []],
+  ["a certificate", certificate, [found("CERTIFICATE")]],
+  ["blocks in the order of the file", key + certificate, [found("PRIVATE KEY"), found("CERTIFICATE", 5)]],
+  ["any label", block("x_1 foo"), [found("x_1 foo")]],
   [
-    "a key that is encrypted the old way",
-    block("RSA PRIVATE KEY", "Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00FF\n\nQUJD\n"),
-    { keys: [block("RSA PRIVATE KEY", "Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00FF\n\nQUJD\n")] },
+    "words around",
+    `subject=/CN=a\n${certificate}\n# key:\n${key}bye`,
+    [found("CERTIFICATE", 2), found("PRIVATE KEY", 8)],
   ],
-  ["DH parameters", block("DH PARAMETERS"), { dhParameters: [block("DH PARAMETERS")] }],
+  ["a block that is commented out", certificate.replaceAll(/^/gm, "#"), []],
+  ["CRLF", certificate.replaceAll("\n", "\r\n"), [found("CERTIFICATE")]],
+  ["no line end after it", certificate.trimEnd(), [found("CERTIFICATE")]],
+  ["blanks behind the lines", certificate.replaceAll("\n", " \t\n"), [found("CERTIFICATE")]],
+  ["blanks before and within base64", block("CERTIFICATE", " QU JD\n\tREVG\n"), [found("CERTIFICATE")]],
+  ["one long line", block("A", `${"QUJD".repeat(200)}\n`), [found("A", 1, block("A", `${"QUJD".repeat(200)}\n`))]],
+  ["an empty line after BEGIN", block("CERTIFICATE", "\nQUJD\nREVG\n"), [found("CERTIFICATE")]],
+  ["a byte-order mark", MARK + certificate, [found("CERTIFICATE")]],
+  ["one where files were joined", certificate + MARK + key, [found("CERTIFICATE"), found("PRIVATE KEY", 5)]],
   [
-    "all of them, in any order",
-    block("DH PARAMETERS") + key + certificate,
-    { certificates: [certificate], keys: [key], dhParameters: [block("DH PARAMETERS")] },
+    "an encrypted block",
+    block("RSA PRIVATE KEY", `${OLD_HEADER}QUJD\nREVG\n`),
+    [{ ...found("RSA PRIVATE KEY"), isEncrypted: true }],
   ],
-  ["other parts are left out", block("EC PARAMETERS") + block("CERTIFICATE REQUEST") + block("PUBLIC KEY"), {}],
-  [
-    "words around the parts",
-    `subject=/CN=a\n${certificate}\n# the key\n${key}bye`,
-    { certificates: [certificate], keys: [key] },
-  ],
-  ["CRLF", crlf(certificate), { certificates: [`${crlf(certificate).slice(0, -2)}\n`] }],
-  ["no line end behind it", certificate.trimEnd(), { certificates: [certificate] }],
-  [
-    "blanks behind the lines",
-    "-----BEGIN PRIVATE KEY----- \t\nQUJD \n-----END PRIVATE KEY-----  \n",
-    { keys: ["-----BEGIN PRIVATE KEY----- \t\nQUJD \n-----END PRIVATE KEY-----  \n"] },
-  ],
-  [
-    "an empty body, which the next step refuses",
-    block("CERTIFICATE", ""),
-    { certificates: [block("CERTIFICATE", "")] },
-  ],
-  ["a body with other letters", block("CERTIFICATE", "QUJ_\n"), {}],
-  ["a beginning without an end", "-----BEGIN CERTIFICATE-----\nQUJD\n", {}],
-  ["an end without a beginning", "QUJD\n-----END CERTIFICATE-----\n", {}],
-  ["an end of another kind", "-----BEGIN CERTIFICATE-----\nQUJD\n-----END PRIVATE KEY-----\n", {}],
-  ["a beginning that is cut off, before a whole one", `-----BEGIN CERTIFICATE-----\nQUJD\n${key}`, { keys: [key] }],
-  [
-    "the same kind cut off, before a whole one",
-    `-----BEGIN CERTIFICATE-----\nQUJD\n${certificate}`,
-    { certificates: [certificate] },
-  ],
-  ["a beginning inside a line", ` -----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----\n`, {}],
-  ["four dashes", certificate.replaceAll("-----", "----"), {}],
-  ["small letters", certificate.toLowerCase(), {}],
 ];
-for (const [name, text, want] of cases) {
-  test(`splitPem: ${name}`, () => assert.deepEqual(splitPem(text), { ...NOTHING, ...want }));
+for (const [name, text, blocks] of whole) {
+  test(`readPem: ${name}`, () => assert.deepEqual(read(text), { kind: "blocks", blocks }));
 }
 
-const files: [name: string, certificates: number, keys: number, dhParameters: number][] = [
-  ["rsa.pem", 2, 1, 1],
-  ["p256.pem", 2, 1, 0],
-  ["ca.pem", 1, 0, 0],
-  ["ffdhe2048.pem", 0, 0, 1],
+const NOT_CLOSED =
+  "the block CERTIFICATE from line 1 does not end here: expected only -----END CERTIFICATE----- on the line";
+const NOT_BASE64 = "the block CERTIFICATE from line 1 has a line that is not base64";
+const INCOMPLETE = "the block CERTIFICATE from line 1 has incomplete base64";
+const DAMAGED = "damaged PEM line: expected a line such as -----BEGIN CERTIFICATE-----";
+
+const refused: [name: string, text: string, want: string][] = [
+  [
+    "a file that is cut off",
+    `${key}-----BEGIN CERTIFICATE-----\nQU`,
+    "5: the block CERTIFICATE has no END line: the file is incomplete",
+  ],
+  ["cut off in the END line", certificate.slice(0, -3), `4: ${NOT_CLOSED}`],
+  ["a block that another cuts off", `-----BEGIN CERTIFICATE-----\nQUJD\n${key}`, `3: ${NOT_CLOSED}`],
+  ["two blocks without a line between", certificate.trimEnd() + key, `4: ${NOT_CLOSED}`],
+  [
+    "an END line of another kind",
+    block("CERTIFICATE", "QUJD\n", "-----END X509 CERTIFICATE-----\n"),
+    `3: ${NOT_CLOSED}`,
+  ],
+  ["words behind an END line", certificate.replace(/$/, "").trimEnd() + " x\n", `4: ${NOT_CLOSED}`],
+  ["words in a block", block("CERTIFICATE", "QUJD\nhello, world\nREVG\n"), `3: ${NOT_BASE64}`],
+  ["a letter that is not of base64", block("CERTIFICATE", "QUJ_\n"), `2: ${NOT_BASE64}`],
+  ["a mark in a block", block("CERTIFICATE", `QUJD\n${MARK}REVG\n`), `3: ${NOT_BASE64}`],
+  ["a header that says nothing of encryption", block("CERTIFICATE", "X-Name: y\n\nQUJD\n"), `2: ${NOT_BASE64}`],
+  ["a header without its empty line", block("CERTIFICATE", OLD_HEADER.replace("\n\n", "\n")), `2: ${NOT_BASE64}`],
+  ["an empty line in base64", block("CERTIFICATE", "QUJD\n\nREVG\n"), `3: ${NOT_BASE64}`],
+  ["an empty line before END", block("CERTIFICATE", "QUJD\n\n"), `3: ${NOT_BASE64}`],
+  ["an empty body", block("CERTIFICATE", ""), `2: ${INCOMPLETE}`],
+  ["a lost letter", block("CERTIFICATE", "QUJDR\n"), `3: ${INCOMPLETE}`],
+  ["letters after the padding", block("CERTIFICATE", "QQ==\nQUJD\n"), `4: ${INCOMPLETE}`],
+  ["damage in a block that is not used", block("X", "!\n"), "2: the block X from line 1 has a line that is not base64"],
+  ["an END line alone", `\n-----END CERTIFICATE-----\n${certificate}`, `2: ${DAMAGED}`],
+  ["an indented block", certificate.replaceAll(/^/gm, "  "), `1: ${DAMAGED}`],
+  ["a dash too few", certificate.replace("-----", "----"), `1: ${DAMAGED}`],
+  ["a dash too few behind", certificate.replace("CERTIFICATE-----", "CERTIFICATE----"), `1: ${DAMAGED}`],
+  ["no label", `-----BEGIN -----\nQUJD\n-----END -----\n`, `1: ${DAMAGED}`],
+  ["CR alone", certificate.replaceAll("\n", "\r"), `1: ${DAMAGED}`],
+  [
+    "UTF-16",
+    `\xff\xfe${Buffer.from(certificate, "utf16le").toString("latin1")}`,
+    "1: UTF-16 text: expected plain ASCII",
+  ],
 ];
-for (const [name, ...want] of files) {
-  test(`splitPem: ${name} of the test keys, and nothing of it is lost`, () => {
-    const text = readFileSync(new URL(`../../../test/keys/${name}`, import.meta.url), "latin1");
-    const { certificates, keys, dhParameters } = splitPem(text);
-    assert.deepEqual([certificates.length, keys.length, dhParameters.length], want);
-    assert.equal([...certificates, ...keys, ...dhParameters].join(""), text);
-  });
+for (const [name, text, want] of refused) {
+  test(`readPem refuses ${name}`, () => assert.deepEqual(read(text), { kind: "fault", fault: `a.pem:${want}` }));
 }
 
 const words = fc.constantFrom(
@@ -93,64 +102,75 @@ const words = fc.constantFrom(
   "-----END ",
   "CERTIFICATE",
   "PRIVATE KEY",
-  "DH PARAMETERS",
   "-----",
   "-",
   "\n",
   "\r\n",
   " ",
-  "\t",
   "QUJD",
   "=",
   "\0",
-  "\u2028",
+  MARK,
 );
 
-test("splitPem: any text is taken, and each part is one whole block of it", () => {
+test("readPem: no BEGIN line is lost, and what was read is read again", () => {
   const texts = fc.oneof(
     fc.string({ unit: "binary" }),
     fc.array(words, { maxLength: 60 }).map((each) => each.join("")),
   );
   fc.assert(
     fc.property(texts, (text) => {
-      const { certificates, keys, dhParameters } = splitPem(text);
-      for (const part of [...certificates, ...keys, ...dhParameters]) {
-        assert.ok(text.includes(part.slice(0, -1)));
-        assert.equal(part.split("-----BEGIN ").length, 2);
-        assert.equal(part.split("-----END ").length, 2);
-      }
+      const reading = read(text);
+      if (reading.kind === "fault") return;
+      assert.equal(reading.blocks.length, text.match(/^(?:\xef\xbb\xbf)?-----BEGIN /gm)?.length ?? 0);
+      const again = read(reading.blocks.map((each) => each.text).join(""));
+      assert.ok(again.kind === "blocks");
+      const [before, after] = [reading.blocks, again.blocks].map((all) => all.map(({ label, text }) => [label, text]));
+      if (!reading.blocks.some(({ isEncrypted }) => isEncrypted)) assert.deepEqual(after, before);
     }),
+    { numRuns: 1000 },
   );
 });
 
-test("splitPem: what is found is found again in what was found", () => {
-  const parts = fc.array(
-    fc.tuple(
-      fc.constantFrom("CERTIFICATE", "PRIVATE KEY", "EC PRIVATE KEY", "DH PARAMETERS", "X509 CRL"),
-      fc.base64String(),
-      fc.constantFrom("", "\n", "# words\n", "-----\n"),
-    ),
+const REAL = readKey("p256.pem");
+
+test("readPem: a file that is cut off is refused, unless the cut is between two blocks", () => {
+  const all = read(REAL);
+  assert.ok(all.kind === "blocks");
+  const ends = [...REAL.matchAll(/-----END .+-----/g)].map(({ index, 0: line }) => index + line.length);
+  for (let end = 0; end <= REAL.length; end += 1) {
+    const reading = read(REAL.slice(0, end));
+    const complete = ends.filter((each) => each <= end).length;
+    const rest = REAL.slice(ends[complete - 1] ?? 0, end).trim();
+    if (rest === "" || rest === "-")
+      assert.deepEqual(reading, { kind: "blocks", blocks: all.blocks.slice(0, complete) });
+    else if (rest.startsWith("-----BEGIN ")) assert.equal(reading.kind, "fault", `cut at ${end}`);
+  }
+});
+
+/** OpenSSL reads a file from its beginning up to the last certificate. */
+const refusal = (text: string): string | undefined => {
+  try {
+    createSecureContext({ cert: text });
+    return undefined;
+  } catch (error) {
+    return String(error);
+  }
+};
+
+test("readPem: what OpenSSL refuses is refused", () => {
+  const place = fc.nat(REAL.length);
+  const damage = fc.oneof(
+    fc.tuple(place, fc.nat(90)).map(([at, length]) => REAL.slice(0, at) + REAL.slice(at + length)),
+    fc.tuple(place, words).map(([at, word]) => REAL.slice(0, at) + word + REAL.slice(at)),
+    fc.tuple(place, place).map(([end, from]) => REAL.slice(0, end) + REAL.slice(from)),
   );
   fc.assert(
-    fc.property(parts, (blocks) => {
-      const text = blocks.map(([label, body, between]) => block(label, `${body}\n`) + between).join("");
-      const { certificates, keys, dhParameters } = splitPem(text);
-      const count = (isWanted: (label: string) => boolean) => blocks.filter(([label]) => isWanted(label)).length;
-      assert.equal(
-        certificates.length,
-        count((label) => label === "CERTIFICATE"),
-      );
-      assert.equal(
-        keys.length,
-        count((label) => label.endsWith("PRIVATE KEY")),
-      );
-      assert.equal(
-        dhParameters.length,
-        count((label) => label === "DH PARAMETERS"),
-      );
-      const again = [...certificates, ...keys, ...dhParameters].join("");
-      assert.deepEqual(splitPem(again), { certificates, keys, dhParameters });
+    fc.property(damage, (text) => {
+      const why = read(text).kind === "fault" ? undefined : refusal(text);
+      assert.doesNotMatch(why ?? "", /PEM routines(?!.*no start line)/);
     }),
+    { numRuns: 500 },
   );
 });
 
@@ -160,20 +180,21 @@ const upTo = (text: string): string => text.repeat(Math.ceil(MIB / text.length))
 const hostile: [name: string, text: string][] = [
   ["dashes", upTo("-")],
   ["lines of dashes", upTo("-----\n")],
+  ["small blocks", upTo(block("A", "QUJD\n"))],
   ["beginnings without an end", upTo(BEGIN)],
-  ["beginnings, each with a line of its own", upTo(`${BEGIN}QUJD\n`)],
-  ["ends that have something behind them", upTo(`${BEGIN}-----END CERTIFICATE-----  x\n`)],
-  ["one beginning and ends of another kind", BEGIN + upTo("-----END PRIVATE KEY-----\n")],
   ["one beginning and empty lines", BEGIN + upTo("\n")],
-  ["one beginning and short lines", BEGIN + upTo("Q\n")],
-  ["one beginning and a long line", BEGIN + upTo("Q")],
+  ["one beginning and short lines", BEGIN + upTo("QUJD\n")],
+  ["one beginning and a long line", BEGIN + upTo("QUJD")],
+  ["one beginning and blanks", BEGIN + upTo(" ")],
+  ["a whole block of blanks and letters", block("A", `${upTo("Q ")}\n`)],
   ["a long label", `-----BEGIN ${upTo("A ")}`],
   ["blanks behind a beginning", BEGIN.trimEnd() + upTo(" ")],
+  ["blanks before a beginning", upTo(" ") + BEGIN],
 ];
 /** Quadratic time is tens of seconds here, linear time a few milliseconds. */
 const MAX_CPU_MS = 3000;
 for (const [name, text] of hostile) {
-  test(`splitPem: 1 MiB of ${name} costs one pass`, () => {
-    assert.ok(processorTimeOf(() => assert.deepEqual(splitPem(text), NOTHING)) < MAX_CPU_MS);
+  test(`readPem: 1 MiB of ${name} costs one pass`, () => {
+    assert.ok(processorTimeOf(() => read(text)) < MAX_CPU_MS);
   });
 }
