@@ -7,6 +7,7 @@
  */
 import { errorCode } from "../base/errors.ts";
 import { type Bytes, bytes, type Milliseconds, milliseconds } from "../base/units.ts";
+import { LineBatch } from "./line-batch.ts";
 import type { Events } from "./log.ts";
 import type { LogFile } from "./log-file.ts";
 import { describeSystemError } from "./thrown.ts";
@@ -60,9 +61,8 @@ export class AccessLog {
   readonly #file: LogFile;
   readonly #events: Events;
   readonly #limits: AccessLogLimits;
-  /** Lines not yet in a batch. */
-  #lines = "";
-  /** Bytes, not text: a line is a rope that keeps its request heads alive, which may be far larger than the line. */
+  /** The next batch. */
+  readonly #lines: LineBatch;
   readonly #batches: Uint8Array[] = [];
   /** The rest of the batch that is being written. */
   #unwritten: Uint8Array = NOTHING;
@@ -80,6 +80,7 @@ export class AccessLog {
     this.#file = file;
     this.#events = events;
     this.#limits = limits;
+    this.#lines = new LineBatch(limits.batch);
   }
 
   /** @param line  printable ASCII without a line feed, as `log-format` makes it. Nothing is recorded after `close`. */
@@ -89,7 +90,7 @@ export class AccessLog {
       this.#drop(1);
       return;
     }
-    this.#lines += `${line}\n`;
+    this.#lines.add(line);
     if (this.#lines.length >= this.#limits.batch) this.#sealBatch();
     this.#work ??= this.#writeAll();
   }
@@ -157,8 +158,7 @@ export class AccessLog {
   }
 
   #sealBatch(): void {
-    const batch = Buffer.from(this.#lines, "latin1");
-    this.#lines = "";
+    const batch = this.#lines.take();
     this.#batches.push(batch);
     this.#batchedBytes += batch.length;
     if (this.#rest?.untilFull) this.#rest.wake();
@@ -166,11 +166,13 @@ export class AccessLog {
 
   async #writeAll(after?: Promise<void>): Promise<void> {
     if (after !== undefined) await after;
-    while (this.#batches.length > 0 || this.#lines !== "") {
+    while (this.#batches.length > 0 || this.#lines.length > 0) {
       if (this.#batches.length === 0 && !this.#isFlushing) await this.#pause(this.#limits.delay, true);
       if (this.#batches.length === 0) this.#sealBatch();
-      this.#unwritten = concat(this.#batches.splice(0, MAX_BATCHES_A_WRITE));
+      const batch = concat(this.#batches.splice(0, MAX_BATCHES_A_WRITE));
+      this.#unwritten = batch;
       while (this.#unwritten.length > 0) await this.#writeSome();
+      this.#lines.giveBack(batch);
     }
     this.#work = undefined;
   }
