@@ -26,15 +26,19 @@ export function formatMultipartType(boundary: string): string {
   return `multipart/byteranges; boundary=${boundary}`;
 }
 
-/** @param ranges  inside the file, none of them empty; sent in this order */
+/**
+ * The first boundary has its CRLF too, as from nginx and Apache httpd: an empty preamble (RFC 2046 §5.1.1). zsync 0.6.2
+ * does not finish without it.
+ * @param ranges  inside the file, none of them empty; sent in this order
+ */
 export function planMultipartRanges(
   file: Pick<FileFacts, "size" | "mediaType">,
   ranges: readonly ByteRange[],
   boundary: string,
 ): MultipartPlan {
-  const parts = ranges.map((range, index) => ({
+  const parts = ranges.map((range) => ({
     preamble: toBytes(
-      `${index === 0 ? "" : "\r\n"}--${boundary}\r\n` +
+      `\r\n--${boundary}\r\n` +
         `Content-Type: ${file.mediaType}\r\n` +
         `Content-Range: ${formatContentRange(range, file.size)}\r\n\r\n`,
     ),

@@ -3,7 +3,7 @@ import { Buffer } from "node:buffer";
 import { test } from "node:test";
 import fc from "fast-check";
 import { bytes } from "../../src/base/units.ts";
-import type { ByteRange } from "../../src/http/byte-range.ts";
+import { type ByteRange, MAX_RANGES } from "../../src/http/byte-range.ts";
 import {
   formatBoundary,
   formatMultipartType,
@@ -19,6 +19,7 @@ test("two parts, to the byte", () => {
   const plan = planMultipartRanges(file, [range(7, 10), range(0, 2)], "b");
   const body = joinMultipart(content, plan);
   const want = [
+    "",
     "--b",
     "Content-Type: text/plain; charset=utf-8",
     "Content-Range: bytes 7-9/10",
@@ -34,6 +35,14 @@ test("two parts, to the byte", () => {
   ].join("\r\n");
   assert.equal(Buffer.from(body).toString("latin1"), want);
   assert.equal(plan.length, want.length);
+});
+
+test("the heads of as many parts as allowed need less than 64 KiB, however large the file is", () => {
+  const file = { size: bytes(Number.MAX_SAFE_INTEGER), mediaType: "application/vnd.oasis.opendocument.text-template" };
+  const last = range(file.size - 1, file.size);
+  const boundary = formatBoundary({ weak: false, opaque: "tag" }, "nonce");
+  const plan = planMultipartRanges(file, Array<ByteRange>(MAX_RANGES).fill(last), boundary);
+  assert.ok(plan.length - MAX_RANGES < 64 * 1024, `${plan.length} bytes`);
 });
 
 test("the type names the boundary", () => {
