@@ -10,12 +10,12 @@ export interface SocketAddress {
 
 /** The client of a connection. `address` is "unix" for a client on a Unix socket. */
 export interface PeerAddress extends SocketAddress {
-  /** Present on a TLS connection. */
+  /** Present where the client uses TLS, with us or with a trusted proxy in front of us. */
   readonly tls?: PeerTls;
 }
 
 interface PeerTls {
-  /** The subject of the verified client certificate: `CN=client one,O=…` (RFC 4514). */
+  /** The subject of the client certificate that we have verified: `CN=client one,O=…` (RFC 4514). */
   readonly subject?: string;
 }
 

@@ -8,6 +8,7 @@ const REASON_PHRASES = {
   206: "Partial Content",
   301: "Moved Permanently",
   304: "Not Modified",
+  308: "Permanent Redirect",
   400: "Bad Request",
   403: "Forbidden",
   404: "Not Found",
@@ -30,7 +31,7 @@ const REASON_PHRASES = {
 export type Status = keyof typeof REASON_PHRASES;
 
 /** The statuses that end in an error page. */
-export type ErrorStatus = Exclude<Status, 200 | 201 | 204 | 206 | 301 | 304>;
+export type ErrorStatus = Exclude<Status, 200 | 201 | 204 | 206 | 301 | 304 | 308>;
 
 export function reasonPhrase(status: Status): string {
   return REASON_PHRASES[status];

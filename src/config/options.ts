@@ -153,7 +153,11 @@ export const httpsOptions = {
     1000,
     "maximum number of TLS handshakes at a time, per process; further clients are disconnected",
   ),
-  tlsRedirect: option(flag, false, "redirect HTTP requests to HTTPS"),
+  tlsRedirect: option(
+    flag,
+    false,
+    "redirect HTTP requests to HTTPS, but not those of a trusted proxy that has ended the client's TLS",
+  ),
   hsts: option(
     duration(0, 10 * 366 * DAY),
     milliseconds(0),
@@ -170,7 +174,7 @@ const proxies = {
   trustedProxies: option(
     listOf(ipRange),
     [],
-    "proxies whose PROXY header or X-Forwarded-For is trusted: addresses, CIDR ranges, or unix for Unix sockets",
+    "proxies whose PROXY header, X-Forwarded-For and X-Forwarded-Proto are trusted: addresses, CIDR ranges, or unix for Unix sockets",
   ),
 };
 

@@ -237,9 +237,7 @@ export class Connection implements TransportEvents {
   #peerOf(head: RequestHead): PeerAddress {
     const { peer } = this.#transport;
     const { isTrustedProxy } = this.#context;
-    if (isTrustedProxy === undefined) return peer;
-    const address = clientOf(peer, head.fields, isTrustedProxy);
-    return address === peer.address ? peer : { ...peer, address, port: 0 };
+    return isTrustedProxy === undefined ? peer : clientOf(peer, head.fields, isTrustedProxy);
   }
 
   #openBody(framing: PresentFraming, isExpecting: boolean): RequestBody {

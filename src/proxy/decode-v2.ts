@@ -2,12 +2,13 @@
  * Version 2: a binary header (specification §2.2). Where the peer's own address counts (LOCAL, an unspecified family or
  * protocol, a Unix socket), everything after the fixed part is skipped unread, its checksum too. Datagrams are
  * rejected: no connection carries them.
- * TLVs about the client are not used, but must be well formed: lengths must fit, and a known type may occur once. A
- * checksum is verified where there is one.
+ * Of the TLVs about the client, only that of TLS is used. All must be well formed: lengths must fit, and a known type may
+ * occur once. A checksum is verified where there is one.
  */
 import type { SocketAddress } from "../base/endpoint.ts";
 import { formatIpAddress, IPV4_OCTETS, IPV6_OCTETS } from "../base/ip-address.ts";
 import {
+  CLIENT,
   COMMAND,
   FAMILY,
   MAX_UNIQUE_ID_OCTETS,
@@ -100,8 +101,9 @@ function decodeProxied(bytes: Uint8Array, addressOctets: number, end: number): P
   const portsAt = serverAt + addressOctets;
   const tlvsAt = portsAt + 2 * PORT_OCTETS;
   if (!leavesRoomForTlvs(end - tlvsAt)) return reject("malformed TLV length");
-  const undecided = checkTlvs(bytes, tlvsAt, end);
-  if (undecided !== undefined) return undecided;
+  const located = checkTlvs(bytes, tlvsAt, end);
+  if (located.kind !== "located") return located;
+  const sslAt = located.starts.get(TLV.SSL);
 
   const ports = new DataView(bytes.buffer, bytes.byteOffset + portsAt);
   const client: SocketAddress = {
@@ -112,7 +114,8 @@ function decodeProxied(bytes: Uint8Array, addressOctets: number, end: number): P
     address: formatIpAddress(bytes.subarray(serverAt, portsAt)),
     port: ports.getUint16(PORT_OCTETS),
   };
-  return { kind: "header", header: { source: "proxied", client, server }, consumed: end };
+  const usesTls = sslAt !== undefined && ((bytes[sslAt] ?? 0) & CLIENT.SSL) !== 0;
+  return { kind: "header", header: { source: "proxied", client, server, usesTls }, consumed: end };
 }
 
 function addressBlockOf(family: number): AddressBlock {
@@ -138,13 +141,13 @@ function skipped(length: number): AddressBlock {
  * @param header  what has arrived, perhaps less than up to `end`, perhaps more
  * @param start  of the first TLV
  * @param end  of the header; `end - start` leaves room for TLVs
- * @returns undefined when they are all valid
+ * @returns where they are, when all are valid
  */
-function checkTlvs(header: Uint8Array, start: number, end: number): NeedMore | Rejected | undefined {
+function checkTlvs(header: Uint8Array, start: number, end: number): Located | NeedMore | Rejected {
   const located = locateTlvs(header, start, end, FORMS);
   if (located.kind !== "located") return located;
   const checksumAt = located.starts.get(TLV.CRC32C);
-  if (checksumAt === undefined || isIntact(header.subarray(0, end), checksumAt)) return undefined;
+  if (checksumAt === undefined || isIntact(header.subarray(0, end), checksumAt)) return located;
   return reject("wrong CRC32C");
 }
 

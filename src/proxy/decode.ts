@@ -99,6 +99,7 @@ function decodeFields(line: string, start: number, address: FieldForm): ProxyDec
       source: "proxied",
       client: { address: client, port: Number(clientPort) },
       server: { address: server, port: Number(serverPort) },
+      usesTls: false,
     },
     consumed: at + 1,
   };

@@ -7,7 +7,7 @@
 import { Buffer } from "node:buffer";
 import type { SocketAddress } from "../base/endpoint.ts";
 import { formatIpAddress, IPV4_OCTETS, mapIpv4, parseIpAddress, unmapIpv4 } from "../base/ip-address.ts";
-import { COMMAND, FAMILY, MAX_UNIQUE_ID_OCTETS, SIGNATURE, SSL_HEAD_OCTETS, SSL_TLV, TLV } from "./header.ts";
+import { CLIENT, COMMAND, FAMILY, MAX_UNIQUE_ID_OCTETS, SIGNATURE, SSL_HEAD_OCTETS, SSL_TLV, TLV } from "./header.ts";
 
 /** Of the client's TLS connection to the proxy (PP2_TYPE_SSL, §2.2.6). */
 export interface ProxyTls {
@@ -54,15 +54,10 @@ const AF_INET6_ON_LINUX = 10;
 /** Longer texts are left out, not cut: half a name may be another's. SNI, ALPN and most common names are shorter. */
 const MAX_TEXT_OCTETS = 255;
 
-// Client flags of SSL.
-const CLIENT_SSL = 0x01;
-const CLIENT_CERT_CONN = 0x02;
-const CLIENT_CERT_SESS = 0x04;
-
 // A certificate shown in the connection belongs to its session as well.
 const CERTIFICATE_FLAGS: Readonly<Record<ProxyTls["certificate"], number>> = {
-  "in-connection": CLIENT_CERT_CONN | CLIENT_CERT_SESS,
-  "in-session": CLIENT_CERT_SESS,
+  "in-connection": CLIENT.CERT_CONN | CLIENT.CERT_SESS,
+  "in-session": CLIENT.CERT_SESS,
   none: 0,
 };
 
@@ -163,7 +158,7 @@ function encodeFixedPart(command: number, family: number, length: number): Uint8
 function encodeTls(tls: ProxyTls | undefined): Uint8Array {
   if (tls === undefined) return NOTHING;
   const head = new DataView(new ArrayBuffer(SSL_HEAD_OCTETS));
-  head.setUint8(0, CLIENT_SSL | CERTIFICATE_FLAGS[tls.certificate]);
+  head.setUint8(0, CLIENT.SSL | CERTIFICATE_FLAGS[tls.certificate]);
   head.setUint32(1, tls.verify);
   const inner = [
     encodeText(SSL_TLV.VERSION, tls.version),

@@ -11,6 +11,8 @@ export type ProxyHeader =
       readonly client: SocketAddress;
       /** Where the client had connected to. */
       readonly server: SocketAddress;
+      /** Whether the client uses TLS with the proxy, or with one before it. Only version 2 can say so. */
+      readonly usesTls: boolean;
     }
   /** The connection is the proxy's own, or its client has no IP address: the peer's own address counts. */
   | { readonly source: "local" };
@@ -47,6 +49,8 @@ export const FAMILY = { UNSPEC: 0x00, TCP_OVER_IPV4: 0x11, TCP_OVER_IPV6: 0x21, 
 export const TLV = { ALPN: 0x01, AUTHORITY: 0x02, CRC32C: 0x03, UNIQUE_ID: 0x05, SSL: 0x20 } as const;
 /** Types of the TLVs within the value of SSL. */
 export const SSL_TLV = { VERSION: 0x21, CN: 0x22, CIPHER: 0x23 } as const;
+/** Client flags of SSL: the client uses TLS, and when it showed a certificate. */
+export const CLIENT = { SSL: 0x01, CERT_CONN: 0x02, CERT_SESS: 0x04 } as const;
 /** Of SSL's value before its own TLVs: the client flags, and 32 bits of `verify`. */
 export const SSL_HEAD_OCTETS = 5;
 export const MAX_UNIQUE_ID_OCTETS = 128;

@@ -6,7 +6,7 @@
 import { unreachable } from "../base/errors.ts";
 import type { Seconds } from "../base/units.ts";
 import type { Refusal } from "../http/exchange.ts";
-import type { RequestHead } from "../http/request-head.ts";
+import { isGetOrHead, type Method, type RequestHead } from "../http/request-head.ts";
 import type { Field } from "../http/response-head.ts";
 import type { ResponsePlan } from "../http/response-plan.ts";
 import { type PlanContext, planFile } from "./plan-file.ts";
@@ -29,7 +29,7 @@ export function withServerField(plan: ResponsePlan, server: string): ResponsePla
   return { ...plan, fields: [{ name: "Server", value: server }, ...plan.fields] };
 }
 
-/** Only for responses over TLS (RFC 6797 §7.2). */
+/** Only for clients that use TLS (RFC 6797 §7.2). */
 export function hstsField(maxAge: Seconds): Field {
   return { name: "Strict-Transport-Security", value: `max-age=${maxAge}` };
 }
@@ -45,7 +45,7 @@ function planFor(head: RequestHead, resource: Resource, context: PlanContext): R
     case "page":
       return planPage(head, resource.page, context.now);
     case "redirect":
-      return planRedirect(resource.location);
+      return planRedirect(head.method, resource.location);
     case "created":
       return planCreated(resource.receipt);
     case "options":
@@ -59,12 +59,13 @@ function planFor(head: RequestHead, resource: Resource, context: PlanContext): R
   }
 }
 
-function planRedirect(location: string): ResponsePlan {
+/** After 301 many clients repeat any method but HEAD as GET, without the body (RFC 9110 §15.4.2); after 308 they do not. */
+function planRedirect(method: Method, location: string): ResponsePlan {
   const fields = [
     { name: "Location", value: location },
     { name: "Content-Length", value: "0" },
   ];
-  return { status: 301, fields, body: { kind: "none" } };
+  return { status: isGetOrHead(method) ? 301 : 308, fields, body: { kind: "none" } };
 }
 
 /** 204 has no length either (RFC 9110 §8.6). */

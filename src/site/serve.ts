@@ -35,6 +35,7 @@ const CONDITIONS = ["range", "if-none-match", "if-modified-since", "if-match", "
 export function createService(options: ServeOptions): Service {
   const { sites, locating, clock, tls } = options;
   const gates = makeGates(options);
+  const hsts = tls === undefined || tls.hsts === 0 ? undefined : hstsField(tls.hsts);
 
   function answer(request: IncomingRequest, writer: ResponseWriter): void | Promise<void> {
     const passage = passGates(gates, request);
@@ -46,7 +47,7 @@ export function createService(options: ServeOptions): Service {
     const { head } = request;
     if (isGetOrHead(head.method)) {
       const cached = locating.files.lookup(site, head.path);
-      if (cached !== undefined) return settled(writer.send(planCached(cached.identity, site, head)));
+      if (cached !== undefined) return settled(writer.send(planCached(cached.identity, site, request)));
     }
     const resource = find(site, request);
     if (resource instanceof Promise) return resource.then((found) => answerWith(found, site, request, writer));
@@ -69,7 +70,7 @@ export function createService(options: ServeOptions): Service {
     if (site !== undefined) report(resource, site, request);
     let sending: ReturnType<ResponseWriter["send"]>;
     try {
-      sending = writer.send(plan(request.head, resource, site));
+      sending = writer.send(plan(request, resource, site));
     } catch (fault) {
       release(resource);
       throw fault;
@@ -81,30 +82,32 @@ export function createService(options: ServeOptions): Service {
     return sending.then(() => undefined).finally(() => release(resource));
   }
 
-  function planCached(file: CachedVariant, site: Site, head: RequestHead): ResponsePlan {
-    if (!isCommonGet(head, site)) return planUncommon(file, site, head);
+  function planCached(file: CachedVariant, site: Site, request: IncomingRequest): ResponsePlan {
+    // Kept plans have the field that such a client must not get: a local one, since others are redirected.
+    if (hsts !== undefined && request.peer.tls === undefined) return plan(request, fileInMemory(file), site);
+    if (!isCommonGet(request.head, site)) return planUncommon(file, site, request);
     if (file.plan !== undefined) return file.plan;
 
-    const planned = plan(head, fileInMemory(file), site);
+    const planned = plan(request, fileInMemory(file), site);
     // A future date is replaced by the present one, which changes: such a plan is valid for one response only.
     return file.facts.modified <= now() ? keepPlan(file, planned) : planned;
   }
 
-  function planUncommon(file: CachedVariant, site: Site, head: RequestHead): ResponsePlan {
-    if (!isRevalidation(head, file)) return plan(head, fileInMemory(file), site);
+  function planUncommon(file: CachedVariant, site: Site, request: IncomingRequest): ResponsePlan {
+    if (!isRevalidation(request.head, file)) return plan(request, fileInMemory(file), site);
     if (file.notModified === undefined) {
-      const planned = plan(head, fileInMemory(file), site);
+      const planned = plan(request, fileInMemory(file), site);
       file.notModified = withMemo(planned, planned.body, new MessageMemo());
     }
     return file.notModified;
   }
 
   /** @param site  undefined when there is none or it is uncertain */
-  function plan(head: RequestHead, resource: Resource, site: Site | undefined): ResponsePlan {
+  function plan({ head, peer }: IncomingRequest, resource: Resource, site: Site | undefined): ResponsePlan {
     const context = { now: now(), boundaryNonce: options.boundaryNonce, chunked: site?.rules.chunked ?? false };
     const planned = complete(planResponse(head, resource, context), site);
-    if (tls === undefined || tls.hsts === 0 || site === undefined) return planned;
-    return withField(planned, hstsField(tls.hsts));
+    if (hsts === undefined || peer.tls === undefined || site === undefined) return planned;
+    return withField(planned, hsts);
   }
 
   function planRefusedRequest(refusal: Refusal, head: RequestHead | undefined): ResponsePlan {

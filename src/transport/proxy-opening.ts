@@ -52,6 +52,6 @@ export function decideProxied(bytes: Uint8Array): OpeningDecision {
 /** The client that the proxy names; undefined where the connection is the proxy's own. */
 export function claimedPeer(header: ProxyHeader): PeerAddress | undefined {
   if (header.source === "local") return undefined;
-  const { address, port } = header.client;
-  return { address, port };
+  const { client, usesTls } = header;
+  return usesTls ? { ...client, tls: {} } : client;
 }

@@ -3,14 +3,14 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { parseIpAddress } from "../../src/base/ip-address.ts";
 import { clientOf } from "../../src/http/forwarded-for.ts";
-import { fakeRequestFields } from "../support/request-head.ts";
+import { type FieldLine, fakeRequestFields } from "../support/request-head.ts";
 
 /** The proxies of this house. */
 const isTrusted = (address: string) => address.startsWith("10.") || address.startsWith("fd00:") || address === "unix";
 
 function clientFrom(address: string, ...lines: readonly string[]): string {
   const fields = fakeRequestFields(lines.map((line) => ["X-Forwarded-For", line]));
-  return clientOf({ address, port: 54321 }, fields, isTrusted);
+  return clientOf({ address, port: 54321 }, fields, isTrusted).address;
 }
 
 const cases: [name: string, peer: string, lines: string[], want: string][] = [
@@ -87,4 +87,41 @@ test("clientOf: nothing that stands before the client changes who it is", () => 
 
 test("clientOf: of who is not trusted the field is not read", () => {
   fc.assert(fc.property(anyLines, (lines) => assert.equal(clientFrom("192.0.2.9", ...lines), "192.0.2.9")));
+});
+
+const CLIENT = ["X-Forwarded-For", "192.0.2.1"] as const;
+const said = (protocol: string): FieldLine => ["X-Forwarded-Proto", protocol];
+const protocols: [name: string, peer: string, lines: FieldLine[], want: boolean][] = [
+  ["nothing is said", "10.0.0.1", [CLIENT], false],
+  ["https", "10.0.0.1", [CLIENT, said("https")], true],
+  ["https, in another case", "10.0.0.1", [CLIENT, said("HTTPS")], true],
+  ["http", "10.0.0.1", [CLIENT, said("http")], false],
+  ["another word", "10.0.0.1", [CLIENT, said("on")], false],
+  ["without an address", "10.0.0.1", [said("https")], true],
+  ["on a Unix socket", "unix", [CLIENT, said("https")], true],
+  ["by a peer that is not trusted", "198.51.100.9", [said("https")], false],
+  [
+    "by a peer that is not trusted, which names a trusted one",
+    "198.51.100.9",
+    [["X-Forwarded-For", "10.0.0.1"], said("https")],
+    false,
+  ],
+  ["by the client, and by the proxy behind it", "10.0.0.1", [CLIENT, said("https, http")], false],
+  ["by the client in a line of its own", "10.0.0.1", [CLIENT, said("https"), said("http")], false],
+  ["by each of two proxies", "10.0.0.1", [["X-Forwarded-For", "192.0.2.1, 10.0.0.2"], said("https, http")], true],
+  ["by the first of two proxies", "10.0.0.1", [["X-Forwarded-For", "192.0.2.1, 10.0.0.2"], said("https")], true],
+  ["an empty value", "10.0.0.1", [CLIENT, said("")], false],
+];
+for (const [name, address, lines, want] of protocols) {
+  test(`clientOf: whether the client uses TLS: ${name}`, () => {
+    const { tls } = clientOf({ address, port: 54321 }, fakeRequestFields(lines), isTrusted);
+    assert.deepEqual(tls, want ? {} : undefined);
+  });
+}
+
+test("clientOf: TLS with us counts, and its certificate stays known", () => {
+  const peer = { address: "10.0.0.1", port: 54321, tls: { subject: "CN=proxy" } };
+  const client = clientOf(peer, fakeRequestFields([CLIENT, said("http")]), isTrusted);
+  assert.deepEqual(client, { address: "192.0.2.1", port: 0, tls: { subject: "CN=proxy" } });
+  assert.equal(clientOf(peer, fakeRequestFields([]), isTrusted), peer);
 });

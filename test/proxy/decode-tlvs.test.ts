@@ -39,7 +39,7 @@ const commonName = tlv(0x22, "Zoë");
 const cipher = tlv(0x23, "TLS_AES_256_GCM_SHA384");
 const NOT_UTF8 = Buffer.from([0x5a, 0x6f, 0xeb]);
 
-const accepted: [name: string, tlvs: Uint8Array[]][] = [
+const accepted: [name: string, tlvs: Uint8Array[], usesTls?: true][] = [
   ["none", []],
   ["ALPN", [tlv(0x01, "http/1.1")]],
   ["an authority", [tlv(0x02, "www.example.com")]],
@@ -51,19 +51,22 @@ const accepted: [name: string, tlvs: Uint8Array[]][] = [
   ["a network namespace", [tlv(0x30, "blue"), tlv(0x01, "h2")]],
   ["private types, repeated too", [tlv(0xea, "\x01vpce-1"), tlv(0xea, "x"), tlv(0xff)]],
   ["SSL without TLS", [tlv(0x20, sslHead(0, 1))]],
-  ["SSL without anything inside", [tlv(0x20, sslHead(1))]],
-  ["SSL with everything", [tlv(0x20, sslHead(7), version, commonName, cipher)]],
-  ["a common name that is not UTF-8", [tlv(0x20, sslHead(7), tlv(0x22, NOT_UTF8), version)]],
+  ["SSL without anything inside", [tlv(0x20, sslHead(1))], true],
+  ["SSL behind other types", [tlv(0x02, "a"), tlv(0xea), tlv(0x20, sslHead(1, 1))], true],
+  ["SSL with a certificate, but without TLS", [tlv(0x20, sslHead(6))]],
+  ["SSL with everything", [tlv(0x20, sslHead(7), version, commonName, cipher)], true],
+  ["a common name that is not UTF-8", [tlv(0x20, sslHead(7), tlv(0x22, NOT_UTF8), version)], true],
   [
     "types within SSL are others than those outside",
     [
       tlv(0x20, sslHead(1), tlv(0x02, "inside"), tlv(0x24, "SHA256"), tlv(0x25, "RSA2048"), tlv(0x25, "x")),
       tlv(0x21, "x"),
     ],
+    true,
   ],
 ];
-for (const [name, tlvs] of accepted) {
-  test(`TLVs: ${name}`, () => assertHeader(header(...tlvs), { source: "proxied", client, server }));
+for (const [name, tlvs, usesTls = false] of accepted) {
+  test(`TLVs: ${name}`, () => assertHeader(header(...tlvs), { source: "proxied", client, server, usesTls }));
 }
 
 const LENGTH = "malformed TLV length";
@@ -115,7 +118,7 @@ const guarded: [name: string, bytes: Buffer][] = [
 ];
 for (const [name, bytes] of guarded) {
   test(`a checksum ${name} is verified`, () => {
-    assertHeader(bytes, { source: "proxied", client, server });
+    assertHeader(bytes, { source: "proxied", client, server, usesTls: false });
     const sumAt = bytes.indexOf(Buffer.from([0x03, 0, 4])) + 3;
     const addressesAt = FIXED.length + 2;
     for (const [start, length] of [
@@ -143,6 +146,7 @@ test("TLVs: all that HAProxy 2.6 can send", () => {
     source: "proxied",
     client: { address: "127.0.0.1", port: 48686 },
     server: { address: "127.9.9.1", port: 7443 },
+    usesTls: true,
   });
 });
 

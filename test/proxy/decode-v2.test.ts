@@ -15,6 +15,7 @@ function proxied(client: string, clientPort: number, server: string, serverPort:
     source: "proxied",
     client: { address: client, port: clientPort },
     server: { address: server, port: serverPort },
+    usesTls: false,
   };
 }
 

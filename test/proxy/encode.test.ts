@@ -135,7 +135,7 @@ test("version 1: what was encoded is decoded, and what follows is left alone", (
       const line = encodeV1(from, to);
       assert.deepEqual(decodeProxyHeader(Buffer.concat([line, rest])), {
         kind: "header",
-        header: { source: "proxied", client: from, server: to },
+        header: { source: "proxied", client: from, server: to, usesTls: false },
         consumed: line.length,
       });
     }),
@@ -165,7 +165,7 @@ test("version 2: what was encoded is decoded, and what follows is left alone", (
       const bytes = encodeV2(from, to, tlvs);
       assert.deepEqual(decodeProxyHeader(Buffer.concat([bytes, rest])), {
         kind: "header",
-        header: { source: "proxied", client: from, server: to },
+        header: { source: "proxied", client: from, server: to, usesTls: tlvs.tls !== undefined },
         consumed: bytes.length,
       });
       assert.deepEqual(readTlvs(bytes), tlvs);

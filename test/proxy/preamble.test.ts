@@ -31,7 +31,7 @@ for (const [form, want, asksForTlvs] of forms) {
 
 test("encodePreamble: what version 2 says of TLS can be read", () => {
   const bytes = encodePreamble("proxy-v2", { client, server, tlvs: () => TLVS, header: new Uint8Array(0) });
-  const header = { source: "proxied", client, server };
+  const header = { source: "proxied", client, server, usesTls: true };
   assert.deepEqual(decodeProxyHeader(bytes), { kind: "header", header, consumed: bytes.length });
   assert.deepEqual(readTlvs(bytes), TLVS);
 });

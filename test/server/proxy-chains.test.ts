@@ -29,9 +29,11 @@ interface Answering {
   log(): string;
 }
 
-/** Comanche with a plain port and one for TLS. */
-async function startSite(t: TestContext): Promise<Answering & { readonly tlsPort: number }> {
-  const configuration = { ...TLS_SECTION, "proxy-protocol": "yes", "trusted-proxies": "127.0.0.1", processes: "1" };
+/** Comanche with a plain port and one for TLS. Behind a proxy that says so, TLS on both sides of it counts. */
+async function startSite(t: TestContext, announce?: Announce): Promise<Answering & { readonly tlsPort: number }> {
+  const behindProxy = { "proxy-protocol": "yes", "trusted-proxies": "127.0.0.1" };
+  const redirect = announce === "proxy-v2" ? { "tls-redirect": "yes", hsts: "1h" } : {};
+  const configuration = { ...TLS_SECTION, ...behindProxy, ...redirect, processes: "1" };
   const server = await LiveServer.start(t, { configuration });
   const [, tlsPort] = await server.command.printed(/https:\/\/[^/ ]+:(\d+)\//);
   return { port: server.port, tlsPort: Number(tlsPort), log: () => readFileSync(`${server.top}/access`, "utf8") };
@@ -54,7 +56,11 @@ async function checkChain(port: number, spoken: "plain" | "TLS", { log }: Answer
 
 const announcements: readonly Announce[] = ["proxy-v1", "proxy-v2"];
 
-const behind: readonly [name: string, skip: string | false, start: (t: TestContext) => Promise<ProxyProgram>][] = [
+const behind: readonly [
+  name: string,
+  skip: string | false,
+  start: (t: TestContext, announce: Announce) => Promise<ProxyProgram>,
+][] = [
   ["Comanche", false, startSite],
   ["nginx", missing("nginx"), startNginx],
   ["HAProxy", missing("haproxy"), startHaproxyBehind],
@@ -62,7 +68,7 @@ const behind: readonly [name: string, skip: string | false, start: (t: TestConte
 for (const [name, skip, start] of behind) {
   for (const announce of announcements) {
     test(`comanche tls in front of ${name}, ${announce}`, { skip }, async (t) => {
-      const answering = await start(t);
+      const answering = await start(t, announce);
       const backend = { kind: "tcp", host: "127.0.0.1", port: answering.port } as const;
       const { port } = await startComanche(t, { backend, announce });
       await checkChain(port, "TLS", answering);
@@ -82,7 +88,7 @@ for (const send of ["send-proxy", "send-proxy-v2"]) {
 
 for (const announce of announcements) {
   test(`Comanche behind hitch, ${announce}`, { skip: missing("hitch") }, async (t) => {
-    const site = await startSite(t);
+    const site = await startSite(t, announce);
     const backend = { kind: "tcp", host: "127.0.0.1", port: site.port } as const;
     const { port } = await startHitch(t, { backend, announce });
     await checkChain(port, "TLS", site);

@@ -88,7 +88,7 @@ testBoth("PROXY version 2: addresses and facts about TLS", async (t, program) =>
       const header = await takeHeader(joined.server);
       const tls = { certificate: "none", verify: NOT_VERIFIED, version, cipher: joined.client.cipher };
       const tlvs = { alpn: "http/1.1", authority: "localhost", tls };
-      assert.deepEqual(header, { source: "proxied", ...ends(joined, place), tlvs });
+      assert.deepEqual(header, { source: "proxied", ...ends(joined, place), usesTls: true, tlvs });
       await assertJoined(joined);
     });
   }
@@ -98,7 +98,7 @@ testBoth("PROXY version 2: what was not agreed on is left out", async (t, progra
   const place = await startPlace(t, program, { announce: "proxy-v2", host: "::1" });
   const joined = await tunnel(t, place.port, place.backend, { host: "::1" });
   const { tlvs, ...header } = await takeHeader(joined.server);
-  assert.deepEqual(header, { source: "proxied", ...ends(joined, place, "::1") });
+  assert.deepEqual(header, { source: "proxied", ...ends(joined, place, "::1"), usesTls: true });
   assert.deepEqual(Object.keys(tlvs), ["tls"]);
   await assertJoined(joined);
 });

@@ -32,7 +32,8 @@ function location(answer: string): string | undefined {
 }
 
 test("tls-redirect: whoever comes without TLS is sent to the same address with it, and gets nothing else", async (t) => {
-  const { server, tlsPort } = await startTls(t, { configuration: { "tls-redirect": "yes", hsts: "48h" } });
+  const configuration = { "tls-redirect": "yes", hsts: "48h", "trusted-proxies": "127.0.0.1" };
+  const { server, tlsPort } = await startTls(t, { configuration });
   const asks: readonly [what: string, target: string, host: string, want: string][] = [
     ["a file", "/small.txt", "localhost", `https://localhost:${tlsPort}/small.txt`],
     ["the port of the request is dropped", "/", `localhost:${server.port}`, `https://localhost:${tlsPort}/`],
@@ -44,19 +45,28 @@ test("tls-redirect: whoever comes without TLS is sent to the same address with i
     ["an address", "/", "127.0.0.1", `https://127.0.0.1:${tlsPort}/`],
     ["an address of version 6", "/", "[::1]:80", `https://[::1]:${tlsPort}/`],
   ];
-  for (const method of ["GET", "HEAD", "POST"]) {
+  for (const method of ["GET", "HEAD", "POST", "PUT", "OPTIONS"]) {
     for (const [what, target, host, want] of asks) {
       await t.test(`${method}: ${what}`, async (t) => {
-        const body = method === "POST" ? "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}" : "\r\n";
+        const body = method.startsWith("P") ? "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}" : "\r\n";
         const answer = await askPlainly(t, server.port, `${method} ${target} HTTP/1.1\r\nHost: ${host}\r\n${body}`);
-        assert.match(answer, /^HTTP\/1\.1 30[18] /);
-        if (method !== "POST") assert.match(answer, /^HTTP\/1\.1 301 /);
+        const status = method === "GET" || method === "HEAD" ? "301 Moved Permanently" : "308 Permanent Redirect";
+        assert.ok(answer.startsWith(`HTTP/1.1 ${status}\r\n`), answer);
         assert.equal(location(answer), want);
         assert.doesNotMatch(answer, /\r\n\r\nsmall$/);
         assert.doesNotMatch(answer, /Strict-Transport-Security/i);
       });
     }
   }
+  await t.test("a client whose TLS a trusted proxy has ended is not sent anywhere", async (t) => {
+    const said = (protocol: string) => `Host: localhost\r\nX-Forwarded-Proto: ${protocol}\r\n\r\n`;
+    const answer = await askPlainly(t, server.port, `GET /small.txt HTTP/1.1\r\n${said("https")}`);
+    assert.match(
+      answer,
+      /^HTTP\/1\.1 200 OK\r\n[\s\S]*Strict-Transport-Security: max-age=172800\r\n(?:.+\r\n)*\r\nsmall$/,
+    );
+    assert.match(await askPlainly(t, server.port, `GET / HTTP/1.1\r\n${said("http")}`), /^HTTP\/1\.1 301 /);
+  });
   await t.test("HTTP/1.0 without a host cannot be sent anywhere", async (t) => {
     const answer = await askPlainly(t, server.port, "GET /small.txt HTTP/1.0\r\n\r\n");
     assert.match(answer, /^HTTP\/1\.1 400 /);

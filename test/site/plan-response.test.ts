@@ -291,6 +291,12 @@ test("a redirect", () => {
   assert.deepEqual(lines(made), ["Location: /a/?b", "Content-Length: 0", "X-Content-Type-Options: nosniff"]);
 });
 
+for (const method of ["POST", "PUT", "DELETE", "OPTIONS"] as const) {
+  test(`a redirect of ${method}: the client must repeat that method`, () => {
+    assert.equal(plan({ kind: "redirect", location: "/a/" }, { method }).status, 308);
+  });
+}
+
 test("a redirect stays one whatever the conditions", () => {
   assert.equal(plan({ kind: "redirect", location: "/a/" }, withField(["If-Match", '"x"'])).status, 301);
 });

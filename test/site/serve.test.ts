@@ -13,13 +13,15 @@ import {
 } from "node:fs";
 import { type TestContext, test } from "node:test";
 import { type AbsolutePath, absolutePath } from "../../src/base/absolute-path.ts";
-import { unixSeconds } from "../../src/base/units.ts";
+import type { PeerAddress } from "../../src/base/endpoint.ts";
+import { seconds, unixSeconds } from "../../src/base/units.ts";
 import { encodeChunked } from "../../src/http/chunked-encoder.ts";
 import type { IncomingRequest, ResponseWriter, SendOutcome, Service } from "../../src/http/exchange.ts";
 import { formatHttpDate } from "../../src/http/http-date.ts";
 import type { Method } from "../../src/http/request-head.ts";
 import type { ResponsePlan } from "../../src/http/response-plan.ts";
 import { RefusalReport } from "../../src/observe/refusal-report.ts";
+import type { TlsPresence } from "../../src/site/gates.ts";
 import { HostDirectories } from "../../src/site/host-directories.ts";
 import type { LocateContext } from "../../src/site/locate.ts";
 import { createService } from "../../src/site/serve.ts";
@@ -56,6 +58,7 @@ interface Setting {
   /** Virtual hosts by directory; `wiki.test` has a section besides. */
   readonly virthost?: boolean;
   readonly defaultHost?: string;
+  readonly tls?: TlsPresence;
 }
 
 function makeFixture(t: TestContext, setting: Setting = {}): Fixture {
@@ -93,6 +96,7 @@ function makeFixture(t: TestContext, setting: Setting = {}): Fixture {
     server: setting.server ?? "Comanche",
     boundaryNonce: "nonce",
     refusals: new RefusalReport(clock, (text) => events.push(text)),
+    tls: setting.tls,
     record: () => undefined,
   });
   return { top, turn, clock, locating, service, events };
@@ -139,16 +143,18 @@ function readSlice(descriptor: number, start: number, end: number): Buffer {
   return slice;
 }
 
-function requestOf(request: FakeRequest): IncomingRequest {
+const PEER: PeerAddress = { address: "192.0.2.1", port: 1 };
+
+function requestOf(request: FakeRequest, peer = PEER): IncomingRequest {
   const receivedAt = new HandClock().wall();
   const gone = new AbortController().signal;
   const head = fakeRequestHead(request);
-  return { head, peer: { address: "192.0.2.1", port: 1 }, body: undefined, receivedAt, gone, note: () => undefined };
+  return { head, peer, body: undefined, receivedAt, gone, note: () => undefined };
 }
 
-async function ask({ service }: Fixture, request: FakeRequest): Promise<Answer> {
+async function ask({ service }: Fixture, request: FakeRequest, peer = PEER): Promise<Answer> {
   const writer = new FakeWriter();
-  await service.answer(requestOf(request), writer);
+  await service.answer(requestOf(request, peer), writer);
   const [answer, ...others] = writer.answers;
   assert.ok(answer !== undefined && others.length === 0, `${1 + others.length} answers`);
   return answer;
@@ -668,6 +674,25 @@ test("503 with Retry-After when descriptors have run out; what is in memory is s
     assert.match(answer.body.toString(), /Reason code: out-of-descriptors/);
   }
   assert.equal(kept?.body.toString(), "f.txt");
+});
+
+// ---- TLS
+
+const localPeer: PeerAddress = { address: "unix", port: 0 };
+const strictly: [name: string, peer: PeerAddress, want: string | undefined][] = [
+  ["with TLS", { ...PEER, tls: {} }, "max-age=60"],
+  ["on a Unix socket", localPeer, undefined],
+  ["on the Unix socket of a proxy that ends TLS", { ...localPeer, tls: {} }, "max-age=60"],
+];
+test("Strict-Transport-Security: for clients that use TLS alone, whoever asked for the same file before", async (t) => {
+  const fixture = makeFixture(t, { tls: { port: 443, redirects: true, hsts: seconds(60) } });
+  const etag = field(await ask(fixture, { path: "/f.txt" }, localPeer), "ETag") ?? "";
+  for (const [name, peer, want] of [...strictly, ...strictly]) {
+    for (const fields of [[], [["If-None-Match", etag]], [["Range", "bytes=1-2"]]] as const) {
+      const answer = await ask(fixture, { path: "/f.txt", fields }, peer);
+      assert.equal(field(answer, "Strict-Transport-Security"), want, `${name}, ${answer.status}`);
+    }
+  }
 });
 
 // ---- descriptors

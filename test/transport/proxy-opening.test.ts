@@ -20,6 +20,11 @@ const headers: [name: string, header: Uint8Array, peer: PeerAddress | undefined]
   ["version 1, the proxy's own connection", encodeV1(unix, server), undefined],
   ["version 2", encodeV2(client, server), client],
   ["version 2 with IPv6 and TLVs", encodeV2(client6, server, { alpn: "http/1.1", authority: "a" }), client6],
+  [
+    "version 2 of a proxy that ends TLS",
+    encodeV2(client, server, { tls: { certificate: "none", verify: 1 } }),
+    { ...client, tls: {} },
+  ],
   ["version 2, the proxy's own connection", encodeV2(unix, server), undefined],
 ];
 for (const [name, header, peer] of headers) {
@@ -101,6 +106,7 @@ function assertSteady(decide: (bytes: Uint8Array) => OpeningDecision): void {
 }
 
 test("claimedPeer: the client, where there is one", () => {
-  assert.deepEqual(claimedPeer({ source: "proxied", client, server }), client);
+  assert.deepEqual(claimedPeer({ source: "proxied", client, server, usesTls: false }), client);
+  assert.deepEqual(claimedPeer({ source: "proxied", client, server, usesTls: true }), { ...client, tls: {} });
   assert.equal(claimedPeer({ source: "local" }), undefined);
 });
