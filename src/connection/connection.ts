@@ -412,20 +412,23 @@ export class Connection implements TransportEvents {
     const { service, clock } = this.#context;
     const receivedAt = clock.wall();
     const plan = service.planRefusal(refusal, head);
+    const record = (outcome: SendOutcome): void =>
+      service.record({
+        peer: head === undefined ? this.#transport.peer : this.#peerOf(head),
+        requestLine,
+        head,
+        status: plan.status,
+        reason: plan.reason,
+        bodyBytes: outcome === "sent" ? bodyLength(plan.body) : this.#sender.bodyBytesSent,
+        outcome,
+        user: undefined,
+        receivedAt,
+        duration: milliseconds(0),
+      });
     // A page of some hundred bytes; if even that must wait for the client, lingering waits with it.
-    void this.#sender.send(plan, "close", toUnixSeconds(receivedAt));
-    service.record({
-      peer: head === undefined ? this.#transport.peer : this.#peerOf(head),
-      requestLine,
-      head,
-      status: plan.status,
-      reason: plan.reason,
-      bodyBytes: bodyLength(plan.body),
-      outcome: "sent",
-      user: undefined,
-      receivedAt,
-      duration: milliseconds(0),
-    });
+    const sending = this.#sender.send(plan, "close", toUnixSeconds(receivedAt));
+    if (typeof sending === "string") record(sending);
+    else sending.then(record).catch((fault) => this.#abandon(fault));
     this.#close();
     return true;
   }

@@ -84,7 +84,7 @@ export class ResponseSender {
   isStalled(now: Milliseconds): boolean {
     if (this.#waiter === undefined || this.#stallDeadline === undefined) return false;
     const { unsent } = this.#transport;
-    if (unsent !== this.#lastUnsent) {
+    if (unsent !== 0 && unsent !== this.#lastUnsent) {
       this.#lastUnsent = unsent;
       this.#stallDeadline = milliseconds(now + this.#sendTimeout);
     }
@@ -125,13 +125,15 @@ export class ResponseSender {
 
   #write(chunk: Uint8Array, second?: Uint8Array): Written {
     if (this.#isClosed) return false;
-    if (this.#isInterimWaiting) return this.#drained().then((isOpen) => isOpen && this.#write(chunk, second));
-    return this.#transport.write(chunk, second) || this.#drained();
+    if (this.#isInterimWaiting) return this.#drained(0).then((isOpen) => isOpen && this.#write(chunk, second));
+    return this.#transport.write(chunk, second) || this.#drained(chunk.length + (second?.length ?? 0));
   }
 
-  /** Resolves with whether the connection is still open. */
-  #drained(): Promise<boolean> {
-    this.#lastUnsent = this.#transport.unsent;
+  /** Resolves with whether the connection is still open. @param length  of the last write; 0 where there was none */
+  #drained(length: number): Promise<boolean> {
+    const { unsent } = this.#transport;
+    // Nothing waits: the write failed, and none of it was sent.
+    this.#lastUnsent = unsent === 0 ? bytes(length) : unsent;
     this.#stallDeadline = milliseconds(this.#clock.monotonic() + this.#sendTimeout);
     return new Promise((resolve) => {
       this.#waiter = resolve;

@@ -125,7 +125,7 @@ class HandleHandshake implements HandleReader {
     }
     this.#leave();
     const makeTransport = (peer: PeerAddress): HandleTransport =>
-      new HandleTransport(this.#carrier, this.#pool, this.#tls, peer);
+      new HandleTransport(this.#carrier, this.#pool, peer, this.#tls);
     this.#hooks.onSecure(new TlsSession(this.#tls, isVerified), makeTransport);
   }
 

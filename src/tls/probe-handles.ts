@@ -24,6 +24,8 @@ import { decideTlsOpening } from "./tls-opening.ts";
 const PROBE_TIMEOUT_MS = 20_000;
 const QUESTION = "question";
 const ANSWERS = ["one", "two", "three"].map((text) => Buffer.from(text));
+/** No log ever names the client of the self-test. */
+const NOBODY = { address: "unix", port: 0 } as const;
 const PIECE_SIZE = 256 * 1024;
 /** More than any kernel holds for one socket. */
 const MAX_PIECES = 1024;
@@ -67,7 +69,7 @@ async function converse(
   const socket = await connectTo(server, watch);
   const handle = await watch.accepted;
   if (!isStreamHandle(handle)) return "accepted handles have other functions";
-  const plain = new HandleTransport(handle, pool);
+  const plain = new HandleTransport(handle, pool, NOBODY);
   watch.ends.push(plain);
   const isTls = layer === "tls";
   const client = watch.receiveOn(isTls ? connectTls({ ...ANONYMOUS, socket, rejectUnauthorized: false }) : socket);

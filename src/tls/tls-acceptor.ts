@@ -73,7 +73,6 @@ export class TlsAcceptor {
   /** @param transport  just accepted; the acceptor owns it from now on */
   accept(transport: ByteStream): void {
     const { isTrustedProxy, maxHandshakes, rules, onFault } = this.#options;
-    // Read now: the address is unknown once the client has disconnected.
     const { peer } = transport;
     if (this.#underWay >= maxHandshakes) {
       transport.destroy();

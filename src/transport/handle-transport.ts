@@ -38,7 +38,7 @@ export class HandleTransport implements ByteStream, HandleReader {
   readonly #pool: WritePool;
   #events: TransportEvents | undefined;
   #onFault: (fault: unknown) => void = () => undefined;
-  #peer: PeerAddress | undefined;
+  peer: PeerAddress;
   #isWriting = false;
   /** Bytes of the write under way. */
   #underWay = 0;
@@ -61,12 +61,12 @@ export class HandleTransport implements ByteStream, HandleReader {
   #isClosed = false;
 
   /** @param tls  on `carrier`, after its handshake, and reading by `readWith` */
-  constructor(carrier: StreamHandle, pool: WritePool, tls?: TlsHandle, peer?: PeerAddress) {
+  constructor(carrier: StreamHandle, pool: WritePool, peer: PeerAddress, tls?: TlsHandle) {
     this.#carrier = carrier;
     this.#stream = tls ?? carrier;
     this.#tls = tls;
     this.#pool = pool;
-    this.#peer = peer;
+    this.peer = peer;
   }
 
   start(events: TransportEvents, onFault: (fault: unknown) => void): void {
@@ -78,15 +78,6 @@ export class HandleTransport implements ByteStream, HandleReader {
     readWith(this.#stream, this);
     if (this.#tls !== undefined) this.#tls.onerror = tellBroken;
     if (!readsAlready && this.#stream.readStart() < 0) this.#closeLater();
-  }
-
-  get peer(): PeerAddress {
-    this.#peer ??= readPeer(this.#carrier);
-    return this.#peer;
-  }
-
-  set peer(peer: PeerAddress) {
-    this.#peer = peer;
   }
 
   get unsent(): Bytes {
@@ -366,11 +357,4 @@ export class HandleTransport implements ByteStream, HandleReader {
     this.destroy();
     this.#onFault(fault);
   }
-}
-
-function readPeer(handle: StreamHandle): PeerAddress {
-  if (handle.getpeername === undefined) return { address: "unix", port: 0 };
-  const name: SocketName = {};
-  handle.getpeername(name);
-  return { address: name.address ?? "unknown", port: name.port ?? 0 };
 }

@@ -72,11 +72,10 @@ export class SocketTransport implements ByteStream {
     this.#guard(() => this.#events?.onClosed(readableEnded && writableFinished));
   };
 
-  /** @param peer  where more is known of the client than the socket shows */
-  constructor(socket: Socket, peer?: PeerAddress) {
+  constructor(socket: Socket, peer: PeerAddress) {
     this.#socket = socket;
     this.#isSealed = socket instanceof TLSSocket;
-    this.peer = peer ?? peerOf(socket);
+    this.peer = peer;
     // A broken connection is an ordinary end. After a bad TLS record Node would keep it open and store what arrives.
     socket.on("error", destroyThis);
   }
@@ -189,8 +188,8 @@ function destroyThis(this: Socket): void {
   this.destroy();
 }
 
-/** A Unix socket has no address at either end; a TCP socket that was reset before we asked has only the local one. */
-function peerOf({ remoteAddress, remotePort, localAddress }: Socket): PeerAddress {
-  const isUnix = remoteAddress === undefined && localAddress === undefined;
-  return { address: isUnix ? "unix" : (remoteAddress ?? "unknown"), port: remotePort ?? 0 };
+/** @returns undefined for a connection that was reset: it has only our own address. A Unix socket has none */
+export function peerOf({ remoteAddress, remotePort, localAddress }: Socket): PeerAddress | undefined {
+  if (remoteAddress !== undefined) return { address: remoteAddress, port: remotePort ?? 0 };
+  return localAddress === undefined ? { address: "unix", port: 0 } : undefined;
 }

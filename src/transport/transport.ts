@@ -5,14 +5,15 @@ import type { Bytes, Milliseconds } from "../base/units.ts";
 import type { StreamHandle } from "./node-internals.ts";
 
 export interface Transport {
-  /** `address` is "unknown" where the client had disconnected before we asked. */
+  /** As it was when the connection was accepted. */
   readonly peer: PeerAddress;
   /** Written bytes that the kernel has not taken yet. Changes while the client reads; 0: it has them all. */
   readonly unsent: Bytes;
   /**
    * Writes one chunk, or two that leave together.
    * @returns true when the chunks may be reused: the kernel has them, or TLS has encrypted them. After false they must
-   * not change, and nothing more may be written, until `onDrained`
+   * not change, and nothing more may be written, until `onDrained`. False with nothing unsent: the write failed, and
+   * `onClosed` follows
    */
   write(chunk: Uint8Array, second?: Uint8Array): boolean;
   /** Stops reading, so that the client has to wait; bytes that were read already may still be delivered. */

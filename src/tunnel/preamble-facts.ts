@@ -20,8 +20,7 @@ export function describeClient(
   { header, session, serverName }: ClientFacts,
 ): PreambleFacts | undefined {
   const { local, peer } = stream;
-  // For a client that was reset before it was accepted, only our own address is known.
-  if (local === undefined || peer.address === "unknown") return undefined;
+  if (local === undefined) return undefined;
   return {
     client: peer,
     server: local,

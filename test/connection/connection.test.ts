@@ -190,6 +190,16 @@ test("Connection: the last of keepalive-requests says so, and nothing after it i
   assert.equal(rig.records.length, 2);
 });
 
+test("Connection: an answer that went nowhere is logged as cut, without a byte", async () => {
+  for (const request of [get("/a"), "junk\r\n\r\n"]) {
+    const rig = new ConnectionRig(echoPath);
+    rig.transport.isReset = true;
+    await rig.exchange(request);
+    const [record] = rig.records;
+    assert.deepEqual([rig.records.length, record?.outcome, record?.bodyBytes], [1, "cut", 0], request);
+  }
+});
+
 // ---- refusals
 
 const refusals: [name: string, request: string, status: string, reason: string, line: string][] = [

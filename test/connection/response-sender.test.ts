@@ -122,6 +122,17 @@ test("ResponseSender: nothing is written once the transport is closed", () => {
   assert.equal(sender.bodyBytesSent, 0);
 });
 
+for (const size of [10, 64 * KIB + 1]) {
+  test(`ResponseSender: of ${size} bytes that went nowhere none is counted as sent`, async () => {
+    const { transport, sender } = open();
+    transport.isReset = true;
+    const sending = sender.send(textPlan("x".repeat(size)), undefined, NOW);
+    assert.equal(sender.isStalled(milliseconds(0)), false);
+    assert.equal(await sending, "cut");
+    assert.equal(sender.bodyBytesSent, 0);
+  });
+}
+
 test("ResponseSender: stalled only when bytes wait and none is taken", async () => {
   const { transport, sender } = open();
   assert.equal(sender.isStalled(milliseconds(1_000_000)), false);

@@ -13,6 +13,8 @@ export class FakeTransport implements Transport {
   peer: PeerAddress = { address: "192.0.2.7", port: 54321 };
   /** How many bytes the kernel still takes from us before writes have to wait. */
   room = Number.POSITIVE_INFINITY;
+  /** The client has reset the connection, which the next write finds out. */
+  isReset = false;
   /** `destroy` reports `onClosed` before it returns. */
   closesAtOnce = false;
   #events: TransportEvents | undefined;
@@ -100,6 +102,7 @@ export class FakeTransport implements Transport {
     this.#writes += 1;
     if (this.#hasEnded) throw new Error("a write after end");
     if (this.#waiting.length > 0) throw new Error("a write while an earlier one waits");
+    if (this.isReset) this.destroy();
     if (this.#isDestroyed || this.#isClosed) return false;
     this.#accept(chunk);
     if (second !== undefined) this.#accept(second);

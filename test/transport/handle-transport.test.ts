@@ -61,7 +61,7 @@ const INTERNALS: NodeInternals = {
 function openEnd() {
   const handle = new FakeHandle();
   const ignore = (): void => undefined;
-  const end = new HandleTransport(handle, new WritePool(INTERNALS));
+  const end = new HandleTransport(handle, new WritePool(INTERNALS), { address: "unix", port: 0 });
   end.start({ onBytes: ignore, onEnd: ignore, onDrained: ignore, onClosed: ignore }, assert.ifError);
   return { end, handle };
 }

@@ -40,7 +40,7 @@ function begin(socket: Socket, decide: (bytes: Buffer) => OpeningDecision, patie
       all.push(outcome);
       resolve(outcome);
     };
-    const transport = new SocketTransport(socket);
+    const transport = new SocketTransport(socket, peer);
     openTransport(transport, decide, milliseconds(patience), {
       onOpen: ({ peer }, header, rest) => {
         note({ kind: "open", peer, header: Buffer.from(header).toString("latin1") });

@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server } from "node:net";
 import { type TestContext, test } from "node:test";
-import type { AcceptedTransport, TransportEvents } from "../../src/transport/transport.ts";
+import type { AcceptedTransport, ByteStream, TransportEvents } from "../../src/transport/transport.ts";
 import { describeTransport, type TransportChoice, takeTransports } from "../../src/transport/transport-choice.ts";
+import { comeAndGo } from "../support/come-and-go.ts";
 import { eachTransport, sayHello } from "../support/transports.ts";
 
 async function listen(t: TestContext): Promise<Server> {
@@ -40,6 +41,32 @@ for (const { kind, choice } of eachTransport()) {
       ["first", "second"],
     );
     assert.equal(chunks[0]?.memory, chunks[1]?.memory);
+  });
+
+  test(`takeTransports: the address of a client outlives its reset (${kind})`, async (t) => {
+    const [server, found] = [await listen(t), await choice];
+    const lost = new Promise<ByteStream>((resolve) => {
+      takeTransports(server, found, (transport) =>
+        transport.start({ ...silent, onClosed: () => resolve(transport) }, rethrow),
+      );
+    });
+    const client = connect((server.address() as AddressInfo).port, "127.0.0.1");
+    await once(client, "connect");
+    const { localPort: port } = client;
+    client.resetAndDestroy();
+    assert.deepEqual((await lost).peer, { address: "127.0.0.1", port });
+  });
+
+  test(`takeTransports: a client that was gone before it was accepted is dropped unread (${kind})`, async (t) => {
+    const server = await listen(t);
+    const peers: string[] = [];
+    takeTransports(server, await choice, (transport) => {
+      peers.push(transport.peer.address);
+      sayHello(transport);
+    });
+    comeAndGo(t, (server.address() as AddressInfo).port, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert.equal(await ask(server, ""), "hello");
+    assert.deepEqual(peers, ["127.0.0.1"]);
   });
 
   test(`takeTransports: a small write does not wait for the one before to be acknowledged (${kind})`, async (t) => {

@@ -350,6 +350,7 @@ for (const { kind, families, peerFacts, cannotCount, cannotReset, openPair } of 
           assert.ok(tries < 1000, "it is never noticed");
           await turn();
         }
+        assert.equal(transport.unsent, 0, "false without a byte that waits tells that the write failed");
         assert.deepEqual(witness.seen, [], "no event comes during the call");
         await witness.untilSeen("closed");
         assert.deepEqual(witness.seen, ["closed"]);

@@ -80,7 +80,7 @@ async function openRig(t: TestContext, options: RigOptions = {}): Promise<Rig> {
     const client = watch(t, connect({ port: frontPort, host: "127.0.0.1", allowHalfOpen: true }));
     const [socket] = await accepted;
     const peer = { address: "127.0.0.1", port: socket.remotePort ?? 0 };
-    tunnels.open(new SocketTransport(socket), Buffer.from(announcement), peer);
+    tunnels.open(new SocketTransport(socket, peer), Buffer.from(announcement), peer);
     return { ...client, peer };
   };
   return { tunnels, clock, backs, unreached, turnedAway, visit };
