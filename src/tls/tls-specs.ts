@@ -62,8 +62,11 @@ function terminatorSpec(terminator: TerminatorSettings): TlsSpec {
   };
 }
 
+/** A client that offers only HTTP/1.0, such as `curl --http1.0`, is served too. */
+const HTTP_PROTOCOLS = ["http/1.1", "http/1.0"];
+
 export function httpsRules(server: ServerSettings): TlsRules {
-  return { ...sharedRules(server), ciphers: server.tlsCiphers, alpn: ["http/1.1"] };
+  return { ...sharedRules(server), ciphers: server.tlsCiphers, alpn: HTTP_PROTOCOLS };
 }
 
 export function terminatorRules(terminator: TerminatorSettings): TlsRules {

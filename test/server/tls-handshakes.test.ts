@@ -120,10 +120,13 @@ for (const minimum of ["1.2", "1.3"]) {
   });
 }
 
-test("application protocols: http/1.1 is agreed on, and a client that has others alone is refused", async (t) => {
+test("application protocols: http/1.1, else http/1.0 is agreed on, and a client that has others alone is refused", async (t) => {
   const site = await startTls(t);
   assert.equal((await visit(site.tlsPort, { alpn: ["http/1.1"] })).alpn, "http/1.1");
   assert.equal((await visit(site.tlsPort, { alpn: ["h2", "http/1.1"] })).alpn, "http/1.1");
+  assert.equal((await visit(site.tlsPort, { alpn: ["http/1.0", "http/1.1"] })).alpn, "http/1.1");
+  const oldest = await visit(site.tlsPort, { alpn: ["http/1.0"] });
+  assert.deepEqual([oldest.alpn, oldest.status], ["http/1.0", 200]);
   assert.equal((await visit(site.tlsPort)).alpn, false);
   assert.equal(await failure(site.tlsPort, { alpn: ["h2"] }), "ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL");
   await until("the log tells why", () => /no application protocol in common/.test(site.server.events));
