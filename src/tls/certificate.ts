@@ -41,7 +41,7 @@ export function readIdentity({ certificate, key: keyFile, ocsp }: IdentityFiles,
     keyType: key.key.asymmetricKeyType ?? "unknown",
     dhParameters: parts.dhParameters[0]?.text,
     ocsp,
-    names: namesOf(leaf),
+    ...namesOf(leaf),
   };
   return { kind: "identity", identity, warning: describeValidity(certificate.name, leaf, now) };
 }
@@ -121,14 +121,24 @@ function readKey(
   return key === undefined ? fault(`${name}:${line}: the key cannot be read`) : { kind: "key", key, text };
 }
 
-/** Its DNS names; without any alternative name, the common name, as before RFC 6125. */
-function namesOf(leaf: X509Certificate): readonly string[] {
-  const alternatives = (leaf.subjectAltName ?? "").split(", ");
-  const names = alternatives.flatMap((each) => (each.startsWith("DNS:") ? [each.slice("DNS:".length)] : []));
-  const [, commonName = ""] = /^CN=(.*)$/m.exec(leaf.subject) ?? [];
-  const all = leaf.subjectAltName === undefined && commonName !== "" ? [commonName] : names;
-  return all.map((name) => name.toLowerCase());
+type Names = Pick<TlsIdentity, "names" | "allNames">;
+
+/** Its alternative names; without any, the common name, as before RFC 6125. */
+export function namesOf({ subject, subjectAltName }: Pick<X509Certificate, "subject" | "subjectAltName">): Names {
+  if (subjectAltName === undefined) {
+    const [allName, commonName] = /^CN=(.+)$/m.exec(subject) ?? [];
+    return allName === undefined || commonName === undefined
+      ? { names: [], allNames: [] }
+      : { names: [commonName.toLowerCase()], allNames: [allName] };
+  }
+  const allNames = Array.from(subjectAltName.matchAll(ALTERNATIVE_NAME), ([name]) => name.trim());
+  const names = allNames.filter((name) => name.startsWith(DNS)).map((name) => name.slice(DNS.length).toLowerCase());
+  return { names, allNames };
 }
+
+const DNS = "DNS:";
+/** Node puts a value with a comma or a quote between quotes, as in JSON. */
+const ALTERNATIVE_NAME = /(?:"(?:[^"\\]|\\.)*"|[^",])+/g;
 
 function describeValidity(name: string, { validFrom, validTo }: X509Certificate, now: number): string | undefined {
   const [from, to] = [Date.parse(validFrom), Date.parse(validTo)];

@@ -15,6 +15,8 @@ export interface TlsIdentity {
   readonly ocsp: Uint8Array | undefined;
   /** Its DNS names in lower case; the `*` of `*.example.org` stands for one label. */
   readonly names: readonly string[];
+  /** Its names of every kind, each with its kind: `DNS:a.example`, `IP Address:192.0.2.1`. */
+  readonly allNames: readonly string[];
 }
 
 export interface TlsMaterial {
@@ -29,17 +31,24 @@ export interface TlsMaterial {
 }
 
 /**
- * Identities for the same names with keys of other types: OpenSSL shows each client the one that it can verify.
+ * Identities for exactly the same names with keys of other types: OpenSSL shows each client the one that it can verify.
+ * SNI cannot select an identity without a DNS name (RFC 6066 §3), so such an identity has no companions.
  * @returns `identity` first, and one for each type of key
  */
 export function companionsOf(identity: TlsIdentity, all: readonly TlsIdentity[]): readonly TlsIdentity[] {
-  const names = [...identity.names].sort().join();
   const companions = [identity];
+  if (identity.names.length === 0) return companions;
+  const names = formatNames(identity);
   for (const other of all) {
     const isNew = companions.every(({ keyType }) => keyType !== other.keyType);
-    if (isNew && [...other.names].sort().join() === names) companions.push(other);
+    if (isNew && formatNames(other) === names) companions.push(other);
   }
   return companions;
+}
+
+/** Equal for the same names in any order and case. */
+function formatNames({ allNames }: TlsIdentity): string {
+  return [...new Set(allNames.map((name) => name.toLowerCase()))].sort().join("\n");
 }
 
 /**

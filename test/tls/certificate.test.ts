@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { test } from "node:test";
-import { readAuthorities, readIdentity } from "../../src/tls/certificate.ts";
+import { namesOf, readAuthorities, readIdentity } from "../../src/tls/certificate.ts";
 import { type PemFile, readPem } from "../../src/tls/pem.ts";
 import { readKey } from "../support/tls-client.ts";
 
@@ -133,6 +133,27 @@ for (const [name, certificate, keyText, fault] of faults) {
     const files = { certificate: file("cert", certificate), key: keyFile, ocsp: undefined };
     assert.deepEqual(readIdentity(files, NOW), { kind: "fault", fault });
   });
+}
+
+const names: [name: string, subject: string, alternatives: string | undefined, want: ReturnType<typeof namesOf>][] = [
+  ["none", "O=x", undefined, { names: [], allNames: [] }],
+  ["the common name", "O=x\nCN=A.test", undefined, { names: ["a.test"], allNames: ["CN=A.test"] }],
+  [
+    "alternative names count instead",
+    "CN=a.test",
+    "DNS:B.test, IP Address:192.0.2.1",
+    { names: ["b.test"], allNames: ["DNS:B.test", "IP Address:192.0.2.1"] },
+  ],
+  ["an address alone", "CN=a.test", "IP Address:::1", { names: [], allNames: ["IP Address:::1"] }],
+  [
+    "a comma in a name",
+    "CN=a.test",
+    'URI:"http://a/, DNS:b.test, \\"", DNS:c.test',
+    { names: ["c.test"], allNames: ['URI:"http://a/, DNS:b.test, \\""', "DNS:c.test"] },
+  ],
+];
+for (const [name, subject, subjectAltName, want] of names) {
+  test(`namesOf: ${name}`, () => assert.deepEqual(namesOf({ subject, subjectAltName }), want));
 }
 
 /** As `openssl x509 -trustout` writes it: the certificate, and then what it is trusted for (here: servers). */

@@ -51,21 +51,35 @@ test("findByName takes any text, and what it finds has that name or a wildcard f
   );
 });
 
-function identity(file: string, keyType: string, names: readonly string[]): TlsIdentity {
-  return { file, keyType, names, certificates: "", key: "", dhParameters: undefined, ocsp: undefined };
+function identity(file: string, keyType: string, allNames: readonly string[]): TlsIdentity {
+  const names = allNames.filter((name) => name.startsWith("DNS:")).map((name) => name.slice("DNS:".length));
+  return { file, keyType, names, allNames, certificates: "", key: "", dhParameters: undefined, ocsp: undefined };
 }
 
-const rsa = identity("rsa", "rsa", ["a.test", "b.test"]);
-const ec = identity("ec", "ec", ["b.test", "a.test"]);
-const secondEc = identity("second ec", "ec", ["a.test", "b.test"]);
-const elsewhere = identity("elsewhere", "ec", ["a.test"]);
+const rsa = identity("rsa", "rsa", ["DNS:a.test", "DNS:b.test"]);
+const ec = identity("ec", "ec", ["DNS:b.test", "DNS:A.test"]);
+const secondEc = identity("second ec", "ec", ["DNS:a.test", "DNS:b.test"]);
+const elsewhere = identity("elsewhere", "ec", ["DNS:a.test"]);
+const alsoAddress = identity("also an address", "ec", ["DNS:a.test", "DNS:b.test", "IP Address:192.0.2.1"]);
+const address = identity("address", "rsa", ["IP Address:192.0.2.1"]);
+const otherAddress = identity("other address", "ec", ["IP Address:192.0.2.2"]);
+const sameAddress = identity("same address", "ec", ["IP Address:192.0.2.1"]);
+const mail = identity("mail", "ec", ["email:a@a.test"]);
+const uri = identity("uri", "ed25519", ["URI:https://a.test/"]);
+const nameless = identity("nameless", "rsa", []);
+const alsoNameless = identity("also nameless", "ec", []);
 const companions: [name: string, own: TlsIdentity, all: TlsIdentity[], want: TlsIdentity[]][] = [
   ["alone", rsa, [rsa], [rsa]],
-  ["another type of key for the same names, in any order", rsa, [rsa, ec], [rsa, ec]],
+  ["another type of key for the same names, in any order and case", rsa, [rsa, ec], [rsa, ec]],
   ["seen from the other side it comes first itself", ec, [rsa, ec], [ec, rsa]],
   ["the same type of key", ec, [ec, secondEc], [ec]],
   ["of two of the other type the first", rsa, [rsa, ec, secondEc], [rsa, ec]],
   ["some of the names only", rsa, [rsa, elsewhere], [rsa]],
+  ["an address besides", rsa, [rsa, alsoAddress], [rsa]],
+  ["two for addresses", address, [address, otherAddress], [address]],
+  ["two for the same address", address, [address, sameAddress], [address]],
+  ["an address, a mailbox and a URI", address, [address, mail, uri], [address]],
+  ["no names at all", nameless, [nameless, alsoNameless], [nameless]],
 ];
 for (const [name, own, all, want] of companions) {
   test(`companionsOf: ${name}`, () => assert.deepEqual(companionsOf(own, all), want));
