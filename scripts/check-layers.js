@@ -28,7 +28,7 @@ const OUR_LAYERS = {
     packages: [],
   },
   tls: { imports: ["base", "transport"], types: ["config"], node: ["crypto", "events", "net", "tls"], packages: [] },
-  connection: { imports: ["base", "http"], types: ["transport"], node: ["fs"], packages: [] },
+  connection: { imports: ["base", "http"], types: ["transport"], node: ["fs", "worker_threads"], packages: [] },
   tunnel: {
     imports: ["base", "proxy", "tls", "transport"],
     types: [],

@@ -1,48 +1,84 @@
 /**
- * Buffers for sending files, reused between transfers. Few transfers get large buffers, many get small ones. So ten
- * thousand slow clients need no more memory than some hundred fast ones.
+ * Memory for sending files, and turns to fill it: a transfer takes a buffer for one piece and gives it back when the
+ * kernel has that piece. Both are bounded for all transfers of a process, so clients that read nothing cost others
+ * neither memory nor time.
  */
-interface BufferClass {
-  /** For transfers that start while fewer than this are under way. */
-  readonly transfers: number;
-  readonly size: number;
-}
+import { BufferSlab, UNIT } from "./buffer-slab.ts";
 
-const CLASSES: readonly BufferClass[] = [
-  { transfers: 16, size: 1024 * 1024 },
-  { transfers: 128, size: 256 * 1024 },
-  { transfers: 1024, size: 64 * 1024 },
-  { transfers: Number.POSITIVE_INFINITY, size: 16 * 1024 },
-];
-
-/** Limit of unused bytes kept for the next transfers. */
-const MAX_SPARE_BYTES = 16 * 1024 * 1024;
+/** A buffer is at most one of these shares of what is left of the budget. */
+const BUDGET = 32 * 1024 * 1024;
+const SHARES = 16;
+const LARGEST = 1024 * 1024;
+/** A transfer gets this much even without budget, or it could never end. */
+const SMALLEST = UNIT;
+/**
+ * Reads under way. libuv has four threads for files: one stays free for uploads and logs. It also bounds the work between
+ * two turns of the event loop: with a thousand reads at once, a small response waited for a thousand large writes.
+ */
+const MAX_READS = 3;
 
 export class BufferPool {
-  readonly #spare = new Map<number, Buffer[]>();
-  #spareBytes = 0;
-  #lent = 0;
+  readonly #slab = new BufferSlab();
+  #lentBytes = 0;
+  #isUsed = false;
+  #reads = 0;
+  /** Transfers that wait for their turn, in order of arrival. */
+  readonly #waiting: (() => void)[] = [];
 
-  take(): Buffer {
-    const size = sizeFor(this.#lent);
-    this.#lent += 1;
-    const spare = this.#spare.get(size)?.pop();
-    if (spare === undefined) return Buffer.allocUnsafeSlow(size);
-    this.#spareBytes -= size;
-    return spare;
+  /**
+   * Waits for a turn, then takes a buffer and fills it.
+   *
+   * @param most  the buffer is larger only where it is the smallest there is
+   * @param read  returns whether the buffer has what it is to have
+   * @returns the filled buffer, to be given back; undefined when `read` returned false
+   * @throws what `read` throws
+   */
+  async fill(most: number, read: (buffer: Buffer) => Promise<boolean>): Promise<Buffer | undefined> {
+    if (this.#reads < MAX_READS) this.#reads += 1;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    const buffer = this.take(most);
+    let isFilled = false;
+    try {
+      isFilled = await read(buffer);
+    } finally {
+      this.#passTurn();
+      if (!isFilled) this.give(buffer);
+    }
+    return isFilled ? buffer : undefined;
+  }
+
+  /** @param most  as in `fill` */
+  take(most: number): Buffer {
+    const size = sizeWithin(most, BUDGET - this.#lentBytes);
+    this.#lentBytes += size;
+    this.#isUsed = true;
+    return this.#slab.take(size) ?? Buffer.allocUnsafeSlow(size);
   }
 
   /** Takes back a buffer that is no longer read or written. */
   give(buffer: Buffer): void {
-    this.#lent -= 1;
-    if (this.#spareBytes + buffer.length > MAX_SPARE_BYTES) return;
-    this.#spareBytes += buffer.length;
-    const spare = this.#spare.get(buffer.length);
-    if (spare === undefined) this.#spare.set(buffer.length, [buffer]);
-    else spare.push(buffer);
+    this.#lentBytes -= buffer.length;
+    this.#slab.give(buffer);
+  }
+
+  /** Frees the memory if no buffer was taken since the last call and none is lent. @returns whether there is still some */
+  sweep(): boolean {
+    if (!this.#isUsed) this.#slab.free();
+    this.#isUsed = false;
+    return this.#slab.hasMemory;
+  }
+
+  /** The turn goes directly to the next in line, so that no other can get it first. */
+  #passTurn(): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#reads -= 1;
+    else next();
   }
 }
 
-function sizeFor(lent: number): number {
-  return (CLASSES.find(({ transfers }) => lent < transfers) as BufferClass).size;
+/** The smallest size that holds `most`, unless that is more than a share of the bytes left. */
+function sizeWithin(most: number, left: number): number {
+  let size = SMALLEST;
+  while (size < most && size < LARGEST && 2 * size * SHARES <= left) size *= 2;
+  return size;
 }

@@ -25,7 +25,7 @@ export class Connections {
   /** Number of connections per counted address. */
   readonly #clients = new Map<string, number>();
   readonly #onGone = (connection: Connection): void => this.#forget(connection);
-  /** Runs while there are connections, so that a server without clients sleeps. */
+  /** Runs while there are connections or memory for them, so that a server without clients sleeps. */
   #sweeper: NodeJS.Timeout | undefined;
   #emptied: Promise<void> | undefined;
   #onEmpty: (() => void) | undefined;
@@ -86,7 +86,8 @@ export class Connections {
   }
 
   #sweep(): void {
-    if (this.#open.size === 0) this.close();
+    const holdsMemory = this.#context.buffers.sweep();
+    if (this.#open.size === 0 && !holdsMemory) this.close();
     const now = this.#context.clock.monotonic();
     for (const connection of this.#open.keys()) this.#guard(connection, () => connection.sweep(now));
   }

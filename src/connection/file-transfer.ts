@@ -1,4 +1,4 @@
-/** Sends slices of an open file: one reused buffer, one read and one write at a time, at the client's pace. */
+/** Sends slices of an open file: one piece at a time is read and written, at the client's pace. */
 import { fstatSync, read } from "node:fs";
 import { bytes } from "../base/units.ts";
 import { contentFitting, writeChunks } from "../http/chunked-encoder.ts";
@@ -17,6 +17,9 @@ type Piece =
   | { readonly kind: "text"; readonly bytes: Uint8Array }
   | { readonly kind: "slice"; readonly start: number; readonly end: number };
 
+/** Each piece of a transfer may be twice as large as the last, so a client that reads nothing gets no large buffer. */
+const FIRST_PIECE = 128 * 1024;
+
 /**
  * A file that no longer matches its head ends the transfer as `changed`; the connection must then be cut.
  * @param head  of the response; leaves together with the first slice
@@ -28,25 +31,21 @@ export async function transferFile(
   buffers: BufferPool,
   send: SendChunks,
 ): Promise<SendOutcome> {
-  const buffer = buffers.take();
-  try {
-    return body.kind === "chunked"
-      ? await transferChunks(head, body, buffer, send)
-      : await transferPieces(head, piecesOf(body), body.source, buffer, send);
-  } finally {
-    buffers.give(buffer);
-  }
+  return body.kind === "chunked"
+    ? transferChunks(head, body, buffers, send)
+    : transferPieces(head, piecesOf(body), body.source, buffers, send);
 }
 
 async function transferPieces(
   head: Uint8Array,
   pieces: readonly Piece[],
   source: OpenSource,
-  buffer: Buffer,
+  buffers: BufferPool,
   send: SendChunks,
 ): Promise<SendOutcome> {
   // Text waits for the next slice, so that a head never becomes its own packet.
   let text = head;
+  let most = FIRST_PIECE;
   const last = pieces.findLast((piece) => piece.kind === "slice");
   for (const piece of pieces) {
     if (piece.kind === "text") {
@@ -54,13 +53,22 @@ async function transferPieces(
       continue;
     }
     for (let position = piece.start; position < piece.end; ) {
-      const wanted = Math.min(buffer.length, piece.end - position);
-      if (!(await readFully(source.descriptor, buffer, wanted, position))) return "changed";
-      position += wanted;
-      // Checked before the last bytes leave: the client must not get a complete body made of two versions.
-      if (piece === last && position === piece.end && !isUnchanged(source)) return "changed";
-      const slice = buffer.subarray(0, wanted);
-      if (!(await (text.length === 0 ? send(slice) : send(text, slice)))) return "cut";
+      const { descriptor } = source;
+      const left = piece.end - position;
+      const from = position;
+      const read = (into: Buffer) => readFully(descriptor, into, Math.min(into.length, left), from);
+      const buffer = await buffers.fill(Math.min(most, left), read);
+      if (buffer === undefined) return "changed";
+      try {
+        const slice = buffer.subarray(0, left);
+        position += slice.length;
+        // Checked before the last bytes leave: the client must not get a complete body made of two versions.
+        if (piece === last && position === piece.end && !isUnchanged(source)) return "changed";
+        if (!(await (text.length === 0 ? send(slice) : send(text, slice)))) return "cut";
+      } finally {
+        buffers.give(buffer);
+      }
+      most *= 2;
       text = NOTHING;
     }
   }
@@ -73,22 +81,29 @@ const NOTHING = new Uint8Array(0);
 async function transferChunks(
   head: Uint8Array,
   { source, size }: ChunkedBody,
-  buffer: Buffer,
+  buffers: BufferPool,
   send: SendChunks,
 ): Promise<SendOutcome> {
-  const most = contentFitting(bytes(buffer.length));
   let text = head;
   let isEnd = false;
-  for (let position = 0; !isEnd; ) {
-    const wanted = Math.min(most, size - position);
+  for (let position = 0, most = FIRST_PIECE; !isEnd; most *= 2) {
+    const from = position;
     // At the end of the buffer, so that the chunks can be built from its beginning.
-    const content = buffer.subarray(buffer.length - wanted);
-    if (!(await readFully(source.descriptor, content, wanted, position))) return "changed";
-    position += wanted;
-    isEnd = position === size;
-    if (isEnd && !isUnchanged(source)) return "changed";
-    const chunks = buffer.subarray(0, writeChunks(content, buffer, isEnd));
-    if (!(await (text.length === 0 ? send(chunks) : send(text, chunks)))) return "cut";
+    const contentOf = (within: Buffer): Buffer =>
+      within.subarray(within.length - Math.min(contentFitting(bytes(within.length)), size - from));
+    const read = (into: Buffer) => readFully(source.descriptor, contentOf(into), contentOf(into).length, from);
+    const buffer = await buffers.fill(most, read);
+    if (buffer === undefined) return "changed";
+    try {
+      const content = contentOf(buffer);
+      position += content.length;
+      isEnd = position === size;
+      if (isEnd && !isUnchanged(source)) return "changed";
+      const chunks = buffer.subarray(0, writeChunks(content, buffer, isEnd));
+      if (!(await (text.length === 0 ? send(chunks) : send(text, chunks)))) return "cut";
+    } finally {
+      buffers.give(buffer);
+    }
     text = NOTHING;
   }
   return "sent";

@@ -10,6 +10,7 @@ import { raiseDescriptorLimit } from "../system/descriptor-limit.ts";
 import type { NativeResult } from "../system/native.ts";
 import { preparePrivileges } from "../system/privileges.ts";
 import { prepareSandbox } from "../system/sandbox.ts";
+import { limitUnsentBytes } from "../system/unsent-limit.ts";
 import { prepareUploadDirectories } from "../system/upload-directories.ts";
 import { tlsSpecs } from "../tls/tls-specs.ts";
 import type { BackendEndpoints } from "../tunnel/backend.ts";
@@ -63,6 +64,7 @@ export async function activate(
   try {
     const choice = await context.sockets.choose(listenSpecs(settings), settings.server.socketMode);
     try {
+      if (native !== undefined) limitUnsentBytes(choice.sockets, native);
       const tls = loadTls(tlsSpecs(settings), context.tickets.current, Date.now());
       const backends = await findBackends(settings.terminators);
       const { privileges, warning } = await preparePrivileges(settings.server);

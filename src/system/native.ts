@@ -16,6 +16,13 @@ export interface Native extends ConfinementCalls, DescriptorCalls, FileCalls {
   /** The soft and the hard limit of open descriptors; Infinity where there is none. */
   descriptorLimit(): DescriptorLimit;
   setDescriptorLimit(limit: DescriptorLimit): void;
+  /**
+   * Limits the bytes that the kernel accepts for a TCP connection before it can send them (TCP_NOTSENT_LOWAT). Connections
+   * that a listening socket accepts inherit it.
+   *
+   * @throws NativeError for any other socket
+   */
+  limitUnsent(socket: number, bytes: number): void;
   /** openlog(3) with LOG_PID. @param facility  its number, not shifted */
   openSyslog(name: string, facility: number): void;
   /** @param severity  0 emergency to 7 debug */
@@ -81,6 +88,8 @@ const SOCK_DGRAM = 2;
 const SOCK_SEQPACKET = 5;
 const SOCK_CLOEXEC = 0o2000000;
 const SOL_SOCKET = 1;
+const IPPROTO_TCP = 6;
+const TCP_NOTSENT_LOWAT = 25;
 const SCM_RIGHTS = 1;
 const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
@@ -96,6 +105,10 @@ function bindNative(koffi: Koffi): Native {
   const sendto = bind(
     "sendto",
     "long sendto(int fd, const void *bytes, size_t length, int flags, const void *address, uint32_t size)",
+  );
+  const setsockopt = bind(
+    "setsockopt",
+    "int setsockopt(int fd, int level, int option, const void *value, uint32_t size)",
   );
   const openlog = library.func("void openlog(const char *name, int option, int facility)");
   const syslog = library.func("void syslog(int priority, const char *format, const char *text)");
@@ -115,6 +128,9 @@ function bindNative(koffi: Koffi): Native {
     setDescriptorLimit({ soft, hard }) {
       const limits = [soft, hard].map((limit) => (limit === Infinity ? RLIM_INFINITY : BigInt(limit)));
       setrlimit(RLIMIT_NOFILE, new BigUint64Array(limits));
+    },
+    limitUnsent(descriptor, bytes) {
+      setsockopt(descriptor, IPPROTO_TCP, TCP_NOTSENT_LOWAT, new Int32Array([bytes]), 4);
     },
     openSyslog(name, facility) {
       syslogName = Buffer.from(`${name}\0`);

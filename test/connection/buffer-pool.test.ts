@@ -1,48 +1,127 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setImmediate as turn } from "node:timers/promises";
 import { BufferPool } from "../../src/connection/buffer-pool.ts";
 
 const KIB = 1024;
+const MIB = 1024 * KIB;
+const BUDGET = 32 * MIB;
 
-const sizes: [name: string, lent: number, want: number][] = [
-  ["the first transfer", 0, 1024 * KIB],
-  ["the last of the few", 15, 1024 * KIB],
-  ["some", 16, 256 * KIB],
-  ["many", 128, 64 * KIB],
-  ["very many", 1024, 16 * KIB],
-  ["ten thousand", 10_000, 16 * KIB],
+const wishes: [name: string, most: number, want: number][] = [
+  ["one byte", 1, 16 * KIB],
+  ["the smallest", 16 * KIB, 16 * KIB],
+  ["between two sizes", 16 * KIB + 1, 32 * KIB],
+  ["the first piece", 128 * KIB, 128 * KIB],
+  ["the largest", MIB, MIB],
+  ["more than the largest", 64 * MIB, MIB],
 ];
-for (const [name, lent, want] of sizes) {
-  test(`BufferPool: the size for ${name}`, () => {
-    const pool = new BufferPool();
-    for (let i = 0; i < lent; i += 1) pool.take();
-    assert.equal(pool.take().length, want);
-  });
+for (const [name, most, want] of wishes) {
+  test(`BufferPool: the size for ${name}`, () => assert.equal(new BufferPool().take(most).length, want));
 }
 
-test("BufferPool: a buffer given back is lent again, and to one at a time", () => {
+test("BufferPool: the less is left of the budget, the smaller the buffers, down to the smallest", () => {
   const pool = new BufferPool();
-  const first = pool.take();
-  const second = pool.take();
-  assert.notEqual(first, second);
-  pool.give(first);
-  assert.equal(pool.take(), first);
-  assert.notEqual(pool.take(), first);
+  const sizes = Array.from({ length: 10_000 }, () => pool.take(MIB).length);
+  for (const [index, size] of sizes.entries()) assert.ok(index === 0 || size <= (sizes[index - 1] ?? 0), `${index}`);
+  assert.equal(sizes[16], MIB);
+  assert.equal(sizes[17], 512 * KIB);
+  assert.equal(sizes.at(-1), 16 * KIB);
+  const beyondSmallest = sizes.filter((size) => size > 16 * KIB).reduce((sum, size) => sum + size, 0);
+  assert.ok(beyondSmallest <= BUDGET, `${beyondSmallest}`);
 });
 
-test("BufferPool: the size shrinks and grows with the number of transfers under way", () => {
+test("BufferPool: what is given back counts for the budget again", () => {
   const pool = new BufferPool();
-  const lent = Array.from({ length: 20 }, () => pool.take());
-  assert.equal(pool.take().length, 256 * KIB);
+  const lent = Array.from({ length: 20 }, () => pool.take(MIB));
+  assert.equal(pool.take(MIB).length, 512 * KIB);
   for (const buffer of lent) pool.give(buffer);
-  assert.equal(pool.take().length, 1024 * KIB);
+  assert.equal(pool.take(MIB).length, MIB);
 });
 
-test("BufferPool: spare buffers are bounded by 16 MiB", () => {
+test("BufferPool: two buffers never share a byte, whether from the slab or beyond it", () => {
   const pool = new BufferPool();
-  const lent = Array.from({ length: 128 }, () => pool.take());
-  for (const buffer of lent) pool.give(buffer);
-  const again = new Set(Array.from({ length: 128 }, () => pool.take()));
-  const kept = lent.filter((buffer) => again.has(buffer)).reduce((sum, buffer) => sum + buffer.length, 0);
-  assert.ok(kept > 15 * KIB * KIB && kept <= 16 * KIB * KIB, `kept: ${kept}`);
+  const lent = Array.from({ length: 4000 }, (_, index) => pool.take(index % 3 === 0 ? MIB : 20 * KIB));
+  for (const [index, buffer] of lent.entries()) buffer.fill(index % 251);
+  for (const [index, buffer] of lent.entries()) assert.ok(buffer.every((byte) => byte === index % 251));
+});
+
+test("BufferPool: the memory goes back to the system after a time without use, and not before", async () => {
+  const pool = new BufferPool();
+  await rest();
+  const before = process.memoryUsage().arrayBuffers;
+  const grown = (): number => Math.round((process.memoryUsage().arrayBuffers - before) / MIB);
+  const buffer = pool.take(MIB);
+  assert.equal(pool.sweep(), true);
+  assert.equal(pool.sweep(), true, "one is lent");
+  pool.give(buffer);
+  pool.give(pool.take(MIB));
+  assert.equal(pool.sweep(), true, "one was lent a moment ago");
+  assert.equal(grown(), 48);
+  assert.equal(pool.sweep(), false);
+  await rest();
+  assert.equal(grown(), 0);
+  assert.equal(pool.take(MIB).length, MIB);
+});
+
+/** The port that frees memory closes some turns after its first use. */
+async function rest(): Promise<void> {
+  const pool = new BufferPool();
+  pool.give(pool.take(1));
+  for (let sweeps = 0; sweeps < 2; sweeps += 1) pool.sweep();
+  for (let turns = 0; turns < 10; turns += 1) await turn();
+}
+
+// ---- turns
+
+/** Reads that end when the test says; `begun` are those that have a turn. */
+class Reads {
+  readonly begun: string[] = [];
+  readonly #ends = new Map<string, (isFilled: boolean) => void>();
+
+  of(name: string) {
+    return (): Promise<boolean> => {
+      this.begun.push(name);
+      return new Promise((resolve) => this.#ends.set(name, resolve));
+    };
+  }
+
+  async end(name: string, isFilled = true): Promise<void> {
+    this.#ends.get(name)?.(isFilled);
+    await turn();
+  }
+}
+
+test("BufferPool: three reads at a time, the others in the order of their arrival", async () => {
+  const pool = new BufferPool();
+  const reads = new Reads();
+  const names = ["a", "b", "c", "d", "e"];
+  const filled = names.map((name) => pool.fill(MIB, reads.of(name)));
+  await turn();
+  assert.deepEqual(reads.begun, ["a", "b", "c"]);
+  await reads.end("b");
+  assert.deepEqual(reads.begun, ["a", "b", "c", "d"]);
+  await reads.end("a", false);
+  assert.deepEqual(reads.begun, names);
+  for (const name of ["c", "d", "e"]) await reads.end(name);
+  const buffers = await Promise.all(filled);
+  assert.equal(buffers[0], undefined);
+  assert.equal(new Set(buffers).size, 5);
+});
+
+test("BufferPool: a transfer that waits for its client keeps its buffer and nobody's turn", async () => {
+  const pool = new BufferPool();
+  for (let kept = 0; kept < 10; kept += 1) assert.ok((await pool.fill(MIB, async () => true)) !== undefined);
+});
+
+test("BufferPool: a read that fails or finds too little gives turn and buffer back", async () => {
+  const pool = new BufferPool();
+  for (let count = 0; count < 10; count += 1) {
+    assert.equal(await pool.fill(MIB, async () => false), undefined);
+    await assert.rejects(
+      pool.fill(MIB, () => Promise.reject(new Error("EIO"))),
+      /EIO/,
+    );
+  }
+  const lent = Array.from({ length: 17 }, () => pool.take(MIB).length);
+  assert.deepEqual(new Set(lent), new Set([MIB]));
 });

@@ -86,7 +86,7 @@ async function transfer(
   const buffers = new SmallBuffers(bufferSize);
   const writes: string[] = [];
   const send: SendChunks = (chunk, second) => {
-    assert.equal(buffers.lent, 1, "the buffer is lent while it is being sent");
+    assert.ok(buffers.lent <= 1, "one buffer at a time");
     writes.push(Buffer.concat([chunk, second ?? Buffer.alloc(0)]).toString());
     return onWrite(writes.length);
   };

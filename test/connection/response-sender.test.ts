@@ -278,7 +278,7 @@ test("a file truncated while it is sent: the connection is cut, and the log says
   await recorded(rig);
   assert.deepEqual(
     rig.records.map(({ outcome, reason, bodyBytes }) => [outcome === "sent", reason, bodyBytes]),
-    [[false, "changed-while-sending", KIB * KIB]],
+    [[false, "changed-while-sending", 1920 * KIB]],
   );
   assert.equal(rig.transport.isClosed, true);
   assert.equal(released.count, 1);
