@@ -122,16 +122,14 @@ function reportPace(
 
 /** Names and sizes; a page rounds sizes, so there only small ones are exact. */
 function readJson(body) {
-  return new Map(JSON.parse(body).entries.map(({ href, size }) => [nameOf(href), size]));
+  return new Map(JSON.parse(body).entries.map(({ href, size }) => [decodeURIComponent(href.slice("./".length)), size]));
 }
 
 function readPage(body) {
-  const rows = body.toString().matchAll(/<tr><th scope=row><a[^>]* href="(\.\/[^"]*)"[^>]*>[^\n]*/g);
-  return new Map([...rows].map(([row, href]) => [nameOf(href), Number(/>(\d+) (?:B|bytes?)\b/.exec(row)?.[1])]));
-}
-
-function nameOf(href) {
-  return decodeURIComponent(href.slice("./".length));
+  const rows = body.toString().matchAll(/<tr><th scope=row><a href="([^"]*)"[^\n]*/g);
+  return new Map(
+    [...rows].map(([row, href]) => [decodeURIComponent(href), Number(/>(\d+) (?:B|bytes?)\b/.exec(row)?.[1])]),
+  );
 }
 
 function isSame(shown, wanted, form) {

@@ -59,7 +59,8 @@ export function* renderListingPage(listing: Listing): Generator<string, void, un
 }
 
 function renderHead(segments: readonly string[]): string {
-  const path = `/${segments.map((name) => `${visibleName(name)}/`).join("")}`;
+  // GDAL knows a listing by this title, and compares it with the path that it asked for, decoded and without a final slash.
+  const path = `/${segments.map(visibleName).join("/")}`;
   return `<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -117,7 +118,8 @@ function renderColumns(sort: ListingSort): string {
 
 function renderRow(entry: ListingEntry): string {
   const icon = iconClass(entry);
-  const link = `<a${icon === undefined ? "" : ` class=${icon}`} href="${entryHref(entry)}">${visibleName(entry.name)}</a>`;
+  // The reference comes first: GDAL finds names by `<a href="`.
+  const link = `<a href="${entryHref(entry)}"${icon === undefined ? "" : ` class=${icon}`}>${visibleName(entry.name)}</a>`;
   return `<tr><th scope=row>${link}<td>${renderTime(entry)}<td${renderSize(entry)}\n`;
 }
 

@@ -84,11 +84,12 @@ export function sortEntries(entries: readonly ListingEntry[], sort: ListingSort)
 }
 
 /**
- * A relative reference to an entry. `./` prevents that a name is read as a scheme, host, query or fragment.
+ * A relative reference to an entry. Escapes prevent that a name is read as a scheme, host, query or fragment. There is no
+ * `./` before it: httpdirfs shows only links that begin with a letter or a digit.
  * @throws for half a surrogate pair, which no name decoded from UTF-8 has
  */
 export function entryHref(entry: Pick<ListingEntry, "name" | "kind">): string {
-  return `./${encodeURIComponent(entry.name)}${entry.kind === "directory" ? "/" : ""}`;
+  return `${encodeURIComponent(entry.name)}${entry.kind === "directory" ? "/" : ""}`;
 }
 
 /** ISO 8601 in UTC with milliseconds; undefined outside the years 0 to 9999, which file systems may hold by mistake. */
@@ -157,6 +158,6 @@ export function* renderListingJson(listing: Listing): Generator<string, void, un
 function renderEntry(entry: ListingEntry): string {
   const { name, kind: type, size } = entry;
   const modified = formatInstant(entry.modified) ?? null;
-  const href = entryHref(entry);
+  const href = `./${entryHref(entry)}`;
   return JSON.stringify(type === "file" ? { name, type, size, modified, href } : { name, type, modified, href });
 }
