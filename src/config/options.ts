@@ -248,7 +248,12 @@ const limits = {
   maxBody: option(size(0), bytes(10 * MIB), "maximum size of a request body; a larger one is answered 413"),
   headerTimeout: timeLimit(10, "time limit for receiving a request header, else 408"),
   bodyTimeout: timeLimit(30, "longest pause while receiving a request body, else 408"),
-  sendTimeout: timeLimit(30, "longest pause while sending a response, else the connection is closed"),
+  bodyRate: option(
+    size(0, GIB),
+    bytes(500),
+    "lowest average rate of a request body in bytes per second, after the first body-timeout, else 408; 0: no limit",
+  ),
+  sendTimeout: timeLimit(30, "longest pause while sending a response, else the connection is reset"),
   maxConnections: option(
     wholeNumber(1, 1_000_000),
     10_000,

@@ -4,16 +4,15 @@ import type { Bytes, Milliseconds } from "../base/units.ts";
 import type { Service } from "../http/exchange.ts";
 import type { FieldBlocks } from "../http/field-blocks.ts";
 import type { HeadLimits } from "../http/request-parser.ts";
+import type { PaceLimits } from "./body-pace.ts";
 import type { BufferPool } from "./buffer-pool.ts";
 
-export interface ConnectionLimits extends HeadLimits {
+export interface ConnectionLimits extends HeadLimits, PaceLimits {
   readonly maxBody: Bytes;
   readonly keepaliveRequests: number;
   /** Between two requests. */
   readonly idleTimeout: Milliseconds;
   readonly headerTimeout: Milliseconds;
-  /** Without a byte of the body. */
-  readonly bodyTimeout: Milliseconds;
   /** Without a byte taken by the client. */
   readonly sendTimeout: Milliseconds;
 }

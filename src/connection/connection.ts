@@ -14,6 +14,7 @@ import type { RequestHead } from "../http/request-head.ts";
 import { RequestParser } from "../http/request-parser.ts";
 import { bodyLength, type ResponsePlan } from "../http/response-plan.ts";
 import type { Transport, TransportEvents } from "../transport/transport.ts";
+import { BodyPace } from "./body-pace.ts";
 import { ByteQueue } from "./byte-queue.ts";
 import type { ConnectionContext } from "./connection-context.ts";
 import { Exchange } from "./connection-exchange.ts";
@@ -25,7 +26,7 @@ type State =
   /** No byte of the next request has arrived. */
   | { readonly kind: "idle"; readonly deadline: Milliseconds }
   | { readonly kind: "reading-head"; readonly deadline: Milliseconds }
-  | { readonly kind: "answering"; readonly exchange: Exchange; bodyDeadline: Milliseconds }
+  | { readonly kind: "answering"; readonly exchange: Exchange; readonly pace: BodyPace | undefined }
   /** Answered, but the client still sends a body that the handler did not read. */
   | { readonly kind: "dropping-body"; readonly body: RequestBody; left: number; readonly deadline: Milliseconds }
   /** Our side is closed. What arrives is dropped for a while, so that no reset loses the answer (RFC 9112 §9.6). */
@@ -94,8 +95,7 @@ export class Connection implements TransportEvents {
         return;
       case "answering":
         this.#waiting.append(chunk);
-        state.bodyDeadline = this.#in(this.#context.limits.bodyTimeout);
-        state.exchange.body?.pump();
+        this.#pumpBody(state, chunk.length);
         if (this.#waiting.length > MAX_WAITING) this.#pause();
         return;
       case "dropping-body":
@@ -153,7 +153,10 @@ export class Connection implements TransportEvents {
         if (now >= state.deadline) this.#close();
         return;
       case "lingering":
-        if (now >= state.deadline) this.#transport.destroy();
+        if (now < state.deadline) return;
+        // The client takes nothing, so the kernel would keep what is unsent for minutes.
+        if (this.#transport.unsent > 0) this.#transport.reset();
+        else this.#transport.destroy();
         return;
       case "closed":
         return;
@@ -225,11 +228,12 @@ export class Connection implements TransportEvents {
     this.#waiting.append(rest);
     this.#unreadBytes = 0;
     const isExpecting = expectation.kind === "continue";
-    const body = this.#openBody(framing, isExpecting);
+    const pace = new BodyPace(limits);
+    const body = this.#openBody(framing, isExpecting, pace);
     // Before any answer, whether it reads the body or not: after the fault, nothing on this connection can be read.
     const fault = body.findFault();
     if (fault !== undefined) return this.#refuse(fault, head.requestLine, head);
-    this.#answer(new Exchange(this, head, this.#peerOf(head), body, this.#context.clock, isExpecting));
+    this.#answer(new Exchange(this, head, this.#peerOf(head), body, this.#context.clock, isExpecting), pace);
     return true;
   }
 
@@ -240,14 +244,22 @@ export class Connection implements TransportEvents {
     return isTrustedProxy === undefined ? peer : clientOf(peer, head.fields, isTrustedProxy);
   }
 
-  #openBody(framing: PresentFraming, isExpecting: boolean): RequestBody {
+  #openBody(framing: PresentFraming, isExpecting: boolean, pace: BodyPace): RequestBody {
     let mustContinue = isExpecting;
     return new RequestBody(framing, this.#context.limits.maxBody, this.#waiting, () => {
       if (mustContinue) this.#sender.sendInterim(CONTINUE);
       mustContinue = false;
-      if (this.#state.kind === "answering") this.#state.bodyDeadline = this.#in(this.#context.limits.bodyTimeout);
+      pace.wait(this.#context.clock.monotonic());
       this.#resume();
     });
+  }
+
+  #pumpBody({ exchange: { body }, pace }: Extract<State, { kind: "answering" }>, count: number): void {
+    if (body === undefined || pace === undefined) return;
+    const now = this.#context.clock.monotonic();
+    pace.receive(count, now);
+    body.pump();
+    if (body.isAwaited) pace.wait(now);
   }
 
   /** Continues with waiting bytes as far as possible. */
@@ -272,9 +284,9 @@ export class Connection implements TransportEvents {
 
   // ---- answering
 
-  #answer(exchange: Exchange): void {
+  #answer(exchange: Exchange, pace?: BodyPace): void {
     this.#served += 1;
-    this.#state = { kind: "answering", exchange, bodyDeadline: milliseconds(Number.POSITIVE_INFINITY) };
+    this.#state = { kind: "answering", exchange, pace };
     this.#isHandling = true;
     let answering: void | Promise<void>;
     try {
@@ -434,15 +446,17 @@ export class Connection implements TransportEvents {
   }
 
   #sweepAnswer(state: Extract<State, { kind: "answering" }>, now: Milliseconds): void {
-    const { exchange } = state;
+    const { exchange, pace } = state;
     if (this.#sender.isStalled(now)) {
       exchange.cutReason = "send-timeout";
       this.#trace?.timedOut("the client takes nothing");
-      this.#transport.destroy();
-    } else if (exchange.body?.isAwaited === true && now >= state.bodyDeadline) {
-      this.#trace?.timedOut("half a request body");
-      exchange.body.fail({ status: 408, reason: "body-timeout" });
+      this.#transport.reset();
+      return;
     }
+    const fault = exchange.body?.isAwaited === true ? pace?.faultAt(now) : undefined;
+    if (fault === undefined) return;
+    this.#trace?.timedOut(fault === "body-timeout" ? "half a request body" : "a request body that is too slow");
+    exchange.body?.fail({ status: 408, reason: fault });
   }
 
   // ---- between requests, and the end

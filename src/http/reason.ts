@@ -56,8 +56,12 @@ export const REASONS = {
     "The request took too long to arrive. Please try again.",
   ),
   "body-timeout": reason(
-    "the body made no progress within body-timeout",
+    "no byte of the body arrived for body-timeout",
     "What was being sent took too long to arrive. Please try again.",
+  ),
+  "body-too-slow": reason(
+    "after the first body-timeout, the body as a whole was slower than body-rate",
+    "What was being sent took too long to arrive. Please try again over a faster connection.",
   ),
   "unknown-expectation": reason(
     "Expect has a value other than 100-continue (RFC 9110 §10.1.1)",
@@ -126,7 +130,7 @@ export const REASONS = {
     "The file changed while it was being sent. Please ask for it again.",
   ),
   "send-timeout": reason(
-    "the client read nothing for send-timeout; the connection was closed",
+    "the client read nothing for send-timeout; the connection was reset",
     "The response was not read in time. Please ask for it again.",
   ),
   "range-unsatisfiable": reason(

@@ -50,14 +50,22 @@ export function isReading(handle: StreamHandle): boolean {
   return handle.onread === deliverRead;
 }
 
+/** `reset` makes the kernel drop what it has not sent; only TCP can do that. */
+type Closing = "close" | "reset";
+
+/** @param how  `reset` not while `shutdown` is under way */
+export function closeCarrier(carrier: StreamHandle, callback?: () => void, how: Closing = "close"): void {
+  if (how === "reset" && carrier.reset !== undefined) carrier.reset(callback);
+  else carrier.close(callback);
+}
+
 /** Closes a tick later: OpenSSL may be working on this handle right now, and has an alert to send. */
-export function closeTls(carrier: StreamHandle, tls: TlsHandle, callback?: () => void): void {
-  setImmediate(() => {
-    carrier.close(() => {
-      tls.destroySSL();
-      callback?.();
-    });
-  });
+export function closeTls(carrier: StreamHandle, tls: TlsHandle, callback?: () => void, how: Closing = "close"): void {
+  const done = (): void => {
+    tls.destroySSL();
+    callback?.();
+  };
+  setImmediate(() => closeCarrier(carrier, done, how));
 }
 
 /** For TLS handles, during the handshake and after it. */

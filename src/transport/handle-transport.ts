@@ -6,7 +6,16 @@
  */
 import type { PeerAddress, SocketAddress } from "../base/endpoint.ts";
 import { type Bytes, bytes, type Milliseconds } from "../base/units.ts";
-import { closeTls, isReading, READ_BUFFER, READ_SIZE, readWith, tellBroken, type WritePool } from "./handle-pool.ts";
+import {
+  closeCarrier,
+  closeTls,
+  isReading,
+  READ_BUFFER,
+  READ_SIZE,
+  readWith,
+  tellBroken,
+  type WritePool,
+} from "./handle-pool.ts";
 import {
   END_OF_FILE,
   type HandleReader,
@@ -165,11 +174,13 @@ export class HandleTransport implements ByteStream, HandleReader {
     this.#tellClosed();
   }
 
+  reset(): void {
+    if (!this.#isClosed) this.#close(() => this.#tellClosed(), true);
+  }
+
   cut(): void {
     if (this.#isClosed) return;
-    // During `shutdown` a reset would never close. The client gets the end instead, after all that was written.
-    if (this.#tls !== undefined || this.#carrier.reset === undefined || this.#isShutting) this.#closeLater();
-    else this.#close(() => this.#tellClosed(), true);
+    this.#close(() => this.#tellClosed(), this.#tls === undefined);
   }
 
   get local(): SocketAddress | undefined {
@@ -340,9 +351,10 @@ export class HandleTransport implements ByteStream, HandleReader {
     this.#isWriting = false;
     this.#waiting = undefined;
     this.#waitingLength = 0;
-    if (this.#tls !== undefined) closeTls(this.#carrier, this.#tls, callback);
-    else if (isReset) this.#carrier.reset?.(callback);
-    else this.#carrier.close(callback);
+    // During `shutdown` a reset would never close. The client gets the end instead, after all that was written.
+    const how = isReset && !this.#isShutting ? "reset" : "close";
+    if (this.#tls !== undefined) closeTls(this.#carrier, this.#tls, callback, how);
+    else closeCarrier(this.#carrier, callback, how);
   }
 
   #tellClosed(): void {

@@ -284,6 +284,11 @@ export function socketBelow(socket: net.Socket): net.Socket {
   return below instanceof net.Socket ? below : socket;
 }
 
+/** Lets `destroy` reset the connection as `resetAndDestroy` does, which throws on a TLS socket. For TCP only. */
+export function resetOnDestroy(socket: net.Socket): void {
+  Reflect.set(socketBelow(socket), "resetAndClosing", true);
+}
+
 /**
  * Bytes that libuv still has to write. `writableLength` counts a buffer whole until its last byte is gone, so a slow
  * reader of a large buffer would look stalled. Node's own socket timeout uses this value too.

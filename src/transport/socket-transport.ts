@@ -8,7 +8,7 @@ import { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import type { PeerAddress, SocketAddress } from "../base/endpoint.ts";
 import { type Bytes, bytes, type Milliseconds } from "../base/units.ts";
-import { type SocketOptions, writeQueueSize } from "./node-internals.ts";
+import { resetOnDestroy, type SocketOptions, writeQueueSize } from "./node-internals.ts";
 import type { ByteStream, Carrier, TransportEvents } from "./transport.ts";
 
 /** With a mark of one byte nothing is left in user space exactly when nothing is left to be written. */
@@ -154,14 +154,22 @@ export class SocketTransport implements ByteStream {
     if (!this.#isDetached) this.#socket.destroy();
   }
 
+  reset(): void {
+    if (this.#isDetached) return;
+    if (this.#canReset) resetOnDestroy(this.#socket);
+    this.#socket.destroy();
+  }
+
   cut(): void {
-    const socket = this.#socket;
-    if (socket.destroyed) return;
-    const { writableEnded, writableFinished, writableLength, remotePort } = socket;
-    // No reset during an end: Node would then never close the socket. No reset of a Unix socket, which has no port.
+    if (this.#isSealed) this.#socket.destroy();
+    else this.reset();
+  }
+
+  /** Not during an end: Node would then never close the socket. Not a Unix socket, which has no port. */
+  get #canReset(): boolean {
+    const { writableEnded, writableFinished, writableLength, remotePort } = this.#socket;
     const isEnding = writableEnded && !writableFinished && writableLength === 0;
-    if (this.#isSealed || remotePort === undefined || isEnding) socket.destroy();
-    else socket.resetAndDestroy();
+    return remotePort !== undefined && !isEnding;
   }
 
   get local(): SocketAddress | undefined {

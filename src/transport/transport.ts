@@ -31,6 +31,11 @@ export interface Transport {
   finish(): void;
   /** Closes both sides now. `onClosed` follows, or was called when this returns. */
   destroy(): void;
+  /**
+   * The same for a client that takes nothing: TCP is reset, also below TLS, so the kernel drops what it has not sent.
+   * After `destroy` it would keep megabytes of that for minutes.
+   */
+  reset(): void;
 }
 
 /** A transport without listener. Until `start` it delivers nothing and may be destroyed. */
@@ -51,7 +56,7 @@ export interface ByteStream extends AcceptedTransport {
   deliver(chunk: Buffer): void;
   /** Writes bytes that may be reused at once. @returns false: 64 KiB or more wait, send no more before `onDrained` */
   pass(chunk: Uint8Array): boolean;
-  /** Closes now, not like an ordinary end: TCP is reset, TLS ends without close_notify (RFC 8446 §6.1). */
+  /** Closes now, not like an ordinary end: plain TCP is reset, TLS ends without close_notify (RFC 8446 §6.1). */
   cut(): void;
   /** Sets the silence after which TCP probes the other side. */
   keepAlive(after: Milliseconds): void;

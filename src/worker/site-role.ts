@@ -210,6 +210,7 @@ function connectionLimits({ server }: Settings): ConnectionLimits {
     idleTimeout: server.timeout,
     headerTimeout: server.headerTimeout,
     bodyTimeout: server.bodyTimeout,
+    bodyRate: server.bodyRate,
     sendTimeout: server.sendTimeout,
   };
 }

@@ -1,6 +1,7 @@
 /** The deadlines of a connection: data that a sweep looks at. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { bytes } from "../../src/base/units.ts";
 import {
   ConnectionRig,
   echoBody,
@@ -101,6 +102,64 @@ test("deadlines: a body that stands still fails with 408, the handler answers, a
   assert.equal(rig.transport.hasEnded, true);
 });
 
+const RATE = { bodyRate: bytes(100) };
+
+for (const [name, framing, body] of drips) {
+  test(`deadlines: a ${name} body that drips fails with 408 once it is slower than body-rate as a whole`, async () => {
+    const rig = new ConnectionRig(echoBody, RATE);
+    rig.transport.send(`POST / HTTP/1.1\r\nHost: a\r\n${framing}\r\n\r\n`);
+    // A byte each 9 s: body-timeout (20 s) and 10 ms for each byte have passed with the third.
+    let sent = 0;
+    for (; rig.records.length === 0 && sent < body.length; sent += 1) {
+      rig.transport.send(body.charAt(sent));
+      await settle();
+      await rig.pass(9_000);
+    }
+    assert.equal(sent, 3);
+    assert.match(rig.transport.take(), /^HTTP\/1\.1 408 .*\r\n\r\nbody-too-slow after \d$/s);
+    assert.equal(rig.transport.hasEnded, true);
+  });
+}
+
+test("deadlines: a body of body-rate may take as long as it needs, and may be late in the end", async () => {
+  const rig = new ConnectionRig(echoBody, RATE);
+  rig.transport.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10001\r\n\r\n");
+  for (let i = 0; i < 100; i += 1) {
+    await rig.pass(1_000);
+    rig.transport.send("x".repeat(100));
+    await settle();
+  }
+  await rig.pass(19_999);
+  assert.match(await rig.exchange("x"), /^HTTP\/1\.1 200 /);
+});
+
+test("deadlines: body-rate does not count the time that a handler takes for itself", async () => {
+  const gate = new Gate();
+  const rig = new ConnectionRig(async (request, writer) => {
+    await request.body?.read();
+    await gate.opened;
+    await echoBody(request, writer);
+  }, RATE);
+  await rig.exchange("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbo");
+  await rig.pass(1_000_000);
+  gate.open();
+  await settle();
+  await rig.pass(19_999);
+  assert.equal((await rig.exchange("dy")).endsWith("\r\n\r\ndy"), true);
+});
+
+test("deadlines: empty lines and a head of a byte each 3 s do not keep a connection open", async () => {
+  for (const drip of ["\r\n", "G"]) {
+    const rig = new ConnectionRig(echoPath);
+    for (let time = 0; time < 12_000; time += 3_000) {
+      assert.equal(rig.transport.hasEnded, false, `${JSON.stringify(drip)} at ${time}`);
+      rig.transport.send(drip);
+      await rig.pass(3_000);
+    }
+    assert.equal(rig.transport.hasEnded, true, JSON.stringify(drip));
+  }
+});
+
 test("deadlines: a client is not blamed for a body that nobody reads yet", async () => {
   const gate = new Gate();
   const rig = new ConnectionRig(async (request, writer) => {
@@ -165,6 +224,7 @@ test("deadlines: a client that takes nothing for send-timeout is cut", async () 
   assert.equal(rig.transport.isClosed, false);
   await rig.pass(1);
   assert.equal(rig.transport.isClosed, true);
+  assert.equal(rig.transport.wasReset, true, "the kernel keeps nothing for it");
   assert.deepEqual(
     rig.records.map(({ outcome, reason }) => [outcome === "sent", reason]),
     [[false, "send-timeout"]],
@@ -259,6 +319,7 @@ test("deadlines: a refusal that the client does not take goes with the lingering
   await rig.exchange("x\r\n\r\n");
   await rig.pass(5_000);
   assert.equal(rig.transport.isClosed, true);
+  assert.equal(rig.transport.wasReset, true);
   assert.equal(rig.gone, 1);
 });
 

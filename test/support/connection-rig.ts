@@ -26,6 +26,7 @@ export const LIMITS: ConnectionLimits = {
   idleTimeout: milliseconds(3000),
   headerTimeout: milliseconds(10_000),
   bodyTimeout: milliseconds(20_000),
+  bodyRate: bytes(0),
   sendTimeout: milliseconds(30_000),
 };
 

@@ -26,6 +26,7 @@ export class FakeTransport implements Transport {
   #clientHasEnded = false;
   #endIsDelivered = false;
   #isDestroyed = false;
+  #wasReset = false;
   #isClosed = false;
   #writes = 0;
 
@@ -49,6 +50,11 @@ export class FakeTransport implements Transport {
   /** Our side is closed in good order: the client has been told that nothing more will come. */
   get hasEnded(): boolean {
     return this.#hasEnded;
+  }
+
+  /** We threw away what the client had not taken. */
+  get wasReset(): boolean {
+    return this.#wasReset;
   }
 
   get isClosed(): boolean {
@@ -132,6 +138,11 @@ export class FakeTransport implements Transport {
     this.#isDestroyed = true;
     if (this.closesAtOnce) this.#close();
     else setImmediate(() => this.#close());
+  }
+
+  reset(): void {
+    this.#wasReset = true;
+    this.destroy();
   }
 
   #accept(chunk: Uint8Array): void {

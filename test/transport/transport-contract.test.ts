@@ -440,6 +440,28 @@ for (const { kind, families, peerFacts, cannotCount, cannotReset, openPair } of 
         });
       }
 
+      test("a reset throws away what the client has not taken", async (t) => {
+        const { client, transport, witness } = await openStarted(t);
+        let got = 0;
+        // Where libuv learns of a hang-up and of bytes at once, it reports an end, not the reset.
+        const over = new Promise<void>((resolve) => {
+          client.on("data", (chunk) => {
+            got += chunk.length;
+          });
+          client.once("end", resolve).once("error", () => resolve());
+        });
+        client.pause();
+        assert.equal(transport.write(LARGE), false);
+        transport.reset();
+        await witness.untilSeen("closed");
+        client.resume();
+        await over;
+        // Our kernel had taken some megabytes, the client's no more than it gives a client that has not read.
+        assert.ok(got < 1_000_000, `got ${got}`);
+        transport.reset();
+        assert.equal(witness.seen.filter((what) => what === "closed").length, 1);
+      });
+
       test("the peer, which stays known when the client has gone", async (t) => {
         const { client, transport, witness } = await openStarted(t);
         client.write("x");
