@@ -1,5 +1,5 @@
 /**
- * Sizes in words: short for a column of a table, exact for whoever asks.
+ * Sizes in words: short for a column of a table, and exact.
  */
 import type { Bytes } from "./units.ts";
 

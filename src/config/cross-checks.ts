@@ -43,7 +43,7 @@ export function crossCheck({ settings, layer, situation, unreadable }: CrossChec
     ],
     checkChroot(server),
     ...checkProcesses(server),
-    // A value that is the default, written down, misleads nobody: the shipped file has them all.
+    // A value that is the default, written down, misleads no reader: the shipped file has them all.
     [
       !syslog && syslogFacility !== serverOptions.syslogFacility.defaultFor(situation),
       ["syslog-facility", "syslog"],
@@ -89,7 +89,7 @@ const HTTPS_KEYS = Object.keys(httpsOptions)
   .map(keyOf)
   .filter((key) => key !== "tls-port");
 
-/** A setting that has no effect misleads; but one that says what is so anyway misleads nobody. */
+/** A setting that has no effect misleads; but one that says what is so anyway does not. */
 function checkTls(server: ServerSettings, layer: Layer): readonly Check[] {
   const { tlsPort, tlsCert, tlsKey, tlsDir, tlsClientCa, tlsClientVerify, tlsRedirect, hsts, address, port } = server;
   if (tlsPort === undefined) {
@@ -135,7 +135,7 @@ function isDefault(key: string, layer: Layer): boolean {
   return parsed.kind === "value" && option.kind.format(parsed.value) === option.kind.format(byDefault);
 }
 
-/** Root can leave a chroot again, so it would hold nobody. */
+/** Root can leave a chroot again, so it would be no limit. */
 export function checkChroot({ chroot, user }: Pick<ServerSettings, "chroot" | "user">): Check {
   const staysRoot = user === undefined || user === "root" || /^0+$/.test(user);
   const problem = "expected user to name an unprivileged account: root can leave a chroot";

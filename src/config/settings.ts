@@ -45,7 +45,7 @@ export function servesSites({ server }: Pick<Settings, "server">): boolean {
   return server.address.length > 0;
 }
 
-/** Whether nobody has set the option: then its default may give way to something better. */
+/** Whether the option was not set: then its default may give way to something better. */
 export function isBuiltIn(settings: Settings, key: string): boolean {
   return settings.sources.get(key) === BUILT_IN;
 }

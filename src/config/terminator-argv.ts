@@ -52,7 +52,7 @@ export function parseTerminatorArgv(argv: readonly string[], folder: AbsolutePat
   const reader = new LayerReader(layer, ANY_SITUATION, faults);
   const terminator = readTerminator(layer, readPemFiles(words, folder, faults), reader, faults);
   const asked = reader.readRows(terminatorProcessOptions);
-  // Nobody sees what a daemon prints.
+  // A daemon's output is not seen.
   const process = { ...asked, quiet: asked.quiet || asked.daemon, syslog: asked.syslog || asked.daemon };
   const former = STUD_OPTIONS.filter(({ keys }) => keys.some((key) => texts.has(key)));
   for (const { keys, fate, sentence } of former) {

@@ -206,7 +206,7 @@ export interface StudOption {
   readonly short?: string;
   /** Stands for the value; undefined where there was none. */
   readonly placeholder?: string;
-  /** `ignored`: taken, and this is noted. `refused`: whoever asks for it would not get what he relies on. */
+  /** `ignored`: taken, and this is noted. `refused`: the user would not get what the option promises. */
   readonly fate: "ignored" | "refused";
   readonly sentence: string;
 }

@@ -10,7 +10,7 @@ import { ANNOUNCEMENTS, type Announcement, PEM_KEY, pemOption, terminatorOptions
 
 export interface TerminatorSettings extends SettingsOf<typeof terminatorOptions> {
   readonly announcement: Announcement;
-  /** The last is for whoever asks for a name that none is for. With `client` at most one, which it shows to the backend. */
+  /** The last is for clients that ask for a name that no certificate has. With `client` at most one, which it shows to the backend. */
   readonly pemFiles: readonly AbsolutePath[];
 }
 

@@ -42,7 +42,7 @@ export class LineBatch {
     return batch ?? Buffer.alloc(0);
   }
 
-  /** @param batch  which nobody reads any more */
+  /** @param batch  that is written */
   giveBack({ buffer }: Uint8Array): void {
     if (buffer.byteLength === this.#usualSize) this.#spare = Buffer.from(buffer);
   }

@@ -170,7 +170,7 @@ function readWhole(path: AbsolutePath): Uint8Array {
     return readFileSync(path);
   } catch (cause) {
     if (cause instanceof StartupError) throw cause;
-    const hint = errorCode(cause) === "EACCES" ? "; the server must be started by somebody who may read it" : "";
+    const hint = errorCode(cause) === "EACCES" ? "; start the server with an account that may read it" : "";
     throw new StartupError(`cannot read ${path}: ${describeSystemError(cause)}${hint}`, { cause });
   }
 }

@@ -64,7 +64,7 @@ export function resolveAccount(user: string | undefined, group: string | undefin
 
 /**
  * Calls `act` with no more rights than `account` has, so that root is not led through that user's links to where only root
- * may go, and is itself again afterwards. The real user stays root, so nobody can signal or trace the
+ * may go, and is itself again afterwards. The real user stays root, so no other user can signal or trace the
  * process meanwhile.
  *
  * @param act  must not leave anything to be done later: other work would be done under that name

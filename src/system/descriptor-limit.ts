@@ -2,7 +2,7 @@
  * How many descriptors a worker process may have (RLIMIT_NOFILE), and whether that is enough for `max-connections`.
  *
  * The primary raises its own limit before it starts the workers, which inherit it. Node itself raises the soft limit to
- * the hard one when it starts. The hard one only root can raise, and nobody beyond /proc/sys/fs/nr_open.
+ * the hard one when it starts. Only root can raise the hard one, and only up to /proc/sys/fs/nr_open.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { attempt } from "../base/errors.ts";

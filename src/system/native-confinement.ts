@@ -2,7 +2,7 @@
  * Confinement by the C library: chroot(2), capabilities, Landlock, and execve(2), which makes them hold for every thread.
  *
  * Landlock domains, capabilities and no_new_privs belong to a thread, and Node has several before the first line of a
- * program runs. A process confines all of them by confining its first thread and then executing itself anew: execve(2)
+ * program runs. A process confines all of them by confining its first thread and then executing itself again: execve(2)
  * ends every other thread, and those of the new program inherit.
  */
 import { closeSync, constants, openSync } from "node:fs";

@@ -49,7 +49,7 @@ export function planPrivileges(
   return { kind: "plan", plan: { chroot, account: isRoot && isOther ? account : undefined } };
 }
 
-/** What to warn of at start; undefined when nothing. A `user` that is root was somebody's choice. */
+/** What to warn of at start; undefined when nothing. A `user` that is root was chosen. */
 export function privilegeWarning({ user }: PrivilegeRequest, starter: Account): string | undefined {
   if (starter.uid !== 0 || user !== undefined) return undefined;
   return "worker processes run as root: set user to an unprivileged account";

@@ -46,7 +46,7 @@ const SYSTEM_PATHS = [
   "/proc/sys/vm/overcommit_memory",
   "/sys/fs/cgroup",
   "/sys/devices/system/cpu",
-  // Of this process alone, also after it has executed itself anew: where a descriptor leads, and what its threads may do.
+  // Of this process alone, also after it has executed itself again: where a descriptor leads, and what its threads may do.
   "/proc/self",
 ];
 

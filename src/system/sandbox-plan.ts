@@ -37,7 +37,7 @@ interface LandlockConfinement {
 export interface SandboxPlan {
   /** Undefined: the worker is not confined. */
   readonly confinement: Confinement | undefined;
-  /** One line for the start: what is in force, and what not, and why. */
+  /** One line for the start: which limits are active, which are not, and why. */
   readonly notice: string;
 }
 

@@ -49,7 +49,7 @@ const DEAF: TransportEvents = {
 export function openTransport(
   transport: ByteStream,
   decide: (bytes: Buffer) => OpeningDecision,
-  patience: Milliseconds,
+  timeout: Milliseconds,
   { onOpen, onRefused, onFault }: OpeningHooks,
 ): void {
   let received = NOTHING;
@@ -94,6 +94,6 @@ export function openTransport(
   const onGone = (): void => {
     if (!isOpen) refuse("the client has disconnected");
   };
-  const timer = setTimeout(() => refuse("the client sends nothing"), patience);
+  const timer = setTimeout(() => refuse("the client sends nothing"), timeout);
   transport.start({ ...DEAF, onBytes: take, onEnd: onGone, onClosed: onGone }, onFault);
 }

@@ -18,7 +18,7 @@ export interface ProxiedHooks extends Pick<OpeningHooks, "onRefused" | "onFault"
 export function openProxied(
   transport: ByteStream,
   isTrusted: (address: string) => boolean,
-  patience: Milliseconds,
+  timeout: Milliseconds,
   { onOpen, onRefused, onFault }: ProxiedHooks,
 ): void {
   if (!isTrusted(transport.peer.address)) {
@@ -26,7 +26,7 @@ export function openProxied(
     onRefused("not a trusted proxy");
     return;
   }
-  openTransport(transport, decideProxied, patience, {
+  openTransport(transport, decideProxied, timeout, {
     onOpen: ({ peer }, header, rest) => {
       if (peer !== undefined) transport.peer = peer;
       onOpen(header, rest);

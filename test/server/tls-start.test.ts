@@ -145,8 +145,7 @@ test("a start that is refused: a key that only root can read, without root", {
   const secret = { configuration: { "tls-cert": "secret.pem" }, files };
   const { status, standardError } = await tryToStart(t, secret, ordinaryUserId);
   assert.equal(status, 1);
-  const want =
-    /cannot read \S+\/secret\.pem: permission denied; the server must be started by somebody who may read it\n$/;
+  const want = /cannot read \S+\/secret\.pem: permission denied; start the server with an account that may read it\n$/;
   assert.match(standardError, want);
 });
 
