@@ -6,6 +6,7 @@ import type { FieldBlocks } from "../http/field-blocks.ts";
 import type { HeadLimits } from "../http/request-parser.ts";
 import type { PaceLimits } from "./body-pace.ts";
 import type { BufferPool } from "./buffer-pool.ts";
+import type { LimitEvents } from "./limit-report.ts";
 
 export interface ConnectionLimits extends HeadLimits, PaceLimits {
   readonly maxBody: Bytes;
@@ -32,6 +33,7 @@ export interface ConnectionContext {
   /** Proxies whose X-Forwarded-For is trusted; undefined for none. */
   readonly isTrustedProxy?: ((address: string) => boolean) | undefined;
   phase(): ServingPhase;
+  readonly events: LimitEvents;
   /** An error of our own: logged with its stack. */
   onFault(fault: unknown): void;
   /** Called with one line per action of a connection; undefined below the log level debug. */

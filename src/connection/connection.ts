@@ -173,11 +173,6 @@ export class Connection implements TransportEvents {
     }
   }
 
-  /** Answers anything the client sends with this refusal, and closes. */
-  reject(refusal: Refusal): void {
-    this.#refuse(refusal, "");
-  }
-
   destroy(): void {
     this.#transport.destroy();
   }

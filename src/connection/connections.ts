@@ -1,20 +1,30 @@
 /** All connections of a process: their limit, their deadlines, and how they end. */
+import { milliseconds, toUnixSeconds, type UnixSeconds } from "../base/units.ts";
 import type { Reason } from "../http/reason.ts";
+import { formatResponseHead } from "../http/response-head.ts";
+import { bodyLength, type ResponsePlan } from "../http/response-plan.ts";
 import type { AcceptedTransport } from "../transport/transport.ts";
 import { Connection } from "./connection.ts";
 import type { ConnectionContext } from "./connection-context.ts";
+import { LimitReport } from "./limit-report.ts";
+import { TurnedAway } from "./turned-away.ts";
 
 /** How often deadlines are checked; a timeout is late by at most this. */
 const SWEEP_INTERVAL_MS = 250;
-/** Connections beyond the limit that get a refusal; further ones are cut, because even a refusal costs memory. */
-const MAX_TURNED_AWAY = 64;
-/** The same for one client: the most places it can hold beyond its limit. */
-const MAX_TURNED_AWAY_PER_CLIENT = 8;
 
 export interface ConnectionCounts {
   readonly maxConnections: number;
   /** From one address; 0 for no limit. Clients on a Unix socket cannot be distinguished, so they have no limit. */
   readonly connectionsPerClient: number;
+}
+
+type LimitReason = Extract<Reason, "too-many-connections" | "too-many-from-client">;
+
+/** What all who are refused within a second get. */
+interface KeptAnswer {
+  readonly second: UnixSeconds;
+  readonly plan: ResponsePlan;
+  readonly message: Uint8Array;
 }
 
 export class Connections {
@@ -24,6 +34,9 @@ export class Connections {
   readonly #open = new Map<Connection, string | undefined>();
   /** Number of connections per counted address. */
   readonly #clients = new Map<string, number>();
+  readonly #turnedAway: TurnedAway;
+  readonly #reports: Readonly<Record<LimitReason, LimitReport>>;
+  readonly #answers = new Map<LimitReason, KeptAnswer>();
   readonly #onGone = (connection: Connection): void => this.#forget(connection);
   /** Runs while there are connections or memory for them, so that a server without clients sleeps. */
   #sweeper: NodeJS.Timeout | undefined;
@@ -33,6 +46,11 @@ export class Connections {
   constructor(context: ConnectionContext, limits: ConnectionCounts) {
     this.#context = context;
     this.#limits = limits;
+    this.#turnedAway = new TurnedAway(context.onFault, () => this.#tellIfEmpty());
+    this.#reports = {
+      "too-many-connections": new LimitReport("max-connections", context.events),
+      "too-many-from-client": new LimitReport("connections-per-client", context.events),
+    };
   }
 
   get count(): number {
@@ -48,27 +66,25 @@ export class Connections {
   accept(transport: AcceptedTransport): void {
     const client = this.#limitedClient(transport);
     const others = client === undefined ? 0 : (this.#clients.get(client) ?? 0);
-    const perClient = client === undefined ? Number.POSITIVE_INFINITY : this.#limits.connectionsPerClient;
-    if (
-      this.#open.size >= this.#limits.maxConnections + MAX_TURNED_AWAY ||
-      others >= perClient + MAX_TURNED_AWAY_PER_CLIENT
-    ) {
-      transport.destroy();
+    this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP_INTERVAL_MS);
+    if (this.#open.size >= this.#limits.maxConnections) {
+      this.#turnAway(transport, "too-many-connections");
+      return;
+    }
+    if (client !== undefined && others >= this.#limits.connectionsPerClient) {
+      this.#turnAway(transport, "too-many-from-client");
       return;
     }
     const connection = new Connection(transport, this.#context, this.#onGone);
     this.#open.set(connection, client);
-    this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP_INTERVAL_MS);
     if (client !== undefined) this.#clients.set(client, others + 1);
     transport.start(connection, this.#context.onFault);
-    if (this.#open.size > this.#limits.maxConnections) this.#reject(connection, "too-many-connections");
-    else if (others >= perClient) this.#reject(connection, "too-many-from-client");
   }
 
   /** Lets connections finish as the phase says; resolves when the last is gone. Call it again after a phase change. */
   drain(): Promise<void> {
     for (const connection of this.#open.keys()) connection.drain();
-    if (this.#open.size === 0) return Promise.resolve();
+    if (this.#isEmpty) return Promise.resolve();
     this.#emptied ??= new Promise((resolve) => {
       this.#onEmpty = resolve;
     });
@@ -77,6 +93,7 @@ export class Connections {
 
   destroyAll(): void {
     for (const connection of this.#open.keys()) connection.destroy();
+    this.#turnedAway.destroyAll();
   }
 
   /** Call it when the last connection is gone. */
@@ -86,9 +103,12 @@ export class Connections {
   }
 
   #sweep(): void {
-    const holdsMemory = this.#context.buffers.sweep();
-    if (this.#open.size === 0 && !holdsMemory) this.close();
     const now = this.#context.clock.monotonic();
+    const holdsMemory = this.#context.buffers.sweep();
+    this.#turnedAway.sweep(now);
+    const reports = Object.values(this.#reports);
+    for (const report of reports) report.sweep(now);
+    if (this.#isEmpty && !holdsMemory && reports.every(({ isCalm }) => isCalm)) this.close();
     for (const connection of this.#open.keys()) this.#guard(connection, () => connection.sweep(now));
   }
 
@@ -102,8 +122,49 @@ export class Connections {
     }
   }
 
-  #reject(connection: Connection, reason: Reason): void {
-    this.#guard(connection, () => connection.reject({ status: 503, reason }));
+  /** Answers 503 without waiting for a request, and closes. */
+  #turnAway(transport: AcceptedTransport, reason: LimitReason): void {
+    const { clock, service, onFault } = this.#context;
+    try {
+      const now = clock.monotonic();
+      this.#reports[reason].refused(this.#describeFull(reason), now);
+      const { plan, message } = this.#answerFor(reason);
+      service.record({
+        peer: transport.peer,
+        requestLine: "",
+        head: undefined,
+        status: plan.status,
+        reason,
+        bodyBytes: bodyLength(plan.body),
+        outcome: "sent",
+        user: undefined,
+        receivedAt: clock.wall(),
+        duration: milliseconds(0),
+      });
+      this.#turnedAway.add(transport, message, now);
+    } catch (fault) {
+      onFault(fault);
+      transport.destroy();
+    }
+  }
+
+  #describeFull(reason: LimitReason): string {
+    const { maxConnections, connectionsPerClient } = this.#limits;
+    if (reason === "too-many-connections") return `all ${maxConnections} connections of this process are open`;
+    return `a client has all its ${connectionsPerClient} connections open`;
+  }
+
+  /** Made once a second, whatever the number of those who get it. */
+  #answerFor(reason: LimitReason): KeptAnswer {
+    const second = toUnixSeconds(this.#context.clock.wall());
+    const kept = this.#answers.get(reason);
+    if (kept?.second === second) return kept;
+    const plan = this.#context.service.planRefusal({ status: 503, reason }, undefined);
+    const head = Buffer.from(formatResponseHead(plan, second, "close"), "latin1");
+    const message = plan.body.kind === "bytes" ? Buffer.concat([head, plan.body.bytes]) : head;
+    const answer = { second, plan, message };
+    this.#answers.set(reason, answer);
+    return answer;
   }
 
   /** The counted address, if any: without a limit we do not ask the kernel for it. */
@@ -121,7 +182,15 @@ export class Connections {
       if (others > 0) this.#clients.set(client, others);
       else this.#clients.delete(client);
     }
-    if (this.#open.size > 0) return;
+    this.#tellIfEmpty();
+  }
+
+  get #isEmpty(): boolean {
+    return this.#open.size === 0 && this.#turnedAway.count === 0;
+  }
+
+  #tellIfEmpty(): void {
+    if (!this.#isEmpty) return;
     this.#onEmpty?.();
     this.#emptied = undefined;
   }

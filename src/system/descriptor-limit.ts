@@ -86,7 +86,7 @@ function otherDescriptors({ threads, processes }: DescriptorNeed): number {
 
 // At worst: a socket and a file, or two sockets.
 const DESCRIPTORS_A_CONNECTION = 2;
-// As many connections beyond the limit are taken to be told so (connection/connections.ts).
+// As many connections beyond the limit stay open until their clients have read the refusal (connection/turned-away.ts).
 const TURNED_AWAY = 64;
 // Channels, listening sockets, logs, document roots and what Node has open itself.
 const RESERVE = 128;

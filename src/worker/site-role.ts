@@ -156,6 +156,7 @@ function connectionParts(parts: Parts, sites: Sites, turn: LoopTurn): Omit<Conne
     buffers: new BufferPool(),
     isTrustedProxy: trustedProxies.length === 0 ? undefined : isTrustedIn(trustedProxies),
     trace: traceFor(settings, events),
+    events,
     onFault: (fault) => events.error("internal error in a request", fault),
   };
 }

@@ -371,17 +371,6 @@ test("Connection: an answer that began before the draining ends the connection t
   assert.equal(rig.transport.hasEnded, true);
 });
 
-test("Connection: turned away before it has said anything", async () => {
-  const rig = new ConnectionRig(() => assert.fail("no handler may see this"));
-  rig.connection.reject({ status: 503, reason: "too-many-connections" });
-  const want = response("too-many-connections\n", { status: "503 Service Unavailable", connection: "close" });
-  assert.equal(await rig.exchange(get("/")), want);
-  assert.deepEqual(
-    rig.records.map((record) => [record.status, record.requestLine]),
-    [[503, ""]],
-  );
-});
-
 test("Connection: what a handler notes of the user goes to the record of that request alone", async () => {
   const rig = new ConnectionRig((request, writer) => {
     if (request.head.path === "/own") request.note({ user: "ann" });

@@ -12,6 +12,7 @@ import { FieldBlocks } from "../../src/http/field-blocks.ts";
 import type { ResponsePlan } from "../../src/http/response-plan.ts";
 import { FakeClock } from "./fake-clock.ts";
 import { FakeTransport } from "./fake-transport.ts";
+import { MemoryEvents } from "./memory-events.ts";
 
 export type Handler = (request: IncomingRequest, writer: ResponseWriter) => void | Promise<void>;
 
@@ -67,6 +68,7 @@ export class ConnectionRig {
       clock: this.clock,
       buffers: this.buffers,
       phase: () => this.phase,
+      events: new MemoryEvents(),
       onFault: (fault) => this.faults.push(fault),
       trace,
     };

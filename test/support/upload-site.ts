@@ -18,6 +18,7 @@ import { LIMITS } from "./connection-rig.ts";
 import { directPool } from "./direct-pool.ts";
 import { type Cleanup, type Entry, makeTree } from "./file-tree.ts";
 import { listenHere } from "./listen-here.ts";
+import { MemoryEvents } from "./memory-events.ts";
 import { RawClient } from "./raw-client.ts";
 import { locateContext, siteAt } from "./served-site.ts";
 import { type Answer, readAnswer } from "./upload-client.ts";
@@ -88,6 +89,7 @@ export class UploadSite {
         clock: systemClock,
         buffers: new BufferPool(),
         phase: () => "serving",
+        events: new MemoryEvents(),
         onFault: (fault) => this.faults.push(fault),
       },
       { maxConnections: 1000, connectionsPerClient: 0 },
