@@ -25,6 +25,12 @@ export function parseIpAddress(text: string): Uint8Array | undefined {
 export const isIpv4 = (text: string): boolean => parseIpv4(text) !== undefined;
 export const isIpv6 = (text: string): boolean => parseIpv6(text) !== undefined;
 
+/** `fe80::1` of `fe80::1%eth0`: the interface means nothing outside this machine, and no log analyser reads it. */
+export function withoutZone(address: string): string {
+  const zone = address.indexOf("%");
+  return zone < 0 ? address : address.slice(0, zone);
+}
+
 export function parseIpv4(text: string): Uint8Array | undefined {
   const numbers = text.split(".");
   if (numbers.length !== IPV4_OCTETS) return undefined;

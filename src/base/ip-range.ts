@@ -5,7 +5,7 @@
  * An IPv4-mapped IPv6 address is the IPv4 host in it, and counts in IPv4 ranges alone: `::/0` is every IPv6 address and no
  * IPv4 one.
  */
-import { IPV4_OCTETS, IPV6_OCTETS, parseIpAddress, unmapIpv4 } from "./ip-address.ts";
+import { IPV4_OCTETS, IPV6_OCTETS, parseIpAddress, unmapIpv4, withoutZone } from "./ip-address.ts";
 
 export type IpRange =
   /** The first `prefix` bits of `octets`, of which there are 4 or 16; all bits behind them are zero. */
@@ -37,8 +37,7 @@ export function parseIpRange(text: string): IpRange | undefined {
 /** @param address  of a peer: an IP address, whose zone (`fe80::1%eth0`) is ignored, or `unix`. Others are in no range */
 export function isInRanges(address: string, ranges: readonly IpRange[]): boolean {
   if (address === UNIX) return ranges.some(({ kind }) => kind === "unix");
-  const [withoutZone = ""] = address.split("%");
-  const octets = parseIpAddress(withoutZone);
+  const octets = parseIpAddress(withoutZone(address));
   if (octets === undefined) return false;
   const shortest = unmapIpv4(octets);
   return ranges.some((range) => range.kind === "ip" && isInRange(shortest, range.octets, range.prefix));

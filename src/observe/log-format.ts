@@ -3,10 +3,11 @@
  *
  *     common    %h %l %u %t "%r" %>s %b                                 Apache's, byte for byte
  *     combined  the same, then "%{Referer}i" "%{User-Agent}i"           Apache's, byte for byte
- *     vhost     %v, a blank, then the line of combined; %v is the requested host, without port
+ *     vhost     %v:%p, a blank, then the line of combined: vhost_combined of Debian's Apache
  *     json      one object a line; null for what is not known
  *
- * `%t` is when the head was complete, in local time. `%l` is always `-`; `%u` is the user, else the subject of the
+ * `%v` is the requested host, `%p` the port of that host, else the port of the scheme. `%t` is when the head was complete, in
+ * local time. `%l` is always `-`; `%u` is the user, else the subject of the
  * client's certificate (`certificate` in json), blanks as `\x20`. `%b` is `-` without a byte of body sent: HEAD, 304.
  * Every line is printable ASCII, without a line feed at its end.
  */
@@ -36,9 +37,18 @@ export function chooseLineFormat(
   };
   const formatCombined: FormatLine = (record) =>
     `${formatCommon(record)} "${quotedField(record.head, "referer")}" "${quotedField(record.head, "user-agent")}"`;
-  const formatVhost: FormatLine = (record) => `${escapeText(record.head?.host?.name ?? "-")} ${formatCombined(record)}`;
+  const formatVhost: FormatLine = (record) => `${hostAndPort(record)} ${formatCombined(record)}`;
   return { common: formatCommon, combined: formatCombined, vhost: formatVhost }[format];
 }
+
+/** A Host without a port means the port of the scheme (RFC 9110 §4.2), also where we listen on another one. */
+function hostAndPort({ head, peer }: ExchangeRecord): string {
+  const port = head?.host?.port ?? (peer.tls === undefined ? HTTP_PORT : HTTPS_PORT);
+  return `${escapeText(head?.host?.name ?? "-")}:${port}`;
+}
+
+const HTTP_PORT = 80;
+const HTTPS_PORT = 443;
 
 /** A field without blanks, so that the number of blanks stays the same. */
 function userOf({ user, peer }: ExchangeRecord): string {

@@ -6,7 +6,7 @@
  */
 import { Buffer } from "node:buffer";
 import type { SocketAddress } from "../base/endpoint.ts";
-import { formatIpAddress, IPV4_OCTETS, mapIpv4, parseIpAddress, unmapIpv4 } from "../base/ip-address.ts";
+import { formatIpAddress, IPV4_OCTETS, mapIpv4, parseIpAddress, unmapIpv4, withoutZone } from "../base/ip-address.ts";
 import { CLIENT, COMMAND, FAMILY, MAX_UNIQUE_ID_OCTETS, SIGNATURE, SSL_HEAD_OCTETS, SSL_TLV, TLV } from "./header.ts";
 
 /** Of the client's TLS connection to the proxy (PP2_TYPE_SSL, §2.2.6). */
@@ -139,9 +139,7 @@ function pairAddresses(client: SocketAddress, server: SocketAddress): AddressPai
 }
 
 function octetsOf(address: string): Uint8Array {
-  // A link-local address has its interface (`fe80::1%eth0`), which means nothing on another machine.
-  const [withoutZone = ""] = address.split("%");
-  const octets = parseIpAddress(withoutZone);
+  const octets = parseIpAddress(withoutZone(address));
   if (octets === undefined) throw new Error(`not an IP address: ${JSON.stringify(address)}`);
   return unmapIpv4(octets);
 }

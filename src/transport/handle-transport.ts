@@ -5,6 +5,7 @@
  * TLS allows one write at a time; a second would end the process. So no handle gets another while one is under way.
  */
 import type { PeerAddress, SocketAddress } from "../base/endpoint.ts";
+import { withoutZone } from "../base/ip-address.ts";
 import { type Bytes, bytes, type Milliseconds } from "../base/units.ts";
 import {
   closeCarrier,
@@ -187,7 +188,7 @@ export class HandleTransport implements ByteStream, HandleReader {
     const name: SocketName = {};
     if (!this.#isClosed) this.#carrier.getsockname?.(name);
     const { address, port = 0 } = name;
-    return address === undefined ? undefined : { address, port };
+    return address === undefined ? undefined : { address: withoutZone(address), port };
   }
 
   keepAlive(after: Milliseconds): void {

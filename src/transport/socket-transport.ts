@@ -7,6 +7,7 @@
 import { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import type { PeerAddress, SocketAddress } from "../base/endpoint.ts";
+import { withoutZone } from "../base/ip-address.ts";
 import { type Bytes, bytes, type Milliseconds } from "../base/units.ts";
 import { resetOnDestroy, type SocketOptions, writeQueueSize } from "./node-internals.ts";
 import type { ByteStream, Carrier, TransportEvents } from "./transport.ts";
@@ -174,7 +175,7 @@ export class SocketTransport implements ByteStream {
 
   get local(): SocketAddress | undefined {
     const { localAddress: address, localPort: port = 0, destroyed } = this.#socket;
-    return address === undefined || destroyed ? undefined : { address, port };
+    return address === undefined || destroyed ? undefined : { address: withoutZone(address), port };
   }
 
   keepAlive(after: Milliseconds): void {
@@ -198,6 +199,6 @@ function destroyThis(this: Socket): void {
 
 /** @returns undefined for a connection that was reset: it has only our own address. A Unix socket has none */
 export function peerOf({ remoteAddress, remotePort, localAddress }: Socket): PeerAddress | undefined {
-  if (remoteAddress !== undefined) return { address: remoteAddress, port: remotePort ?? 0 };
+  if (remoteAddress !== undefined) return { address: withoutZone(remoteAddress), port: remotePort ?? 0 };
   return localAddress === undefined ? { address: "unix", port: 0 } : undefined;
 }

@@ -1,6 +1,7 @@
 /** How connections are served: on handles where the self-test passed, else on `net.Socket` and `tls.TLSSocket`. */
 import type { Server, Socket } from "node:net";
 import type { PeerAddress } from "../base/endpoint.ts";
+import { withoutZone } from "../base/ip-address.ts";
 import type { WritePool } from "./handle-pool.ts";
 import { HandleTransport } from "./handle-transport.ts";
 import {
@@ -70,5 +71,5 @@ export function peerOfHandle(handle: StreamHandle): PeerAddress | undefined {
   const name: SocketName = {};
   handle.getpeername(name);
   const { address, port = 0 } = name;
-  return address === undefined ? undefined : { address, port };
+  return address === undefined ? undefined : { address: withoutZone(address), port };
 }

@@ -99,8 +99,25 @@ const lines: [name: string, format: LogFormat, record: ExchangeRecord, want: str
   ["absent fields are dashes", "combined", { ...plain, head: headOf(LINE) }, `${COMMON} "-" "-"`],
   ["an empty field is empty", "combined", { ...plain, head: headOf(LINE, { referer: "" }) }, `${COMMON} "" "-"`],
   ["a user agent cannot forge a line", "combined", forged, `${COMMON} "-" "\\" 200 5\\r\\n10.0.0.1 - - \\"\\xe9"`],
-  ["the host comes first", "vhost", plain, `www.example ${COMMON} "http://www.example/start.html" "Mozilla/4.08"`],
-  ["no host is a dash", "vhost", { ...plain, head: headOf(LINE) }, `- ${COMMON} "-" "-"`],
+  [
+    "host and port come first",
+    "vhost",
+    plain,
+    `www.example:80 ${COMMON} "http://www.example/start.html" "Mozilla/4.08"`,
+  ],
+  [
+    "the port that the client asked for",
+    "vhost",
+    { ...plain, head: { ...headOf(LINE), host: { name: "[::1]", port: 8080 } } },
+    `[::1]:8080 ${COMMON} "-" "-"`,
+  ],
+  [
+    "the port of HTTPS",
+    "vhost",
+    { ...plain, peer: { ...plain.peer, tls: {} }, head: headOf(LINE, { host: "www.example" }) },
+    `www.example:443 ${COMMON} "-" "-"`,
+  ],
+  ["no host is a dash", "vhost", { ...plain, head: headOf(LINE) }, `-:80 ${COMMON} "-" "-"`],
   [
     "everything that is known",
     "json",

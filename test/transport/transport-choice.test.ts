@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server } from "node:net";
+import { networkInterfaces } from "node:os";
 import { type TestContext, test } from "node:test";
 import type { AcceptedTransport, ByteStream, TransportEvents } from "../../src/transport/transport.ts";
 import { describeTransport, type TransportChoice, takeTransports } from "../../src/transport/transport-choice.ts";
@@ -14,6 +15,11 @@ async function listen(t: TestContext): Promise<Server> {
   t.after(() => server.close());
   return server;
 }
+
+/** An address that counts only together with its interface: `fe80::1%eth0`. */
+const linkLocal = Object.entries(networkInterfaces())
+  .flatMap(([name, addresses = []]) => addresses.map(({ address }) => `${address}%${name}`))
+  .find((address) => address.startsWith("fe80:"));
 
 async function ask(server: Server, text: string): Promise<string> {
   const client = connect((server.address() as AddressInfo).port, "127.0.0.1");
@@ -41,6 +47,20 @@ for (const { kind, choice } of eachTransport()) {
       ["first", "second"],
     );
     assert.equal(chunks[0]?.memory, chunks[1]?.memory);
+  });
+
+  const noLinkLocal = linkLocal === undefined && "this machine has no link-local address";
+  test(`takeTransports: neither address has a zone (${kind})`, { skip: noLinkLocal }, async (t) => {
+    const server = createServer().listen(0, linkLocal);
+    await once(server, "listening");
+    t.after(() => server.close());
+    const found = await choice;
+    const accepted = new Promise<ByteStream>((resolve) => takeTransports(server, found, resolve));
+    const client = connect((server.address() as AddressInfo).port, linkLocal);
+    t.after(() => client.destroy());
+    const { peer, local } = await accepted;
+    const [address] = linkLocal?.split("%") ?? [];
+    assert.deepEqual([peer.address, local?.address], [address, address]);
   });
 
   test(`takeTransports: the address of a client outlives its reset (${kind})`, async (t) => {
