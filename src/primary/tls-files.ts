@@ -5,9 +5,10 @@ import { type AbsolutePath, absolutePath } from "../base/absolute-path.ts";
 import { errorCode, StartupError } from "../base/errors.ts";
 import { describeSystemError } from "../observe/thrown.ts";
 import { readAuthorities, readIdentity } from "../tls/certificate.ts";
+import { type CipherOptions, findGap, findNameFault } from "../tls/cipher-lists.ts";
 import type { PemFile } from "../tls/pem.ts";
-import { checkCipherNames, checkMaterial, clientContext } from "../tls/tls-context.ts";
-import type { SideMaterial, TlsIdentity, TlsMaterials } from "../tls/tls-identity.ts";
+import { checkMaterial, clientContext, type TlsRules } from "../tls/tls-context.ts";
+import { companionsOf, type SideMaterial, type TlsIdentity, type TlsMaterials } from "../tls/tls-identity.ts";
 import type { TlsSpec, TlsSpecs } from "../tls/tls-specs.ts";
 import { formatPurpose } from "../transport/endpoint.ts";
 
@@ -82,18 +83,37 @@ function assemble(spec: TlsSpec, identities: readonly TlsIdentity[], tickets: Ui
   return { side: "server", material: { identities, fallback, ticketKeys, clientAuthorities: authorities } };
 }
 
-/** @throws StartupError with OpenSSL's message */
+const HTTPS_OPTIONS: CipherOptions = { ciphers: "tls-ciphers", suites: "tls-suites", curves: "tls-curves" };
+const TERMINATOR_OPTIONS: CipherOptions = { ...HTTPS_OPTIONS, ciphers: "ciphers" };
+
+/** @throws StartupError with what is wrong with the lists, or OpenSSL's message */
 function checkRules(user: string, { rules }: TlsSpec, each: SideMaterial): void {
+  const whose = user === HTTPS ? "" : `${user}: `;
+  const options = user === HTTPS ? HTTPS_OPTIONS : TERMINATOR_OPTIONS;
+  const nameFault = findNameFault(rules, options);
+  if (nameFault !== undefined) throw new StartupError(`${whose}${nameFault}`);
   try {
-    if (each.side === "client") {
-      clientContext(each.material, rules);
-      checkCipherNames(rules);
-    } else checkMaterial(each.material, rules);
+    if (each.side === "client") clientContext(each.material, rules);
+    else checkMaterial(each.material, rules);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message.trim() : String(cause);
-    const whose = user === HTTPS ? "" : `${user}: `;
     throw new StartupError(`${whose}OpenSSL rejects the TLS settings: ${why}`, { cause });
   }
+  const gap = findAnyGap(rules, each, options);
+  if (gap !== undefined) throw new StartupError(`${whose}${gap}`);
+}
+
+function findAnyGap(rules: TlsRules, each: SideMaterial, options: CipherOptions): string | undefined {
+  if (each.side === "client") return findGap(rules, undefined, options);
+  const { identities } = each.material;
+  for (const identity of identities) {
+    const shown = companionsOf(identity, identities);
+    const hasDhParameters = shown.some(({ dhParameters }) => dhParameters !== undefined);
+    const keys = { file: identity.file, keyTypes: shown.map(({ keyType }) => keyType), hasDhParameters };
+    const gap = findGap(rules, keys, options);
+    if (gap !== undefined) return gap;
+  }
+  return undefined;
 }
 
 /** A text that changes when one of the files changes, appears or disappears. */

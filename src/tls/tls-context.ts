@@ -5,7 +5,7 @@
  * of the others. No session is stored here.
  */
 import { constants, createHash } from "node:crypto";
-import { createSecureContext, getCiphers, type SecureContext, type SecureContextOptions } from "node:tls";
+import { createSecureContext, type SecureContext, type SecureContextOptions } from "node:tls";
 import type { Milliseconds } from "../base/units.ts";
 import { type ClientMaterial, companionsOf, type TlsIdentity, type TlsMaterial } from "./tls-identity.ts";
 
@@ -50,18 +50,6 @@ export function checkMaterial(material: TlsMaterial, rules: TlsRules): void {
       throw new Error(`${identity.file}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
     }
   }
-  checkCipherNames(rules);
-}
-
-/** OpenSSL ignores unknown names if it knows one. Group words are not checked. @throws Error with the unknown name */
-export function checkCipherNames({ ciphers = "", suites = "" }: TlsRules): void {
-  const known = new Set(getCiphers());
-  const names = [
-    ...ciphers.split(":").filter((word) => /^[A-Z0-9]+-[A-Z0-9-]+$/i.test(word)),
-    ...suites.split(":").filter((word) => word !== ""),
-  ];
-  const unknown = names.find((name) => !known.has(name.toLowerCase()));
-  if (unknown !== undefined) throw new Error(`OpenSSL knows no ${unknown}`);
 }
 
 /** For server-side handshakes. */

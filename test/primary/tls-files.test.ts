@@ -68,7 +68,7 @@ test("loadTls: names that OpenSSL does not know among others are refused, on eit
     const settings = settingsFrom(top, `${TERMINATOR}${side}\ntls-suites = TLS_AES_128_GCM_SHA256:TLS_NO_SUCH`);
     assert.throws(
       () => loadTls(tlsSpecs(settings), TICKETS, NOW),
-      /^StartupError: \[TLS terminator x\]: .* OpenSSL knows no TLS_NO_SUCH$/,
+      /^StartupError: \[TLS terminator x\]: tls-suites: OpenSSL knows no TLS_NO_SUCH$/,
     );
   }
 });
@@ -77,7 +77,7 @@ test("loadTls: what OpenSSL refuses of a terminator names it", (t) => {
   const settings = settingsFrom(makeKeys(t, ["p256.pem"]), `${TERMINATOR}pem = p256.pem\ntls-curves = P-1`);
   assert.throws(
     () => loadTls(tlsSpecs(settings), TICKETS, NOW),
-    /^StartupError: \[TLS terminator x\]: OpenSSL rejects the TLS settings/,
+    /^StartupError: \[TLS terminator x\]: tls-curves: OpenSSL knows no group P-1$/,
   );
 });
 
@@ -205,16 +205,33 @@ test("loadTls refuses a file that is far too large, without reading it", (t) => 
   assert.throws(() => load(top, "tls-cert = a.pem"), new StartupError(want));
 });
 
-const rules: [line: string][] = [["tls-ciphers = NO-SUCH-CIPHER"], ["tls-curves = no-such-group"]];
-for (const [line] of rules) {
-  test(`loadTls refuses what OpenSSL does not know: ${line}`, (t) => {
+const rules: [line: string, want: string][] = [
+  ["tls-ciphers = NO-SUCH-CIPHER", "tls-ciphers: OpenSSL knows no NO-SUCH-CIPHER"],
+  ["tls-curves = P-256:no-such-group", "tls-curves: OpenSSL knows no group no-such-group"],
+  [
+    "tls-ciphers = ECDHE-RSA-AES128-GCM-SHA256",
+    "tls-ciphers leaves TLS 1.2 without a cipher for TOP/p256.pem, whose key is of type ec: expected an ECDHE-ECDSA cipher, or tls-min-version = 1.3",
+  ],
+];
+for (const [line, want] of rules) {
+  test(`loadTls refuses lists of ciphers and groups: ${line}`, (t) => {
     const top = makeKeys(t, ["p256.pem"]);
-    assert.throws(
-      () => load(top, `tls-cert = p256.pem\n${line}`),
-      (error) => error instanceof StartupError && error.message.startsWith("OpenSSL rejects the TLS settings: "),
-    );
+    const load1 = () => load(top, `tls-cert = p256.pem\n${line}`);
+    assert.throws(load1, new StartupError(want.replaceAll("TOP", top)));
   });
 }
+
+test("loadTls: ciphers for one of two keys with the same names do", (t) => {
+  const top = makeKeys(t, ["p256.pem", "rsa.pem"]);
+  load(top, "tls-cert = p256.pem, rsa.pem\ntls-ciphers = ECDHE-RSA-AES128-GCM-SHA256");
+});
+
+test("loadTls refuses the names of ciphers of a terminator by its own option", (t) => {
+  const top = makeKeys(t, ["p256.pem"]);
+  const settings = settingsFrom(top, `${TERMINATOR}pem = p256.pem\nciphers = TLS_AES_128_GCM_SHA256`);
+  const want = "[TLS terminator x]: ciphers: TLS_AES_128_GCM_SHA256 is a suite of TLS 1.3: expected it in tls-suites";
+  assert.throws(() => loadTls(tlsSpecs(settings), TICKETS, NOW), new StartupError(want));
+});
 
 const changes: [name: string, change: (top: string) => void][] = [
   ["a certificate with other content", (top) => copyFileSync(keyPath("rsa.pem"), join(top, "p256.pem"))],

@@ -62,7 +62,7 @@ const REFUSED_BY_BOTH: readonly Refused[] = [
   {
     what: "an unknown cipher",
     flags: ["--ciphers", "NO-SUCH-CIPHER"],
-    said: /no cipher match/,
+    said: /ciphers: OpenSSL knows no NO-SUCH-CIPHER$/m,
     lines: ['ciphers = "NO-SUCH-CIPHER"'],
   },
   {

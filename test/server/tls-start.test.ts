@@ -76,27 +76,7 @@ const REFUSED: readonly Refused[] = [
   {
     name: "an unknown cipher",
     configuration: { "tls-ciphers": "NO-SUCH-CIPHER" },
-    said: /OpenSSL rejects the TLS settings: .*no cipher match/,
-  },
-  {
-    name: "an unknown cipher beside a known one",
-    configuration: { "tls-ciphers": "ECDHE-ECDSA-AES128-GCM-SHA256:NO-SUCH-CIPHER" },
-    said: /NO-SUCH-CIPHER/,
-  },
-  {
-    name: "an unknown suite",
-    configuration: { "tls-suites": "TLS_NO_SUCH_SUITE" },
-    said: /OpenSSL rejects the TLS settings: /,
-  },
-  {
-    name: "a suite that is none",
-    configuration: { "tls-suites": "AES" },
-    said: /tls-suites|OpenSSL rejects the TLS settings/,
-  },
-  {
-    name: "an unknown group",
-    configuration: { "tls-curves": "P-1" },
-    said: /OpenSSL rejects the TLS settings: .*curve/i,
+    said: /: tls-ciphers: OpenSSL knows no NO-SUCH-CIPHER$/,
   },
   {
     name: "no certificate at all",
