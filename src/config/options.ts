@@ -134,9 +134,10 @@ export const httpsOptions = {
   }),
   tlsSuites: unsetOption(opensslNames, "TLS 1.3 cipher suites in order of preference", { defaultInWords: "all" }),
   tlsCurves: unsetOption(opensslNames, "key exchange groups in order of preference", { defaultInWords: "OpenSSL's" }),
-  tlsTicketKeys: unsetOption(
-    filePath,
-    "file of 48 random bytes that encrypts session tickets; servers that share it resume each other's sessions",
+  tlsTicketKeys: option(
+    listOf(filePath),
+    [],
+    "files of 48 random bytes: the first encrypts session tickets, all decrypt them; servers that share them resume each other's sessions",
     { defaultInWords: "generated at start, shared by all processes, rotated twice a day" },
   ),
   tlsClientCa: unsetOption(filePath, "PEM file with the CA certificates that verify client certificates", {

@@ -114,7 +114,7 @@ const encryption = {
   tlsSuites: shared(serverOptions.tlsSuites, "TLS 1.3 cipher suites"),
   tlsCurves: shared(serverOptions.tlsCurves, "key exchange groups"),
   alpn: option(listOf(protocolName), [], "ALPN protocols, such as h2,http/1.1"),
-  tlsTicketKeys: unsetOption(filePath, "file of ticket keys that servers share", {
+  tlsTicketKeys: option(listOf(filePath), [], "files of ticket keys that servers share", {
     defaultInWords: "generated at start",
   }),
   tlsClientCa: unsetOption(filePath, "PEM file with the CAs of client certificates"),

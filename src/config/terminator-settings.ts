@@ -83,7 +83,7 @@ const SERVER_KEYS = [
   ["tls-dir", ({ tlsDir }) => tlsDir !== undefined],
   ["tls-sni-strict", ({ tlsSniStrict }) => tlsSniStrict],
   ["tls-client-ca", ({ tlsClientCa }) => tlsClientCa !== undefined],
-  ["tls-ticket-keys", ({ tlsTicketKeys }) => tlsTicketKeys !== undefined],
+  ["tls-ticket-keys", ({ tlsTicketKeys }) => tlsTicketKeys.length > 0],
   ["tls-handshakes", ({ tlsHandshakes }) => tlsHandshakes !== DEFAULT_HANDSHAKES],
 ] as const satisfies readonly (readonly [key: string, isSet: (terminator: TerminatorSettings) => boolean])[];
 

@@ -7,13 +7,13 @@ import { describeSystemError } from "../observe/thrown.ts";
 import { readAuthorities, readIdentity } from "../tls/certificate.ts";
 import { type CipherOptions, findGap, findNameFault } from "../tls/cipher-lists.ts";
 import type { PemFile } from "../tls/pem.ts";
-import { checkMaterial, clientContext, type TlsRules } from "../tls/tls-context.ts";
+import { introduceKey, TICKET_KEY_BYTES, type TicketRing } from "../tls/ticket-ring.ts";
+import { checkMaterial, clientContext, type TlsRules, takesSeveralTicketKeys } from "../tls/tls-context.ts";
 import { companionsOf, type SideMaterial, type TlsIdentity, type TlsMaterials } from "../tls/tls-identity.ts";
 import type { TlsSpec, TlsSpecs } from "../tls/tls-specs.ts";
 import { formatPurpose } from "../transport/endpoint.ts";
 
 const HTTPS = formatPurpose({ kind: "https" });
-const TICKET_KEY_BYTES = 48;
 /** No file of keys and certificates is larger; this detects a path to something else early. */
 const MAX_FILE_BYTES = 1024 * 1024;
 
@@ -31,7 +31,7 @@ export interface LoadedTls {
  * @param tickets  ticket keys for sides whose settings name no file
  * @throws StartupError that names the file and what is wrong with it
  */
-export function loadTls(specs: TlsSpecs, tickets: Uint8Array, now: number): LoadedTls {
+export function loadTls(specs: TlsSpecs, tickets: TicketRing, now: number): LoadedTls {
   const state = describeTlsFiles(specs);
   const warnings: string[] = [];
   const files: string[] = [];
@@ -41,6 +41,9 @@ export function loadTls(specs: TlsSpecs, tickets: Uint8Array, now: number): Load
     files.push(...identities.map(({ file }) => file));
     if (spec.authorityFile !== undefined) files.push(spec.authorityFile);
     const material = assemble(spec, identities, tickets);
+    if (spec.ticketKeyFiles.length > 1 && !takesSeveralTicketKeys()) {
+      warnings.push("this version of Node decrypts session tickets only with the first file of tls-ticket-keys");
+    }
     checkRules(user, spec, material);
     materials.set(user, material);
   }
@@ -48,13 +51,27 @@ export function loadTls(specs: TlsSpecs, tickets: Uint8Array, now: number): Load
 }
 
 /** Replaces the ticket keys of sides that use the primary's. */
-export function withTickets(materials: TlsMaterials, specs: TlsSpecs, ticketKeys: Uint8Array): TlsMaterials {
+export function withTickets(materials: TlsMaterials, specs: TlsSpecs, ticketKeys: TicketRing): TlsMaterials {
   return new Map(
     [...materials].map(([user, each]) => {
-      const isOwn = each.side === "client" || specs.get(user)?.ticketKeyFile !== undefined;
+      const isOwn = each.side === "client" || (specs.get(user)?.ticketKeyFiles.length ?? 0) > 0;
       return [user, isOwn ? each : { side: "server", material: { ...each.material, ticketKeys } }];
     }),
   );
+}
+
+/** The keys of `wanted`, but where processes must first know a new one before any of them encrypts with it. */
+export function introduceTickets(before: TlsMaterials, wanted: TlsMaterials): TlsMaterials {
+  let isIntroducing = false;
+  const introduced = [...wanted].map(([user, each]): [string, SideMaterial] => {
+    const old = before.get(user);
+    if (each.side === "client" || old?.side !== "server") return [user, each];
+    const ticketKeys = introduceKey(old.material.ticketKeys, each.material.ticketKeys);
+    if (ticketKeys === each.material.ticketKeys) return [user, each];
+    isIntroducing = true;
+    return [user, { side: "server", material: { ...each.material, ticketKeys } }];
+  });
+  return isIntroducing ? new Map(introduced) : wanted;
 }
 
 function readIdentities(spec: TlsSpec, now: number, warnings: string[]): readonly TlsIdentity[] {
@@ -74,12 +91,12 @@ function readIdentities(spec: TlsSpec, now: number, warnings: string[]): readonl
   });
 }
 
-function assemble(spec: TlsSpec, identities: readonly TlsIdentity[], tickets: Uint8Array): SideMaterial {
+function assemble(spec: TlsSpec, identities: readonly TlsIdentity[], tickets: TicketRing): SideMaterial {
   const authorities = spec.authorityFile === undefined ? undefined : loadAuthorities(spec.authorityFile, spec.side);
   const fallback = identities.at(spec.fallback === "first" ? 0 : -1);
   if (spec.side === "client") return { side: "client", material: { identity: fallback, authorities } };
   if (fallback === undefined) throw new StartupError(`tls-dir ${spec.folder}: no *.pem file found`);
-  const ticketKeys = spec.ticketKeyFile === undefined ? tickets : readTicketKeys(spec.ticketKeyFile);
+  const ticketKeys = spec.ticketKeyFiles.length === 0 ? tickets : spec.ticketKeyFiles.map(readTicketKey);
   return { side: "server", material: { identities, fallback, ticketKeys, clientAuthorities: authorities } };
 }
 
@@ -125,7 +142,7 @@ export function describeTlsFiles(specs: TlsSpecs): string {
 }
 
 function filesOf(spec: TlsSpec): readonly AbsolutePath[] {
-  const single = [spec.keyFile, spec.ticketKeyFile, spec.authorityFile].filter((path) => path !== undefined);
+  const single = [spec.keyFile, ...spec.ticketKeyFiles, spec.authorityFile].filter((path) => path !== undefined);
   let files: readonly AbsolutePath[];
   try {
     files = certificateFiles(spec);
@@ -169,11 +186,11 @@ function loadAuthorities(path: AbsolutePath, side: TlsSpec["side"]): string {
   return result.pem;
 }
 
-function readTicketKeys(path: AbsolutePath): Uint8Array {
-  const keys = readWhole(path);
-  if (keys.length === TICKET_KEY_BYTES) return keys;
+function readTicketKey(path: AbsolutePath): Uint8Array {
+  const key = readWhole(path);
+  if (key.length === TICKET_KEY_BYTES) return key;
   throw new StartupError(
-    `${path}: has ${keys.length} bytes: expected ${TICKET_KEY_BYTES}, made with openssl rand -out FILE ${TICKET_KEY_BYTES}`,
+    `${path}: has ${key.length} bytes: expected ${TICKET_KEY_BYTES}, made with openssl rand -out FILE ${TICKET_KEY_BYTES}`,
   );
 }
 

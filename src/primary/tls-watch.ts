@@ -5,10 +5,11 @@
 import { StartupError } from "../base/errors.ts";
 import type { Events } from "../observe/log.ts";
 import { describeThrown } from "../observe/thrown.ts";
+import type { TicketRing } from "../tls/ticket-ring.ts";
 import type { TlsMaterials } from "../tls/tls-identity.ts";
 import type { TlsSpecs } from "../tls/tls-specs.ts";
 import type { TicketKeys } from "./ticket-keys.ts";
-import { describeTlsFiles, type LoadedTls, loadTls, withTickets } from "./tls-files.ts";
+import { describeTlsFiles, introduceTickets, type LoadedTls, loadTls, withTickets } from "./tls-files.ts";
 
 const LOOK_MS = 5000;
 
@@ -26,15 +27,18 @@ export class TlsWatch {
   /** State of the files at the last read, good or bad. */
   #readState: string;
   #seenState: string;
-  /** In use. */
+  /** What the files and the ticket keys give. */
   #materials: TlsMaterials;
-  #ticketKeys: Uint8Array;
+  /** In use: differs from `#materials` while a new ticket key only decrypts. */
+  #published: TlsMaterials;
+  #ticketKeys: TicketRing;
 
   constructor(parts: TlsWatchParts) {
     this.#parts = parts;
     this.#readState = parts.loaded.state;
     this.#seenState = parts.loaded.state;
     this.#materials = parts.loaded.materials;
+    this.#published = parts.loaded.materials;
     this.#ticketKeys = parts.tickets.current;
     this.#timer = setInterval(() => this.look(), LOOK_MS).unref();
   }
@@ -42,6 +46,7 @@ export class TlsWatch {
   /** Reads changed files when two checks in a row find the same state. */
   look(): void {
     const { specs, tickets } = this.#parts;
+    if (this.#published !== this.#materials) this.#renew(this.#materials);
     const state = describeTlsFiles(specs);
     const isResting = state === this.#seenState;
     this.#seenState = state;
@@ -72,11 +77,12 @@ export class TlsWatch {
 
   #renew(materials: TlsMaterials): void {
     this.#materials = materials;
-    this.#parts.onRenewed(materials);
+    this.#published = introduceTickets(this.#published, materials);
+    this.#parts.onRenewed(this.#published);
   }
 }
 
 /** Whether any side uses the primary's ticket keys. */
 function usesTickets(specs: TlsSpecs): boolean {
-  return [...specs.values()].some(({ side, ticketKeyFile }) => side === "server" && ticketKeyFile === undefined);
+  return [...specs.values()].some(({ side, ticketKeyFiles }) => side === "server" && ticketKeyFiles.length === 0);
 }

@@ -1,5 +1,4 @@
 /** Handshakes on accepted handles: OpenSSL works on what libuv reads, without a socket of Node's. */
-import { createSecureContext } from "node:tls";
 import type { PeerAddress } from "../base/endpoint.ts";
 import type { Milliseconds } from "../base/units.ts";
 import { closeTls, readWith, tellBroken, type WritePool } from "../transport/handle-pool.ts";
@@ -11,7 +10,7 @@ import {
   type StreamHandle,
   type TlsHandle,
 } from "../transport/node-internals.ts";
-import { contextOptions, stapleFor, type TlsRules } from "./tls-context.ts";
+import { serverContext, stapleFor, type TlsRules } from "./tls-context.ts";
 import { describeHandshakeFailure, REJECTED_CERTIFICATE, TOOK_TOO_LONG } from "./tls-failure.ts";
 import type { TlsMaterial } from "./tls-identity.ts";
 import { type HandshakeHooks, TlsSession } from "./tls-session.ts";
@@ -36,7 +35,7 @@ export class HandleHandshakes {
   constructor(material: TlsMaterial, rules: TlsRules, pool: WritePool) {
     this.#pool = pool;
     this.#terms = material.identities.map((identity) => ({
-      context: createSecureContext(contextOptions(identity, material, rules)).context,
+      context: serverContext(identity, material, rules).context,
       staple: stapleFor(identity, material),
       verification: material.clientAuthorities === undefined ? "none" : rules.clientVerify,
       protocols: Buffer.concat(rules.alpn.map((name) => Buffer.from([name.length, ...Buffer.from(name, "latin1")]))),

@@ -5,9 +5,9 @@
 import type { Socket } from "node:net";
 import { createServer, type Server, type TLSSocket } from "node:tls";
 import type { PeerAddress } from "../base/endpoint.ts";
-import { socketBelow } from "../transport/node-internals.ts";
+import { contextOf, socketBelow } from "../transport/node-internals.ts";
 import { SocketTransport } from "../transport/socket-transport.ts";
-import { contextOptions, stapleFor, type TlsRules } from "./tls-context.ts";
+import { contextOptions, stapleFor, type TlsRules, useTicketRing } from "./tls-context.ts";
 import { describeHandshakeFailure, REJECTED_CERTIFICATE } from "./tls-failure.ts";
 import type { TlsMaterial } from "./tls-identity.ts";
 import { type HandshakeHooks, TlsSession } from "./tls-session.ts";
@@ -28,6 +28,8 @@ export class SocketHandshakes {
         handshakeTimeout: rules.handshakeTimeout,
         allowHalfOpen: true,
       });
+      const context = contextOf(server);
+      if (context !== undefined) useTicketRing(context, material.ticketKeys);
       server.on("secureConnection", (socket) => this.#finish(socket));
       server.on("tlsClientError", (error, socket) => this.#fail(socket, error));
       const staple = stapleFor(identity, material);

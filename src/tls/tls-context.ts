@@ -2,11 +2,13 @@
  * OpenSSL's options for one side of TLS: certificates, and the rules of the settings.
  *
  * All processes of a server share the keys of session tickets (RFC 5077, RFC 8446 §4.6.1), so each can resume sessions
- * of the others. No session is stored here.
+ * of the others. No session is stored here. Node's option takes one key; its internals let us decrypt with several.
  */
 import { constants, createHash } from "node:crypto";
 import { createSecureContext, type SecureContext, type SecureContextOptions } from "node:tls";
 import type { Milliseconds } from "../base/units.ts";
+import { answerTickets } from "../transport/node-internals.ts";
+import { answerTicket, type TicketRing } from "./ticket-ring.ts";
 import { type ClientMaterial, companionsOf, type TlsIdentity, type TlsMaterial } from "./tls-identity.ts";
 
 export interface TlsRules {
@@ -45,18 +47,36 @@ const MAX_SESSION_CONTEXT = 32;
 export function checkMaterial(material: TlsMaterial, rules: TlsRules): void {
   for (const identity of material.identities) {
     try {
-      createSecureContext(contextOptions(identity, material, rules));
+      serverContext(identity, material, rules);
     } catch (cause) {
       throw new Error(`${identity.file}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
     }
   }
 }
 
-/** For server-side handshakes. */
+/** For server-side handshakes. @throws what OpenSSL reports about the identity or the rules */
+export function serverContext(identity: TlsIdentity, material: TlsMaterial, rules: TlsRules): SecureContext {
+  const secure = createSecureContext(contextOptions(identity, material, rules));
+  useTicketRing(secure.context, material.ticketKeys);
+  return secure;
+}
+
+/** @returns false where this Node cannot: then the first key alone is used */
+export function useTicketRing(context: object, ring: TicketRing): boolean {
+  return answerTickets(context, (name, _vector, isNew) => answerTicket(ring, isNew ? undefined : name));
+}
+
+/** Whether this Node can decrypt with more than one key. */
+export function takesSeveralTicketKeys(): boolean {
+  return useTicketRing(createSecureContext({ ca: [] }).context, []);
+}
+
+/** Options for server-side handshakes, with the first ticket key alone. */
 export function contextOptions(identity: TlsIdentity, material: TlsMaterial, rules: TlsRules) {
   const all = companionsOf(identity, material.identities);
   const dhParameters = all.map((each) => each.dhParameters).find((each) => each !== undefined);
   const { clientAuthorities, ticketKeys } = material;
+  const [ticketKey] = ticketKeys;
   return {
     cert: all.map(({ certificates }) => certificates),
     key: all.map(({ key }) => key),
@@ -67,7 +87,7 @@ export function contextOptions(identity: TlsIdentity, material: TlsMaterial, rul
     // A client cannot renegotiate on a connection (CVE-2011-1473).
     secureOptions: constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_PRIORITIZE_CHACHA,
     sessionIdContext: sessionContext(clientAuthorities, rules.clientVerify),
-    ticketKeys: Buffer.from(ticketKeys),
+    ...(ticketKey === undefined ? {} : { ticketKeys: Buffer.from(ticketKey) }),
   } satisfies SecureContextOptions;
 }
 

@@ -1,4 +1,5 @@
 /** What a side of TLS proves itself with: plain values, because one process reads them and others use them. */
+import type { TicketRing } from "./ticket-ring.ts";
 
 export interface TlsIdentity {
   /** The file it was read from, for messages. */
@@ -24,8 +25,7 @@ export interface TlsMaterial {
   readonly identities: readonly TlsIdentity[];
   /** One of them, for clients without SNI and for unknown names. */
   readonly fallback: TlsIdentity;
-  /** 48 bytes. A reader of them can resume a session and decrypt its traffic (RFC 5077). */
-  readonly ticketKeys: Uint8Array;
+  readonly ticketKeys: TicketRing;
   /** PEM: the CAs for client certificates; undefined where clients need none. */
   readonly clientAuthorities: string | undefined;
 }

@@ -16,8 +16,8 @@ export interface TlsSpec {
   readonly folder: AbsolutePath | undefined;
   /** Which certificate an unknown name gets. */
   readonly fallback: "first" | "last";
-  /** Undefined for the primary's ticket keys. */
-  readonly ticketKeyFile: AbsolutePath | undefined;
+  /** The first encrypts. Empty for the primary's ticket keys. */
+  readonly ticketKeyFiles: readonly AbsolutePath[];
   /** The CAs for the other side's certificate. */
   readonly authorityFile: AbsolutePath | undefined;
   readonly rules: TlsRules;
@@ -42,7 +42,7 @@ function serverSpec(server: ServerSettings): TlsSpec {
     keyFile: server.tlsKey,
     folder: server.tlsDir,
     fallback: "first",
-    ticketKeyFile: server.tlsTicketKeys,
+    ticketKeyFiles: server.tlsTicketKeys,
     authorityFile: server.tlsClientCa,
     rules: httpsRules(server),
   };
@@ -56,7 +56,7 @@ function terminatorSpec(terminator: TerminatorSettings): TlsSpec {
     keyFile: undefined,
     folder: tlsDir,
     fallback: "last",
-    ticketKeyFile: tlsTicketKeys,
+    ticketKeyFiles: tlsTicketKeys,
     authorityFile: client ? backendCa : tlsClientCa,
     rules: terminatorRules(terminator),
   };

@@ -5,12 +5,14 @@
  *     reading and writing       process.binding("stream_wrap"), the functions of libuv's streams
  *     TLS on a handle           process.binding("tls_wrap"), what tls.TLSSocket is made of
  *     a handle below a socket   where a socket was needed to connect or to shake hands
+ *     keys of session tickets   a callback of OpenSSL's contexts; Node's option takes one key
  *     binding without accepting net._createServerHandle, which Node's own cluster module uses
  *
  * `process.binding` is deprecated in the documentation and may be removed one day. If Node must warn of it
  * (`--pending-deprecation`) or refuse it (`--permission`), we use ordinary sockets instead.
  */
 import * as net from "node:net";
+import type { Server as TlsServer } from "node:tls";
 import { getSystemErrorName } from "node:util";
 
 /** A connected TCP or Unix socket of libuv, or TLS on one. All functions return 0 or a negative error code. */
@@ -246,6 +248,34 @@ export function createBoundHandle(
   const create: unknown = "_createServerHandle" in net ? net._createServerHandle : undefined;
   if (typeof create !== "function") throw new Error("this version of Node cannot bind a socket without accepting");
   return create(address, port, family, undefined, flags);
+}
+
+// ---- session tickets
+
+/**
+ * Chooses the key of a ticket: for a new one (`isNew`), or by the name of the key in one that a client shows.
+ * @returns the outcome (see OpenSSL's SSL_CTX_set_tlsext_ticket_key_cb(3)), the keys of HMAC and AES, the name of the key
+ *   and the initialization vector, each of 16 bytes, also where the outcome is that the key is unknown
+ */
+type TicketCallback = (
+  name: Uint8Array,
+  vector: Uint8Array,
+  isNew: boolean,
+) => readonly [number, Uint8Array, Uint8Array, Uint8Array, Uint8Array];
+
+/** @param context  of a SecureContext @returns false where this Node lacks the callback */
+export function answerTickets(context: object, callback: TicketCallback): boolean {
+  if (!("enableTicketKeyCallback" in context) || typeof context.enableTicketKeyCallback !== "function") return false;
+  Reflect.set(context, "onticketkeycallback", callback);
+  context.enableTicketKeyCallback();
+  return true;
+}
+
+/** The context that all connections of a TLS server share. */
+export function contextOf(server: TlsServer): object | undefined {
+  const shared: unknown = "_sharedCreds" in server ? server._sharedCreds : undefined;
+  const context: unknown = typeof shared === "object" && shared !== null ? Reflect.get(shared, "context") : undefined;
+  return typeof context === "object" && context !== null ? context : undefined;
 }
 
 // ---- sockets

@@ -5,33 +5,45 @@ import { TicketKeys } from "../../src/primary/ticket-keys.ts";
 const HOUR_MS = 3600 * 1000;
 const START = 1_000_000;
 
-test("TicketKeys: 48 bytes, and others for every server", () => {
-  const one = new TicketKeys(() => 0).current;
-  const two = new TicketKeys(() => 0).current;
-  assert.equal(one.length, 48);
+function ageing() {
+  let now = START;
+  const keys = new TicketKeys(() => now);
+  const age = (hours: number): void => {
+    now += hours * HOUR_MS;
+  };
+  return { keys, age };
+}
+
+test("TicketKeys: one key of 48 bytes, and another for every server", () => {
+  const one = ageing().keys.current;
+  const two = ageing().keys.current;
+  assert.deepEqual([one.length, one[0]?.length], [1, 48]);
   assert.notDeepEqual(one, two);
 });
 
-test("TicketKeys: the same for half a day, and then new ones for half a day", () => {
-  let now = START;
-  const keys = new TicketKeys(() => now);
+test("TicketKeys: the same for half a day; then another encrypts, and the previous one decrypts what it has encrypted", () => {
+  const { keys, age } = ageing();
   const first = keys.current;
-  now = START + 12 * HOUR_MS - 1;
+  age(11.99);
   assert.equal(keys.current, first);
-  now += 1;
+  age(0.01);
   const second = keys.current;
-  assert.equal(second.length, 48);
-  assert.notDeepEqual(second, first);
-  now += 12 * HOUR_MS - 1;
+  assert.equal(second.length, 2);
+  assert.notDeepEqual(second[0], first[0]);
+  assert.equal(second[1], first[0]);
+  age(2);
   assert.equal(keys.current, second);
-  now += 1;
-  assert.notDeepEqual(keys.current, second);
+  age(0.1);
+  assert.deepEqual(keys.current, [second[0]]);
+  age(9.9);
+  const third = keys.current;
+  assert.equal(third[1], second[0]);
+  assert.equal(third.length, 2);
 });
 
-test("TicketKeys: after a long sleep they are made once", () => {
-  let now = START;
-  const keys = new TicketKeys(() => now);
-  now += 100 * HOUR_MS;
+test("TicketKeys: after a long sleep one is made, once", () => {
+  const { keys, age } = ageing();
+  age(100);
   const { current } = keys;
   assert.equal(keys.current, current);
 });

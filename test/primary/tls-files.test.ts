@@ -12,7 +12,7 @@ import { settingsFrom } from "../support/settings-from.ts";
 import { keyPath, readKey } from "../support/tls-client.ts";
 
 const NOW = Date.parse("2026-01-01T00:00:00Z");
-const TICKETS = Buffer.alloc(48, 7);
+const TICKETS = [Buffer.alloc(48, 7)];
 
 /** A folder with these files of the test keys, and another name for each after a colon. */
 function makeKeys(t: TestContext, files: readonly string[] = []): AbsolutePath {
@@ -86,8 +86,9 @@ test("withTickets: those of a file stay", (t) => {
   const own = `${TERMINATOR}pem = p256.pem\ntls-ticket-keys = ticket.key`;
   const wishes = tlsSpecs(settingsFrom(top, `[main]\ntls-port = 0\ntls-cert = p256.pem\n${own}`));
   const loaded = loadTls(wishes, TICKETS, NOW);
-  const renewed = withTickets(loaded.materials, wishes, Buffer.alloc(48, 8));
-  assert.deepEqual(httpsOf({ ...loaded, materials: renewed }).ticketKeys, Buffer.alloc(48, 8));
+  const ring = [Buffer.alloc(48, 8), Buffer.alloc(48, 7)];
+  const renewed = withTickets(loaded.materials, wishes, ring);
+  assert.equal(httpsOf({ ...loaded, materials: renewed }).ticketKeys, ring);
   assert.equal(renewed.get("[TLS terminator x]"), loaded.materials.get("[TLS terminator x]"));
 });
 
@@ -141,10 +142,11 @@ test("loadTls: the staple beside a certificate is its own", (t) => {
 
 test("loadTls: ticket keys of a file, and authorities without what else is in theirs", (t) => {
   const top = makeKeys(t, ["p256.pem", "ticket.key", "client-ca.pem"]);
+  writeFileSync(join(top, "old.key"), Buffer.alloc(48, 9));
   appendFileSync(join(top, "client-ca.pem"), `words\n${readKey("ca.pem")}`);
-  const lines = "tls-cert = p256.pem\ntls-ticket-keys = ticket.key\ntls-client-ca = client-ca.pem";
+  const lines = "tls-cert = p256.pem\ntls-ticket-keys = ticket.key, old.key\ntls-client-ca = client-ca.pem";
   const material = httpsOf(load(top, lines));
-  assert.equal(Buffer.from(material.ticketKeys).toString("latin1"), readKey("ticket.key"));
+  assert.deepEqual(material.ticketKeys, [Buffer.from(readKey("ticket.key"), "latin1"), Buffer.alloc(48, 9)]);
   assert.equal(material.clientAuthorities, readKey("client-ca.pem") + readKey("ca.pem"));
 });
 

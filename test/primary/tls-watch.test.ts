@@ -25,7 +25,7 @@ function openWatch(t: TestContext, more = "") {
   const top = makeTree(t);
   const put = (name: string): void => copyFileSync(keyPath(name), join(top, "cert.pem"));
   put("p256.pem");
-  copyFileSync(keyPath("ticket.key"), join(top, "ticket.key"));
+  for (const file of ["ticket.key", "old.key"]) copyFileSync(keyPath("ticket.key"), join(top, file));
   const specs = tlsSpecs(settingsFrom(top, `[main]\ntls-port = 0\ntls-cert = cert.pem\n${more}`));
   let now = 0;
   const tickets = new TicketKeys(() => now);
@@ -151,9 +151,20 @@ test("TlsWatch: tickets get new keys after half a day, without a word in the log
   age(1);
   watch.look();
   watch.look();
-  assert.equal(renewed.length, 1);
-  assert.equal(renewed[0]?.ticketKeys, tickets.current);
-  assert.notDeepEqual(renewed[0]?.ticketKeys, httpsOf(loaded.materials).ticketKeys);
+  const [first] = httpsOf(loaded.materials).ticketKeys;
+  const [second] = tickets.current;
+  assert.notDeepEqual(first, second);
+  // All processes can decrypt with the new key before one of them encrypts with it.
+  const rings = () => renewed.map(({ ticketKeys }) => ticketKeys);
+  assert.deepEqual(rings(), [
+    [first, second],
+    [second, first],
+  ]);
+  for (let count = 0; count < 3; count += 1) watch.look();
+  assert.equal(renewed.length, 2);
+  age(HALF_A_DAY_MS / 2);
+  watch.look();
+  assert.deepEqual(rings().at(-1), [second]);
   assert.deepEqual(events.take(), []);
 });
 
@@ -166,5 +177,20 @@ test("TlsWatch: ticket keys of a file change when the file does", (t) => {
   watch.look();
   watch.look();
   assert.equal(renewed.length, 1);
-  assert.ok(renewed[0]?.ticketKeys.every((byte) => byte === 9));
+  assert.deepEqual(renewed[0]?.ticketKeys, [Buffer.alloc(48, 9)]);
+});
+
+test("TlsWatch: a new key of a file that keeps the old one is known before it is used", (t) => {
+  const { top, watch, renewed } = openWatch(t, "tls-ticket-keys = ticket.key, old.key");
+  const [one, two] = [Buffer.from(readKey("ticket.key"), "latin1"), Buffer.alloc(48, 9)];
+  writeFileSync(join(top, "old.key"), one);
+  writeFileSync(join(top, "ticket.key"), two);
+  for (let count = 0; count < 5; count += 1) watch.look();
+  assert.deepEqual(
+    renewed.map(({ ticketKeys }) => ticketKeys),
+    [
+      [one, two],
+      [two, one],
+    ],
+  );
 });

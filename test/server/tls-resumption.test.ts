@@ -3,12 +3,16 @@
  * that has the same keys.
  */
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { copyFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { clientPortsOf } from "../support/process-facts.ts";
 import { keyPath, startTls, TlsClient, type TlsServer, visit } from "../support/tls-client.ts";
 import { until } from "../support/until.ts";
 
 const VERSIONS = ["TLSv1.2", "TLSv1.3"] as const;
+const KEYS = keyPath("ticket.key");
 const TIMES = 20;
 /** With two processes that take their share, one of them is left out by chance once in 2 to the power of so many. */
 const MOST = 200;
@@ -39,10 +43,16 @@ for (const version of VERSIONS) {
   });
 }
 
-test("after a reload sessions from before are resumed", async (t) => {
-  const { server, tlsPort } = await startTls(t, { configuration: { processes: "2" } });
+test("after a reload sessions from before are resumed, also where it has brought another ticket key", async (t) => {
+  const { server, tlsPort } = await startTls(t, {
+    configuration: { processes: "2", "tls-ticket-keys": "ticket.key, previous.key" },
+    prepare: (top) => {
+      for (const file of ["ticket.key", "previous.key"]) copyFileSync(KEYS, join(top, file));
+    },
+  });
   const sessions = await Promise.all(VERSIONS.map((version) => visit(tlsPort, { version })));
   const old = server.workers;
+  writeFileSync(join(server.top, "ticket.key"), randomBytes(48));
   assert.equal((await server.run(t, "reload")).status, 0);
   await until("the old ones have gone", () => !server.workers.some((pid) => old.includes(pid)));
   for (const { session, version } of sessions) {
@@ -64,7 +74,6 @@ function startTwo(
   return Promise.all(starts);
 }
 
-const KEYS = keyPath("ticket.key");
 const PAIRS: readonly [name: string, first: string | undefined, second: string | undefined, want: boolean][] = [
   ["that share tls-ticket-keys resume each other's sessions", KEYS, KEYS, true],
   ["that have keys of their own do not", undefined, undefined, false],

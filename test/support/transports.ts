@@ -129,7 +129,7 @@ export function testMaterial(): TlsMaterial {
   const result = readIdentity({ certificate, key: undefined, ocsp: undefined }, Date.now());
   if (result.kind === "fault") throw new Error(result.fault);
   const { identity } = result;
-  return { identities: [identity], fallback: identity, ticketKeys: Buffer.alloc(48), clientAuthorities: undefined };
+  return { identities: [identity], fallback: identity, ticketKeys: [Buffer.alloc(48)], clientAuthorities: undefined };
 }
 
 function promised<Value>() {

@@ -130,7 +130,7 @@ const IDENTITY = identityFrom("p256.pem");
 const MATERIAL: TlsMaterial = {
   identities: [IDENTITY],
   fallback: IDENTITY,
-  ticketKeys: new Uint8Array(48),
+  ticketKeys: [new Uint8Array(48)],
   clientAuthorities: readKey("client-ca.pem"),
 };
 
