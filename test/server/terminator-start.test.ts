@@ -29,7 +29,7 @@ const NOWHERE: Endpoint = { kind: "tcp", host: "127.0.0.1", port: 1 };
 /** Runs it to its end, though it might serve. */
 async function runToEnd(t: TestContext, args: readonly string[], cwd = "/"): Promise<CommandEnd> {
   const command = runComanche(t, cwd, args);
-  const late = setTimeout(() => command.signal("SIGTERM"), 5000);
+  const late = setTimeout(() => command.signal("SIGTERM"), 60_000);
   return command.end.finally(() => clearTimeout(late));
 }
 

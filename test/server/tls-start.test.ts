@@ -104,7 +104,7 @@ async function tryToStart(t: Parameters<typeof makeTree>[0], each: Omit<Refused,
   const args = ["-d", "-c", "comanche.conf"];
   const command = new ComancheCommand(args, { cwd: top, ...(userId === undefined ? {} : { userId }) });
   t.after(() => void command.kill());
-  const late = setTimeout(() => command.signal("SIGTERM"), 3000);
+  const late = setTimeout(() => command.signal("SIGTERM"), 60_000);
   return command.end.finally(() => clearTimeout(late));
 }
 
