@@ -21,8 +21,9 @@ export interface ConnectionLimits extends HeadLimits, PaceLimits {
 /**
  * The life of the process. After `serving`, answers close their connection. `stopping`: an idle connection closes at
  * once. `handing-over`: another process serves already, so an idle connection may wait for its last request.
+ * `outdated`: it may wait for a second only, because that answer may be out of date.
  */
-export type ServingPhase = "serving" | "handing-over" | "stopping";
+export type ServingPhase = "serving" | "handing-over" | "outdated" | "stopping";
 
 export interface ConnectionContext {
   readonly service: Service;

@@ -24,7 +24,7 @@ import { ResponseSender } from "./response-sender.ts";
 
 type State =
   /** No byte of the next request has arrived. */
-  | { readonly kind: "idle"; readonly deadline: Milliseconds }
+  | { readonly kind: "idle"; deadline: Milliseconds }
   | { readonly kind: "reading-head"; readonly deadline: Milliseconds }
   | { readonly kind: "answering"; readonly exchange: Exchange; readonly pace: BodyPace | undefined }
   /** Answered, but the client still sends a body that the handler did not read. */
@@ -40,6 +40,8 @@ const MAX_WAITING = 64 * 1024;
 const LINGER_TIME = milliseconds(5000);
 /** While the server stops: a client that does not close must not delay it. */
 const LINGER_TIME_WHEN_DRAINING = milliseconds(1000);
+/** A client that pauses for longer would be served from a document root that has been replaced. */
+const IDLE_TIME_WHEN_OUTDATED = milliseconds(1000);
 const MAX_LINGER_BYTES = 16 * 1024 * 1024;
 
 const CONTINUE = Buffer.from("HTTP/1.1 100 Continue\r\n\r\n", "latin1");
@@ -163,13 +165,16 @@ export class Connection implements TransportEvents {
     }
   }
 
-  /** The process is leaving: closes after the current answer; an idle connection at once in phase `stopping`. */
+  /** The process is leaving: closes after the current answer; an idle connection as the phase says. */
   drain(): void {
     const state = this.#state;
+    const phase = this.#context.phase();
     if (state.kind === "lingering") {
       state.deadline = milliseconds(Math.min(state.deadline, this.#lingerDeadline()));
-    } else if (state.kind === "idle" && this.#context.phase() === "stopping") {
+    } else if (state.kind === "idle" && phase === "stopping") {
       this.#close("the server is stopping");
+    } else if (state.kind === "idle" && phase === "outdated") {
+      state.deadline = milliseconds(Math.min(state.deadline, this.#in(IDLE_TIME_WHEN_OUTDATED)));
     }
   }
 

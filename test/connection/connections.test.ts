@@ -329,6 +329,27 @@ onEach("Connections: a stop ends the waiting for a last request", async (t, choi
   client.destroy();
 });
 
+onEach(
+  "Connections: what this process serves is out of date: one that stays idle is closed soon",
+  async (t, choice) => {
+    const server = await serve(t, choice, echoPath);
+    const [idle, quick] = await Promise.all([RawClient.connect(server.port), RawClient.connect(server.port)]);
+    for (const client of [idle, quick]) {
+      client.send(Buffer.from(get("/")));
+      await client.readBytes(response("/").length);
+    }
+    server.phase = "outdated";
+    const drained = server.connections.drain();
+    quick.send(Buffer.from(get("/last")));
+    assert.equal(latin1(await quick.readToEnd()), response("/last", { connection: "close" }));
+    server.clock.advance(1000);
+    assert.equal(latin1(await idle.readToEnd()), "");
+    for (const client of [idle, quick]) client.halfClose();
+    await drained;
+    for (const client of [idle, quick]) client.destroy();
+  },
+);
+
 onEach("Connections: drain of nothing is done", async (t, choice) => {
   const server = await serve(t, choice, echoPath);
   await server.connections.drain();
