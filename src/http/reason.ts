@@ -120,6 +120,10 @@ export const REASONS = {
   ),
   "no-space": reason("the disk is full, or upload-quota is used up", "There is no room left to store this."),
   "upload-unavailable": reason("upload-dir cannot be written", "Uploads cannot be stored at present."),
+  "root-moved": reason(
+    "the document root was moved or made again where the sandbox of this worker does not reach; another worker takes over",
+    BUSY,
+  ),
   "out-of-descriptors": reason("no file descriptors are left", BUSY),
   "precondition-failed": reason(
     "If-Match or If-Unmodified-Since does not hold (RFC 9110 §13)",

@@ -7,16 +7,18 @@ import { connectionsWanted, decideProcesses } from "../config/limits-per-worker.
 import { type Settings, servesSites } from "../config/settings.ts";
 import type { UserFacts } from "../control/user-directories.ts";
 import { raiseDescriptorLimit } from "../system/descriptor-limit.ts";
+import type { FormerPlaces } from "../system/former-places.ts";
 import type { NativeResult } from "../system/native.ts";
+import type { PrivilegePlan } from "../system/privilege-plan.ts";
 import { preparePrivileges } from "../system/privileges.ts";
-import { prepareSandbox } from "../system/sandbox.ts";
+import { type PreparedSandbox, prepareSandbox } from "../system/sandbox.ts";
 import { limitUnsentBytes } from "../system/unsent-limit.ts";
 import { prepareUploadDirectories } from "../system/upload-directories.ts";
 import { tlsSpecs } from "../tls/tls-specs.ts";
 import type { BackendEndpoints } from "../tunnel/backend.ts";
 import { describeTerminators, describeUnverified, type Interfaces, type Served, urlsFor } from "./announce.ts";
 import { findBackends } from "./backends.ts";
-import { Generation } from "./generation.ts";
+import { Generation, type GenerationOptions } from "./generation.ts";
 import { LogBook } from "./log-book.ts";
 import { listenSpecs, type Sockets } from "./sockets.ts";
 import type { TicketKeys } from "./ticket-keys.ts";
@@ -31,12 +33,12 @@ export interface ServerContext {
   readonly native: NativeResult;
   /** Ticket keys for sides whose settings name no file. */
   readonly tickets: TicketKeys;
+  readonly formerPlaces: FormerPlaces;
 }
 
-export interface ActivationWatcher {
+export interface ActivationWatcher extends Pick<GenerationOptions, "onChange" | "onOutOfReach"> {
   /** The generation is about to start processes, whether or not the configuration becomes active. */
   readonly onGeneration: (generation: Generation) => void;
-  readonly onChange: () => void;
 }
 
 export interface ActiveConfig extends Served {
@@ -44,6 +46,10 @@ export interface ActiveConfig extends Served {
   readonly generation: Generation;
   readonly tls: LoadedTls;
   readonly backends: BackendEndpoints;
+  readonly privileges: PrivilegePlan;
+  readonly sandbox: PreparedSandbox;
+  /** Generations in a row, this one included, whose sandbox allowed nothing more. */
+  readonly sameSandboxes: number;
 }
 
 /**
@@ -57,7 +63,7 @@ export async function activate(
   previous: ActiveConfig | undefined,
   context: ServerContext & ActivationWatcher,
 ): Promise<ActiveConfig> {
-  const { user, isDaemon } = context;
+  const { user, isDaemon, formerPlaces } = context;
   const native = context.native.kind === "native" ? context.native.native : undefined;
   const hasSameLogs = previous !== undefined && isSameLogging(settings, previous.settings);
   const logs = hasSameLogs ? previous.logs : await LogBook.open(settings, user, isDaemon);
@@ -69,7 +75,7 @@ export async function activate(
       const backends = await findBackends(settings.terminators);
       const { privileges, warning } = await preparePrivileges(settings.server);
       const uploadNotices = prepareUploadDirectories(settings, privileges);
-      const sandbox = await prepareSandbox(settings, privileges);
+      const sandbox = await prepareSandbox(settings, privileges, formerPlaces);
       const processes = decideProcesses(
         settings.server.processes,
         context.cores,
@@ -91,6 +97,7 @@ export async function activate(
         logs,
         native,
         onChange: context.onChange,
+        onOutOfReach: context.onOutOfReach,
       });
       context.onGeneration(generation);
       const served = await generation.start();
@@ -102,6 +109,9 @@ export async function activate(
         processes,
         tls,
         backends,
+        privileges,
+        sandbox,
+        sameSandboxes: 1,
         urls: urlsFor(served, lookAtInterfaces()),
         terminators: describeTerminators(settings.terminators, served),
         notices: [...choice.notices, ...uploadNotices, sandbox.notice],
@@ -117,6 +127,39 @@ export async function activate(
     if (!hasSameLogs) await logs.close();
     throw error;
   }
+}
+
+// A folder may be replaced between the look at it and the rule for it: a second sandbox for the same places can reach more.
+const MAX_SAME_SANDBOXES = 2;
+
+/** `same`: another sandbox would allow nothing more. `notices`: upload directories that could not be made. */
+export type ConfinedAgain =
+  | { readonly kind: "confined"; readonly config: ActiveConfig; readonly notices: readonly string[] }
+  | { readonly kind: "same"; readonly notices: readonly string[] };
+
+/**
+ * Starts a generation whose sandbox reaches what the active one's does not: the docbases and upload directories as they
+ * are now. Nothing else changes, and no configuration is read again.
+ *
+ * @returns the configuration with that generation, which serves now
+ * @throws StartupError when it fails; `active` still serves then
+ */
+export async function confineAgain(
+  active: ActiveConfig,
+  { formerPlaces, onGeneration }: ServerContext & ActivationWatcher,
+): Promise<ConfinedAgain> {
+  const { settings, privileges } = active;
+  const notices = prepareUploadDirectories(settings, privileges);
+  const sandbox = await prepareSandbox(settings, privileges, formerPlaces);
+  const allowsMore = [...sandbox.extent].some((rule) => !active.sandbox.extent.has(rule));
+  const sameSandboxes = allowsMore ? 1 : active.sameSandboxes + 1;
+  if (sameSandboxes > MAX_SAME_SANDBOXES) return { kind: "same", notices };
+  const generation = active.generation.successor(active.generation.number + 1, sandbox.confinement);
+  generation.publishAllOf(active.generation);
+  onGeneration(generation);
+  await generation.start();
+  generation.publishAllOf(active.generation);
+  return { kind: "confined", config: { ...active, generation, sandbox, sameSandboxes }, notices };
 }
 
 function isSameLogging({ server: now }: Settings, { server: before }: Settings): boolean {

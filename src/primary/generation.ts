@@ -1,5 +1,6 @@
 /** The worker processes of one configuration: started, kept at full number and drained together. A reload adds one. */
 import { setTimeout } from "node:timers/promises";
+import type { AbsolutePath } from "../base/absolute-path.ts";
 import { StartupError } from "../base/errors.ts";
 import type { Milliseconds } from "../base/units.ts";
 import { settingsForWorker } from "../config/limits-per-worker.ts";
@@ -32,6 +33,8 @@ export interface GenerationOptions {
   readonly native: Native | undefined;
   /** A worker process has started or ended. */
   readonly onChange: () => void;
+  /** The sandbox of a worker process of the generation does not reach these docbases and upload directories. */
+  readonly onOutOfReach: (generation: number, places: readonly AbsolutePath[]) => void;
 }
 
 /** A worker's start only looks at some folders; one that takes longer waits for a file system. */
@@ -79,6 +82,11 @@ export class Generation {
     return [...this.#workers].flatMap(({ pid, startedAt }) =>
       pid === undefined ? [] : [{ pid, startedAt, generation: this.number }],
     );
+  }
+
+  /** The same with another sandbox, not started yet. */
+  successor(number: number, confinement: Confinement | undefined): Generation {
+    return new Generation({ ...this.#options, number, confinement });
   }
 
   /**
@@ -131,6 +139,11 @@ export class Generation {
   publish(message: RoleMessage): void {
     this.#published.set(message.kind, message);
     this.broadcast(message);
+  }
+
+  /** Publishes what `other` has published so far. */
+  publishAllOf(other: Generation): void {
+    for (const message of other.#published.values()) this.publish(message);
   }
 
   async #tooLate(): Promise<never> {
@@ -190,6 +203,9 @@ export class Generation {
         return;
       case "stored":
         this.broadcast(message, from);
+        return;
+      case "out-of-reach":
+        this.#options.onOutOfReach(this.number, message.places);
         return;
       case "retire":
         void this.#replace(slot, from, message.why);

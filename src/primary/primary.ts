@@ -10,6 +10,8 @@
  */
 import { availableParallelism } from "node:os";
 import { setTimeout } from "node:timers/promises";
+import type { AbsolutePath } from "../base/absolute-path.ts";
+import { systemClock } from "../base/clock.ts";
 import { StartupError } from "../base/errors.ts";
 import { unixMilliseconds } from "../base/units.ts";
 import { type Fault, formatFault } from "../config/fault.ts";
@@ -18,18 +20,29 @@ import { acquirePidFile, type PidFile, pidFilePaths } from "../control/pid-file.
 import type { StartReporter } from "../control/start-reporter.ts";
 import { type ReloadState, type ServerPhase, StateFile } from "../control/state-file.ts";
 import type { UserFacts } from "../control/user-directories.ts";
+import type { Events } from "../observe/log.ts";
 import { describeThrown } from "../observe/thrown.ts";
+import { FormerPlaces } from "../system/former-places.ts";
 import { loadNative } from "../system/native.ts";
+import { lookAtPlaces } from "../system/sandbox.ts";
 import { formatPoolStatus } from "../tasks/overload.ts";
 import type { TlsMaterials } from "../tls/tls-identity.ts";
 import { tlsSpecs } from "../tls/tls-specs.ts";
 import { formatTlsStatus, sumTls } from "../tls/tls-status.ts";
 import type { BackendEndpoints } from "../tunnel/backend.ts";
-import { type ActiveConfig, activate, type ServerContext } from "./active-config.ts";
+import type { DrainMode } from "../worker/messages.ts";
+import { type ActiveConfig, activate, confineAgain, type ServerContext } from "./active-config.ts";
 import { describeStart } from "./announce.ts";
 import { BackendWatch } from "./backends.ts";
 import type { Generation } from "./generation.ts";
 import type { LogBook } from "./log-book.ts";
+import {
+  describeRenewal,
+  describeUnreached,
+  listSome,
+  type RenewalOutcome,
+  SandboxRenewal,
+} from "./sandbox-renewal.ts";
 import { openServiceNotifier, type ServiceNotifier } from "./service-notify.ts";
 import { type SignalName, Signals } from "./signals.ts";
 import { takeActivatedSockets } from "./socket-activation.ts";
@@ -54,6 +67,10 @@ export interface PrimaryOptions {
 /** 0: stopped, everything finished; 3: connections were cut at the end of the grace period. */
 export type ServeStatus = 0 | 3;
 
+/** Generations that may drain without a time limit. */
+const MAX_DRAINING = 8;
+/** Between two looks at the places that workers report. */
+const LOOK_INTERVAL_MS = 50;
 /** How long a start may still take after a stop signal. */
 const CANCEL_TIMEOUT_MS = 2000;
 
@@ -72,6 +89,7 @@ export async function runPrimary(options: PrimaryOptions): Promise<ServeStatus> 
     cores: availableParallelism(),
     native,
     tickets: new TicketKeys(() => performance.now()),
+    formerPlaces: new FormerPlaces(),
   });
   report = (text) => primary.warn(text);
   return primary.run();
@@ -96,6 +114,11 @@ class Primary {
   #reloadState: ReloadState | undefined;
   /** At most one reload runs. */
   #reloading: Promise<void> | undefined;
+  #nextLook = 0;
+  #lastUnreached = "";
+  /** Settles when the active configuration may be replaced. */
+  #lastChange: Promise<unknown> = Promise.resolve();
+  readonly #renewal = new SandboxRenewal({ renew: (reported) => this.#confineAgain(reported), clock: systemClock });
 
   constructor(options: PrimaryOptions, signals: Signals, notifier: ServiceNotifier, context: ServerContext) {
     this.#options = options;
@@ -122,6 +145,7 @@ class Primary {
       return await this.#serve();
     } finally {
       this.#closeWatches();
+      this.#renewal.close();
       this.#status.close();
       this.#notifier.close();
       await this.#active?.logs.close();
@@ -177,24 +201,56 @@ class Primary {
   }
 
   #open(settings: Settings, number: number): Promise<ActiveConfig> {
-    return activate(settings, number, this.#active, {
+    return activate(settings, number, this.#active, this.#activation);
+  }
+
+  get #activation() {
+    return {
       ...this.#context,
-      onGeneration: (generation) => this.#generations.add(generation),
+      onGeneration: (generation: Generation) => this.#admit(generation),
       onChange: () => this.#noteState(),
-    });
+      onOutOfReach: (generation: number, places: readonly AbsolutePath[]) => this.#noteOutOfReach(generation, places),
+    };
+  }
+
+  #admit(generation: Generation): void {
+    // Else nothing would drain it.
+    if (this.#isStopping()) throw new StartupError("the server is stopping");
+    this.#generations.add(generation);
+  }
+
+  #noteOutOfReach(generation: number, places: readonly AbsolutePath[]): void {
+    const active = this.#active;
+    if (active === undefined || generation !== active.generation.number || this.#isStopping()) return;
+    const now = systemClock.monotonic();
+    if (now >= this.#nextLook) {
+      // At once: a link that is turned back and forth may lead somewhere else when the renewal begins.
+      lookAtPlaces(active.settings, active.privileges, this.#context.formerPlaces);
+      this.#nextLook = now + LOOK_INTERVAL_MS;
+    }
+    this.#renewal.report(places);
+  }
+
+  /** One change of the active configuration after the other. */
+  #exclusively<Result>(change: () => Promise<Result>): Promise<Result> {
+    const result = this.#lastChange.then(change);
+    this.#lastChange = result.catch(() => undefined);
+    return result;
   }
 
   /** Certificates and backends may change while a configuration is active. */
-  #watchWorld({ settings, tls, backends, logs: { events }, generation }: ActiveConfig): void {
+  #watchWorld({ settings, tls, backends, logs: { events } }: ActiveConfig): void {
     this.#closeWatches();
     const { terminators } = settings;
     const specs = tlsSpecs(settings);
     const { tickets } = this.#context;
     if (specs.size > 0) {
-      const onRenewed = (materials: TlsMaterials): void => generation.publish({ kind: "certificates", materials });
+      const onRenewed = (materials: TlsMaterials): void =>
+        this.#active?.generation.publish({ kind: "certificates", materials });
       this.#watches.push(new TlsWatch({ specs, loaded: tls, tickets, events, onRenewed }));
     }
-    const onMoved = (backends: BackendEndpoints): void => generation.publish({ kind: "backends", backends });
+    const onMoved = (backends: BackendEndpoints): void =>
+      this.#active?.generation.publish({ kind: "backends", backends });
     this.#watches.push(new BackendWatch({ terminators, places: backends, events, onMoved }));
   }
 
@@ -227,7 +283,7 @@ class Primary {
       this.#phase = "reloading";
       this.#notifier.reloading();
       this.#noteState();
-      const outcome = await this.#tryReload();
+      const outcome = await this.#exclusively(() => this.#tryReload());
       if (this.#isStopping()) return;
       this.#phase = "serving";
       this.#reloadState = { covers, ...outcome, at: unixMilliseconds(Date.now()) };
@@ -261,12 +317,59 @@ class Primary {
     }
   }
 
+  /** @param reported  what workers could not reach */
+  async #confineAgain(reported: ReadonlySet<AbsolutePath>): Promise<RenewalOutcome> {
+    return this.#exclusively(async () => {
+      const old = this.#active;
+      if (old === undefined || this.#isStopping()) return "useless";
+      const { events } = old.logs;
+      try {
+        const again = await confineAgain(old, this.#activation);
+        this.#tellOnce(events, describeUnreached(again, reported));
+        if (again.kind === "same") return "useless";
+        const { config } = again;
+        this.#active = config;
+        events.info(
+          `generation ${config.generation.number} serves: ${describeRenewal(old.sandbox, config.sandbox, reported)}`,
+        );
+        this.#noteState();
+        if (!this.#isStopping()) void this.#retire(old, "outdated");
+        return "done";
+      } catch (error) {
+        const why = error instanceof StartupError ? error.message : describeThrown(error);
+        const what = listSome([...reported]);
+        if (!this.#isStopping()) {
+          this.#tellOnce(events, [`cannot start workers whose sandbox reaches ${what}, keeping the old ones: ${why}`]);
+        }
+        return "failed";
+      }
+    });
+  }
+
+  /** Workers report again and again; what is still true is not told again. */
+  #tellOnce(events: Events, lines: readonly string[]): void {
+    const text = lines.join("\n");
+    if (text !== this.#lastUnreached) for (const line of lines) events.error(line);
+    this.#lastUnreached = text;
+  }
+
   /** No time limit for its connections: the new generation accepts already. */
-  async #retire(old: ActiveConfig): Promise<void> {
-    await old.generation.drain("handing-over", undefined);
+  async #retire(old: ActiveConfig, mode: DrainMode = "handing-over"): Promise<void> {
+    this.#limitDraining();
+    await old.generation.drain(mode, undefined);
     this.#generations.delete(old.generation);
     if (old.logs !== this.#active?.logs && !this.#isLogUsed(old.logs)) await old.logs.close();
     this.#noteState();
+  }
+
+  /** Document roots may move often: the oldest generations do not wait for long downloads then. */
+  #limitDraining(): void {
+    const active = this.#active;
+    const others = [...this.#generations].filter((generation) => generation !== active?.generation);
+    const draining = others.filter(({ workers }) => workers.length > 0);
+    for (const generation of draining.slice(0, -MAX_DRAINING)) {
+      void generation.drain("handing-over", active?.settings.server.grace);
+    }
   }
 
   /** By a generation that still drains. */
@@ -288,7 +391,7 @@ class Primary {
       for (const generation of this.#generations) generation.broadcast({ kind: "cut" });
     });
     const cuts = await Promise.all([...this.#generations].map((generation) => generation.drain("stopping", grace)));
-    await this.#reloading;
+    await this.#lastChange;
     const cut = cuts.reduce((sum, each) => sum + each, 0);
     if (cut === 0) {
       events.info("stopped");

@@ -2,6 +2,9 @@
  * The directory of a site's files, and its present real path. A document root may itself be reached through symbolic
  * links, and a deployment may swap them at any time. So the real path is looked up once per event-loop turn: later
  * requests use the new directory, and all requests of one turn agree.
+ *
+ * The sandbox of a process may not reach the new directory. Then the process reports it and serves the former directory,
+ * wholly, until another process with a wider sandbox takes over.
  */
 import { realpathSync } from "node:fs";
 import {
@@ -13,7 +16,7 @@ import {
   type SymlinkRule,
 } from "../base/absolute-path.ts";
 import type { LoopTurn } from "../base/clock.ts";
-import { nodeStat, type StampedRoot, type StatFn } from "./file-stamp.ts";
+import { type FileStat, nodeStat, type StampedRoot, type StatFn } from "./file-stamp.ts";
 
 /** The source of an open descriptor's real path: the kernel, or, without /proc, the name that was opened. */
 export type DescriptorPaths = "proc" | "realpath";
@@ -28,7 +31,31 @@ export interface DocumentRootOptions {
   readonly openExactly?: ExactOpener | undefined;
   /** By default with Node's functions. */
   readonly stat?: StatFn | undefined;
+  /** Undefined where no sandbox limits it. */
+  readonly reach?: Reach | undefined;
 }
+
+/** What the sandbox of this process lets it use. */
+export interface Reach {
+  /** @param path  a real path */
+  reads(path: AbsolutePath): boolean;
+  /** Also for a directory that does not exist: whether it may be made. */
+  stores(path: AbsolutePath): boolean;
+  /** Asks for another process, whose sandbox reaches `place`. May be called as often as it is found missing. */
+  report(place: AbsolutePath): void;
+}
+
+/** What a root is in one turn. Paths are real, without symbolic links. */
+export type RootState =
+  | { readonly kind: "present"; readonly path: AbsolutePath }
+  /** The present directory is out of reach; the former one still exists. */
+  | { readonly kind: "former"; readonly path: AbsolutePath }
+  | { readonly kind: "out-of-reach" }
+  /** Not a searchable directory, or outside its parent. */
+  | { readonly kind: "missing" };
+
+const OUT_OF_REACH: RootState = { kind: "out-of-reach" };
+const MISSING: RootState = { kind: "missing" };
 
 /** Opens a real path and follows no link on the way. @returns a descriptor @throws the system's error */
 export type ExactOpener = (path: AbsolutePath, flags: number) => number;
@@ -38,12 +65,15 @@ export class DocumentRoot implements StampedRoot {
   readonly descriptorPaths: DescriptorPaths;
   readonly openExactly: ExactOpener | undefined;
   readonly stat: StatFn;
+  readonly reach: Reach | undefined;
   readonly #options: DocumentRootOptions;
   readonly #turn: LoopTurn;
   /** Set where this root is a directory of another, which it must not leave. */
   readonly #parent: ParentRoot | undefined;
   #lookedUpIn: number | undefined;
-  #realPath: AbsolutePath | undefined;
+  #state: RootState = MISSING;
+  /** The last directory that was within reach. */
+  #reached: ReachedDirectory | undefined;
   /** By path checked in this turn: whether it leads to this root. */
   readonly #checkedPaths = new Map<string, boolean>();
   #checkedIn: number | undefined;
@@ -57,22 +87,29 @@ export class DocumentRoot implements StampedRoot {
     this.descriptorPaths = options.descriptorPaths;
     this.openExactly = options.openExactly;
     this.stat = options.stat ?? nodeStat;
+    this.reach = options.reach;
     this.#turn = options.turn;
     this.#parent = parent;
   }
 
-  /**
-   * The present real path, without symbolic links. Looked up at most once per turn (3 µs).
-   * @returns undefined when it is missing, not a searchable directory, or outside its parent; also when its name is not
-   *   UTF-8: two such names may decode to the same text, so nothing could be proven to be below them
-   */
-  realPath(): AbsolutePath | undefined {
+  /** Looked up at most once per turn (3 µs; with a sandbox 4). */
+  state(): RootState {
     const turn = this.#turn.current();
     if (turn !== this.#lookedUpIn) {
       this.#lookedUpIn = turn;
-      this.#realPath = this.#lookUp();
+      this.#state = this.#lookUp();
     }
-    return this.#realPath;
+    return this.#state;
+  }
+
+  /**
+   * The real path to serve in this turn, without symbolic links.
+   * @returns undefined when it is missing or out of reach; also when its name is not UTF-8: two such names may decode to
+   *   the same text, so nothing could be proven to be below them
+   */
+  realPath(): AbsolutePath | undefined {
+    const state = this.state();
+    return state.kind === "present" || state.kind === "former" ? state.path : undefined;
   }
 
   /** Checked once per path and event-loop turn: the files of one directory share the check. */
@@ -106,16 +143,44 @@ export class DocumentRoot implements StampedRoot {
     return new DocumentRoot(options, { root: this, name, linksAllowed: symlinks !== "never" });
   }
 
-  #lookUp(): AbsolutePath | undefined {
-    if (this.#parent === undefined) return realDirectory(this.path);
+  #lookUp(): RootState {
+    if (this.#parent === undefined) return this.#lookUpAlone();
 
-    const parentPath = this.#parent.root.realPath();
-    if (parentPath === undefined) return undefined;
-    const ownPath = pathBelow(parentPath, this.#parent.name);
-    const realPath = realDirectory(ownPath);
-    if (realPath === undefined || !contains(parentPath, realPath)) return undefined;
-    return this.#parent.linksAllowed || realPath === ownPath ? realPath : undefined;
+    const { root, name, linksAllowed } = this.#parent;
+    const parent = root.state();
+    if (parent.kind === "missing" || parent.kind === "out-of-reach") return parent;
+    const ownPath = pathBelow(parent.path, name);
+    const path = realDirectory(ownPath);
+    if (path === undefined || !contains(parent.path, path)) return MISSING;
+    return linksAllowed || path === ownPath ? { kind: parent.kind, path } : MISSING;
   }
+
+  #lookUpAlone(): RootState {
+    const path = realDirectory(this.path);
+    if (path === undefined) return MISSING;
+    if (this.reach === undefined) return { kind: "present", path };
+    const found = this.stat(path, "follow");
+    if (found === undefined) return MISSING;
+    const former = this.#reached;
+    if (former?.path === path && isSameDirectory(former, found)) return { kind: "present", path };
+    if (this.reach.reads(path)) {
+      this.#reached = { path, device: found.device, inode: found.inode };
+      return { kind: "present", path };
+    }
+    this.reach.report(this.path);
+    if (former === undefined) return OUT_OF_REACH;
+    const formerNow = this.stat(former.path, "follow");
+    if (formerNow === undefined || !isSameDirectory(former, formerNow)) return OUT_OF_REACH;
+    return { kind: "former", path: former.path };
+  }
+}
+
+interface ReachedDirectory extends Pick<FileStat, "device" | "inode"> {
+  readonly path: AbsolutePath;
+}
+
+function isSameDirectory(known: ReachedDirectory, found: FileStat): boolean {
+  return found.inode === known.inode && found.device === known.device;
 }
 
 interface ParentRoot {

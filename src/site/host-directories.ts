@@ -28,13 +28,17 @@ export class HostDirectories implements SiteDirectories {
     this.#turn = turn;
   }
 
-  /** The same object while the site is remembered. A name that no host can have is not looked up. */
+  /**
+   * The same object while the site is remembered. A name that no host can have is not looked up. While the docbase is out
+   * of reach every other name has a site, which says so.
+   */
   find(name: string): Site | undefined {
     if (!isHostDirectoryName(name)) return undefined;
     const site = this.#remembered.get(name) ?? this.#siteAt(name);
     this.#remembered.delete(name);
-    if (site.root.realPath() === undefined) return undefined;
-    this.#remember(site);
+    const { kind } = site.root.state();
+    if (kind === "missing") return undefined;
+    if (kind !== "out-of-reach") this.#remember(site);
     return site;
   }
 

@@ -71,6 +71,9 @@ const SYMLINK_ESCAPE: Unopened = { kind: "refused", status: 404, reason: "symlin
 const NO_PERMISSION: Unopened = { kind: "refused", status: 403, reason: "no-permission" };
 const OUT_OF_DESCRIPTORS: Unopened = { kind: "busy", reason: "out-of-descriptors", retryAfter: seconds(1) };
 
+/** Soon another process serves, whose sandbox reaches the root. */
+const ROOT_MOVED: Unopened = { kind: "busy", reason: "root-moved", retryAfter: seconds(1) };
+
 const DELETED_MARK = " (deleted)";
 
 // How often a name that was replaced between two looks is looked up again. One replacement is a deployment.
@@ -283,6 +286,7 @@ function isSameFile(path: string, stats: BigIntStats): boolean {
 
 /** A root that cannot be found is as missing, or as forbidden, as a file. */
 function explainMissingRoot(root: DocumentRoot): Unopened {
+  if (root.state().kind === "out-of-reach") return ROOT_MOVED;
   statSync(`${root.path}/.`);
   return NOT_FOUND;
 }

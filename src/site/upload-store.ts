@@ -1,8 +1,9 @@
 /**
  * The directory of a site's uploads: created if missing, cleared of what a crash left, bounded by `upload-quota`.
- * Startup creates those named in the settings (process/upload-directories.ts). The first upload creates that of a host
- * directory, and one that was deleted, as far as a sandbox allows it. Symbolic links in its path are the operator's
- * choice and are followed.
+ * Startup creates those named in the settings (system/upload-directories.ts). The first upload creates that of a host
+ * directory, and one that was deleted. Where the sandbox does not allow that, the primary creates it and starts workers
+ * that may write to it; uploads are refused until then. Symbolic links in its path are the operator's choice and are
+ * followed.
  */
 import { constants } from "node:fs";
 import { type FileHandle, lstat, mkdir, open, opendir, readdir, realpath, statfs, unlink } from "node:fs/promises";
@@ -27,7 +28,7 @@ export type BeginOutcome =
   | { readonly kind: "begun"; readonly upload: IncomingUpload }
   /** The quota or the disk has not enough room. */
   | { readonly kind: "no-space" }
-  /** The document root does not exist. */
+  /** The document root does not exist, or the sandbox of this process does not reach the directory. */
   | { readonly kind: "unavailable" };
 
 export class UploadStore {
@@ -73,6 +74,16 @@ export class UploadStore {
     }
   }
 
+  /** Reports a directory that the sandbox of this process does not reach, or cannot create. */
+  async isWithinReach(): Promise<boolean> {
+    const path = this.#path();
+    const { reach } = this.#site.root;
+    if (path === undefined || reach === undefined) return true;
+    if (reach.stores((await this.#findDirectory()) ?? path)) return true;
+    reach.report(path);
+    return false;
+  }
+
   #settleIn(directory: AbsolutePath): UploadAccount["settle"] {
     return (reserved, stored) => {
       this.#quota.settle(reserved, stored);
@@ -92,10 +103,10 @@ export class UploadStore {
     return formatSitePath({ segments: [...names, name], directory: false });
   }
 
-  /** Its real path, created if missing; undefined without a document root. */
+  /** Its real path, created if missing; undefined without a document root and out of reach. */
   async #openDirectory(): Promise<AbsolutePath | undefined> {
     const path = this.#path();
-    if (path === undefined) return undefined;
+    if (path === undefined || !(await this.isWithinReach())) return undefined;
     let directory = await this.#findDirectory();
     if (directory === undefined) {
       await mkdir(path, { recursive: true });
@@ -125,8 +136,9 @@ export class UploadStore {
   #path(): AbsolutePath | undefined {
     const { uploadDir } = this.#site.rules;
     if (uploadDir.startsWith("/")) return absolutePath(uploadDir);
-    const root = this.#site.root.realPath();
-    return root && pathBelow(root, uploadDir);
+    const state = this.#site.root.state();
+    // In the former directory nobody would look for them.
+    return state.kind === "present" ? pathBelow(state.path, uploadDir) : undefined;
   }
 
   async #measure(): Promise<Bytes> {

@@ -76,6 +76,17 @@ export async function prepareUploads(
   }
 }
 
+/** Reports upload directories that the sandbox of this process does not reach. Fails for none of them. */
+export async function checkUploads({ main, named, directories }: Sites, ledger: UploadLedger): Promise<void> {
+  for (const site of [...(directories === undefined ? [main] : []), ...named.values()]) {
+    if (site.rules.upload === undefined) continue;
+    // An upload that meets the same error explains it.
+    await storeOf(site, ledger)
+      .isWithinReach()
+      .catch(() => undefined);
+  }
+}
+
 /** @returns `created`, or why nothing was stored: no file is left on the disk then. @throws only our own faults */
 export async function acceptUpload(context: LocateContext, site: Site, request: IncomingRequest): Promise<Resource> {
   const asked = readFields(request.head.fields);

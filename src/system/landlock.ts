@@ -19,6 +19,13 @@ export interface LandlockRule {
   readonly access: number;
 }
 
+/** What a rule allows in fact: the file or folder that had its path when the rule was made. */
+export interface AllowedPlace {
+  readonly device: number;
+  readonly inode: number;
+  readonly access: number;
+}
+
 const EXECUTE = 1 << 0;
 const WRITE_FILE = 1 << 1;
 const READ_FILE = 1 << 2;

@@ -5,9 +5,9 @@
  * program runs. A process confines all of them by confining its first thread and then executing itself again: execve(2)
  * ends every other thread, and those of the new program inherit.
  */
-import { closeSync, constants, openSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync } from "node:fs";
 import type { AbsolutePath } from "../base/absolute-path.ts";
-import type { LandlockAttributes, LandlockRule } from "./landlock.ts";
+import type { AllowedPlace, LandlockAttributes, LandlockRule } from "./landlock.ts";
 import { type Bind, NativeError } from "./native-call.ts";
 import { O_PATH } from "./native-files.ts";
 
@@ -27,9 +27,10 @@ export interface ConfinementCalls {
   /**
    * Puts the calling thread into a Landlock domain, for good.
    *
+   * @returns what the paths of the rules led to
    * @throws NativeError also when a path of the rules is not there
    */
-  restrict(attributes: LandlockAttributes, rules: readonly LandlockRule[]): void;
+  restrict(attributes: LandlockAttributes, rules: readonly LandlockRule[]): readonly AllowedPlace[];
   /**
    * Executes another program in this process. Of the open descriptors only `descriptors` stay open.
    *
@@ -119,18 +120,21 @@ export function bindConfinement(bind: Bind): ConfinementCalls {
     restrict(attributes, rules) {
       const ruleset = openRuleset(attributes);
       try {
-        for (const { path, access } of rules) {
+        const allowed = rules.map(({ path, access }) => {
           const place = openSync(path, O_PATH | constants.O_RDONLY);
           try {
             const rule = Buffer.alloc(12);
             rule.writeBigUInt64LE(BigInt(access), 0);
             rule.writeInt32LE(place, 8);
             addRule(SYS_LANDLOCK_ADD_RULE, ruleset, LANDLOCK_RULE_PATH_BENEATH, rule, 0);
+            const { dev, ino } = fstatSync(place);
+            return { device: dev, inode: ino, access };
           } finally {
             closeSync(place);
           }
-        }
+        });
         restrictSelf(SYS_LANDLOCK_RESTRICT_SELF, ruleset, 0);
+        return allowed;
       } finally {
         closeSync(ruleset);
       }

@@ -4,7 +4,8 @@
  *
  * A docbase may be read, and so may the folder that holds it: where a docbase is replaced by renaming, or its link is
  * turned to another folder, the next request is served from the new one, which a rule on the old one would not allow.
- * An upload directory that is replaced can be written to again after a reload.
+ * No folder further up is allowed: what holds all releases of a program holds its secrets too. A docbase that moves out of
+ * these folders, and an upload directory that was made again, need new worker processes (primary/sandbox-renewal.ts).
  */
 import { type AbsolutePath, absolutePath } from "../base/absolute-path.ts";
 import { type Settings, servesSites } from "../config/settings.ts";
@@ -29,7 +30,7 @@ export interface Confinement {
   readonly landlock: LandlockConfinement | undefined;
 }
 
-interface LandlockConfinement {
+export interface LandlockConfinement {
   readonly attributes: LandlockAttributes;
   readonly rules: readonly LandlockRule[];
 }
@@ -53,11 +54,11 @@ export interface SandboxFacts {
     | { readonly kind: "native"; readonly version: number }
     | { readonly kind: "missing"; readonly why: string };
   readonly isRoot: boolean;
-  /** The docbases. */
+  /** The docbases, and where they led before. */
   readonly served: readonly AbsolutePath[];
   /** The folders that hold the docbases, as far as the worker may read them. */
   readonly holders: readonly AbsolutePath[];
-  /** Those that are there. */
+  /** Those that are there, and where they led before. */
   readonly uploads: readonly AbsolutePath[];
   /** Folders whose hosts have an upload directory each, which may be made at any time. */
   readonly uploadTrees: readonly AbsolutePath[];

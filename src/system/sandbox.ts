@@ -8,38 +8,83 @@ import { type AbsolutePath, absolutePath } from "../base/absolute-path.ts";
 import { errorCode, StartupError } from "../base/errors.ts";
 import { type Settings, servesSites } from "../config/settings.ts";
 import { canAccess, currentAccount, runAs } from "./account.ts";
-import { decideVersion, FILE_RIGHTS, type LandlockRule } from "./landlock.ts";
+import { FormerPlaces, type Place } from "./former-places.ts";
+import { type AllowedPlace, decideVersion, FILE_RIGHTS, type LandlockRule } from "./landlock.ts";
 import { loadNative, type Native, type NativeResult } from "./native.ts";
 import type { PrivilegePlan } from "./privilege-plan.ts";
 import { findRuntimeRules, packagePaths, realPath } from "./runtime-paths.ts";
-import { type Confinement, planSandbox, type SandboxFacts, type SandboxPlan } from "./sandbox-plan.ts";
+import {
+  type Confinement,
+  type LandlockConfinement,
+  planSandbox,
+  type SandboxFacts,
+  type SandboxPlan,
+} from "./sandbox-plan.ts";
 import { outsidePath, uploadDirectories } from "./upload-directories.ts";
+
+export interface PreparedSandbox extends SandboxPlan {
+  /** The docbases and upload directories, outside a chroot, and where they lead; undefined: to no folder. */
+  readonly places: ReadonlyMap<AbsolutePath, Place | undefined>;
+  /** What the rules allow, each in a few words that name the very folder. */
+  readonly extent: ReadonlySet<string>;
+}
 
 /**
  * To be called after the upload directories were made: one that is missing cannot be written to later.
  *
+ * @param former  what was looked up earlier; this look is noted there
  * @throws StartupError when `sandbox = yes` and a part of it is not possible
  */
-export async function prepareSandbox(settings: Settings, privileges: PrivilegePlan): Promise<SandboxPlan> {
-  const decision = planSandbox(settings, privileges, readFacts(settings, privileges, await loadNative()));
+export async function prepareSandbox(
+  settings: Settings,
+  privileges: PrivilegePlan,
+  former: FormerPlaces = new FormerPlaces(),
+): Promise<PreparedSandbox> {
+  const loaded = await loadNative();
+  const places = lookAtPlaces(settings, privileges, former);
+  const decision = planSandbox(settings, privileges, readFacts(settings, privileges, loaded, former));
   if (decision.kind === "refused") throw new StartupError(decision.reason);
-  return decision.plan;
+  const rules = decision.plan.confinement?.landlock?.rules ?? [];
+  return { ...decision.plan, places, extent: new Set(rules.map(describeRule)) };
+}
+
+/** Notes where the docbases and upload directories lead now. */
+export function lookAtPlaces(
+  settings: Settings,
+  privileges: PrivilegePlan,
+  former: FormerPlaces,
+): PreparedSandbox["places"] {
+  const uploads = uploadDirectories(settings).map(({ path }) => locate(privileges, path));
+  const names = [...servedFolders(settings, privileges), ...uploads].filter((name) => name !== undefined);
+  return runAs(privileges.account, () => new Map(names.map((name) => [name, former.look(name)])));
+}
+
+function describeRule({ path, access }: LandlockRule): string {
+  const found = look(path);
+  return `${path} ${access} ${found?.dev}:${found?.ino}`;
 }
 
 /**
  * Confines the calling thread, for good; a program that is then executed is confined with all its threads.
  *
+ * @returns the places that may be used; undefined where Landlock limits none
  * @throws NativeError when the system refuses. The process must end then
  */
-export function confine(native: Native, { keptCapabilities, landlock }: Confinement): void {
+export function confine(
+  native: Native,
+  { keptCapabilities, landlock }: Confinement,
+): readonly AllowedPlace[] | undefined {
   native.forbidNewPrivileges();
   boundCapabilities(native, keptCapabilities);
-  // After this, no rule can be made for what is closed to root without capabilities: so they go last.
-  if (landlock !== undefined) {
-    const rules = [...landlock.rules, ...findRuntimeRules(process.env)].flatMap(fitRule);
-    native.restrict(landlock.attributes, rules);
-  }
+  const allowed = landlock === undefined ? undefined : restrict(native, landlock);
+  // Last: after this, no rule can be made for what is closed to root without capabilities.
   native.limitCapabilities(keptCapabilities);
+  return allowed;
+}
+
+function restrict(native: Native, { attributes, rules }: LandlockConfinement): readonly AllowedPlace[] {
+  const all = [...rules, ...findRuntimeRules(process.env)].flatMap(fitRule);
+  return native.restrict(attributes, all);
 }
 
 function boundCapabilities(native: Native, kept: readonly number[]): void {
@@ -59,8 +104,15 @@ function fitRule({ path, access }: LandlockRule): readonly LandlockRule[] {
   return [{ path, access: found.isDirectory() ? access : access & FILE_RIGHTS }];
 }
 
-function readFacts(settings: Settings, privileges: PrivilegePlan, loaded: NativeResult): SandboxFacts {
+function readFacts(
+  settings: Settings,
+  privileges: PrivilegePlan,
+  loaded: NativeResult,
+  former: FormerPlaces,
+): SandboxFacts {
   const account = currentAccount();
+  const withFormer = (names: readonly AbsolutePath[]): readonly AbsolutePath[] =>
+    runAs(privileges.account, () => [...names, ...names.flatMap((name) => former.formerOf(name))]);
   const served = servedFolders(settings, privileges);
   const places = uploadDirectories(settings).flatMap(({ path, kind }) => {
     const outside = locate(privileges, path);
@@ -71,10 +123,10 @@ function readFacts(settings: Settings, privileges: PrivilegePlan, loaded: Native
   return {
     calls: loaded.kind === "missing" ? loaded : { kind: "native", version: readVersion(loaded.native) },
     isRoot: account.uid === 0,
-    served,
+    served: withFormer(served),
     holders: served.flatMap(holdersOf),
-    uploads,
-    uploadTrees: pathsOf("tree"),
+    uploads: withFormer(uploads),
+    uploadTrees: withFormer(pathsOf("tree")),
     closed: [...PROGRAM, ...served].filter((path) => !canAccess(account, path, "read")),
     unwritable: uploads.filter((path) => !canAccess(account, path, "write")),
   };

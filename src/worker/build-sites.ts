@@ -5,7 +5,7 @@ import type { LoopTurn } from "../base/clock.ts";
 import { errorCode, StartupError } from "../base/errors.ts";
 import type { Settings, SiteSettings } from "../config/settings.ts";
 import { describeSystemError } from "../observe/thrown.ts";
-import { DocumentRoot, type ExactOpener } from "../site/document-root.ts";
+import { DocumentRoot, type ExactOpener, type Reach } from "../site/document-root.ts";
 import type { StatFn } from "../site/file-stamp.ts";
 import { HostDirectories } from "../site/host-directories.ts";
 import { probeDescriptorPaths } from "../site/open-file.ts";
@@ -18,14 +18,19 @@ export interface NativeFiles {
   readonly stat: StatFn;
 }
 
-/** @throws StartupError for a document root that cannot be served */
-export function buildSites(settings: Settings, turn: LoopTurn, native?: NativeFiles): Sites {
+/**
+ * @param reach  undefined where no sandbox limits the process
+ * @throws StartupError for a document root that cannot be served
+ */
+export function buildSites(settings: Settings, turn: LoopTurn, native?: NativeFiles, reach?: Reach): Sites {
   const descriptorPaths = probeDescriptorPaths();
   const openExactly = descriptorPaths === "proc" ? undefined : native?.openExactly;
   const stat = native?.stat;
   const buildSite = (name: string, rules: SiteSettings): Site => {
     checkDocumentRoot(rules.docbase, settings.server.chroot);
-    return { name, root: new DocumentRoot({ path: rules.docbase, turn, descriptorPaths, openExactly, stat }), rules };
+    const root = new DocumentRoot({ path: rules.docbase, turn, descriptorPaths, openExactly, stat, reach });
+    checkReach(root);
+    return { name, root, rules };
   };
   const main = buildSite("main", settings.main);
   const named = new Map([...settings.virtualHosts].map(([name, rules]) => [name, buildSite(name, rules)] as const));
@@ -42,6 +47,15 @@ function checkDocumentRoot(path: AbsolutePath, chroot: AbsolutePath | undefined)
     if (cause instanceof StartupError) throw cause;
     throw new StartupError(`cannot serve docbase ${path}: ${explain(cause, chroot)}`, { cause });
   }
+}
+
+/** The root also learns what to serve while a later directory is out of reach. */
+function checkReach(root: DocumentRoot): void {
+  if (root.state().kind !== "out-of-reach") return;
+  throw new StartupError(
+    `cannot serve docbase ${root.path}: the sandbox does not reach it: ` +
+      "let the user who starts the server use it, or set sandbox = no",
+  );
 }
 
 function explain(cause: unknown, chroot: AbsolutePath | undefined): string {

@@ -8,6 +8,7 @@
  * Signals that a terminal sends to the process group are ignored: the primary handles them. TERM alone, sent to this
  * very process, asks the primary for a successor.
  */
+import type { AbsolutePath } from "../base/absolute-path.ts";
 import { StartupError } from "../base/errors.ts";
 import type { Milliseconds } from "../base/units.ts";
 import { servesSites } from "../config/settings.ts";
@@ -16,21 +17,26 @@ import { type EventLevel, EventLog, type EventSink } from "../observe/log.ts";
 import { describeThrown } from "../observe/thrown.ts";
 import { withinDescriptors } from "../system/descriptor-limit.ts";
 import { openExactPath } from "../system/exact-directory.ts";
+import type { AllowedPlace } from "../system/landlock.ts";
 import { loadNative } from "../system/native.ts";
 import { dropPrivileges } from "../system/privileges.ts";
+import { SandboxReach, takeOver } from "../system/sandbox-reach.ts";
 import { HandedLog } from "./handed-log.ts";
 import type { DrainMode, LogMessage, PrimaryMessage, RoleMessage, StartOrder, WorkerMessage } from "./messages.ts";
 import { openTaskThreads, startWorker, type Worker } from "./serve.ts";
 
 /** Returns at once; the process exits by itself. */
 export function runWorker(): void {
-  const controller = new WorkerController();
+  const controller = new WorkerController(takeOver(process.env));
   process.on("message", (message: PrimaryMessage) => controller.receive(message));
   process.once("disconnect", () => controller.orphaned());
   for (const signal of ["SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2"] as const) process.on(signal, ignore);
   process.on("SIGTERM", () => send({ kind: "retire", why: "it got SIGTERM" }));
   send({ kind: "loaded" });
 }
+
+/** Between two reports that something is out of reach. */
+const REPORT_INTERVAL_MS = 100;
 
 const ignore = (): void => undefined;
 
@@ -50,9 +56,15 @@ class WorkerController {
   #serving: Serving | undefined;
   /** Messages that arrive before it serves. */
   readonly #early: (LogMessage | RoleMessage)[] = [];
+  readonly #reach: SandboxReach | undefined;
   #isLeaving = false;
   /** The last drain request, perhaps before it serves. */
   #farewell: DrainRequest | undefined;
+
+  /** @param allowed  undefined where no sandbox limits the process */
+  constructor(allowed: readonly AllowedPlace[] | undefined) {
+    this.#reach = allowed && new SandboxReach(allowed, reportTogether());
+  }
 
   receive(message: PrimaryMessage): void {
     switch (message.kind) {
@@ -116,6 +128,7 @@ class WorkerController {
           openExactly: (path, flags) => openExactPath(native, path, flags),
           stat: native.stat,
         },
+        reach: this.#reach,
       });
       this.#serving = { worker, access, log };
       for (const message of this.#early) this.#passOn(message, this.#serving);
@@ -146,6 +159,24 @@ class WorkerController {
     await tell({ kind: "drained", cut: ended.kind === "cut" ? ended.cut : 0 });
     process.exit(0);
   }
+}
+
+/** What is out of reach is found so in every turn: all of it together is sent at the end of one, then none for a while. */
+function reportTogether(): (place: AbsolutePath) => void {
+  const places = new Set<AbsolutePath>();
+  let isWaiting = false;
+  return (place) => {
+    places.add(place);
+    if (isWaiting) return;
+    isWaiting = true;
+    setImmediate(() => {
+      send({ kind: "out-of-reach", places: [...places] });
+      places.clear();
+      setTimeout(() => {
+        isWaiting = false;
+      }, REPORT_INTERVAL_MS).unref();
+    });
+  };
 }
 
 function send(message: WorkerMessage): void {

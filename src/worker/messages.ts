@@ -12,6 +12,7 @@
  *     drain, cut, messages for roles  ->
  *                                     <-   drained; then it ends
  */
+import type { AbsolutePath } from "../base/absolute-path.ts";
 import type { Milliseconds } from "../base/units.ts";
 import type { Settings } from "../config/settings.ts";
 import type { Refusal } from "../observe/access-log.ts";
@@ -49,9 +50,10 @@ export interface HandedFile {
 
 /**
  * `stopping`: connections close as soon as they are idle. `handing-over`: another generation serves already, so an idle
- * connection may make one more request: a close that crosses a request would lose it.
+ * connection may make one more request: a close that crosses a request would lose it. `outdated`: the same, but soon,
+ * because this process serves a former document root.
  */
-export type DrainMode = "stopping" | "handing-over";
+export type DrainMode = "stopping" | "handing-over" | "outdated";
 
 export type PrimaryMessage = ProcessMessage | LogMessage | RoleMessage;
 
@@ -98,6 +100,8 @@ export type ServerMessage =
   /** Access log lines. `refusal`: the worker's file has just refused them. */
   | { readonly kind: "log"; readonly lines: Uint8Array; readonly refusal: Refusal | undefined }
   | { readonly kind: "stored"; readonly upload: StoredUpload }
+  /** Docbases and upload directories that the sandbox of the process does not reach. */
+  | { readonly kind: "out-of-reach"; readonly places: readonly AbsolutePath[] }
   /** The process asks for a successor. */
   | { readonly kind: "retire"; readonly why: string };
 

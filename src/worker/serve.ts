@@ -7,6 +7,7 @@ import type { Settings } from "../config/settings.ts";
 import type { AccessLog } from "../observe/access-log.ts";
 import type { Events } from "../observe/log.ts";
 import { RefusalReport } from "../observe/refusal-report.ts";
+import type { Reach } from "../site/document-root.ts";
 import { ThreadPool } from "../tasks/task-pool.ts";
 import { probeHandles } from "../tls/probe-handles.ts";
 import type { TlsMaterials } from "../tls/tls-identity.ts";
@@ -75,6 +76,8 @@ export interface WorkerParts {
   readonly pool: ThreadPool | undefined;
   readonly send: (message: ServerMessage) => void;
   readonly native?: NativeFiles | undefined;
+  /** Undefined where no sandbox limits the process. */
+  readonly reach?: Reach | undefined;
 }
 
 /** Begins to accept. @throws StartupError when a document root or socket fails; nothing is left open then */
@@ -131,7 +134,7 @@ function aborted(signal: AbortSignal): Promise<void> {
 }
 
 async function openRoles(parts: WorkerParts): Promise<readonly Role[]> {
-  const { settings, sockets, tls, backends, pool, send, native } = parts;
+  const { settings, sockets, tls, backends, pool, send, native, reach } = parts;
   const { access, events } = parts.logs;
   const refusals = new RefusalReport(systemClock, (text) => events.info(text));
   const choice = await probeHandles();
@@ -139,7 +142,7 @@ async function openRoles(parts: WorkerParts): Promise<readonly Role[]> {
   const sites =
     pool === undefined
       ? []
-      : [await openSiteRole({ choice, settings, access, events, refusals, sockets, tls, pool, send, native })];
+      : [await openSiteRole({ choice, settings, access, events, refusals, sockets, tls, pool, send, native, reach })];
   const terminators = [...settings.terminators].map(([name, terminator]) => {
     const material = tls.get(formatPurpose({ kind: "terminator", name }));
     const places = backends.get(name);

@@ -13,13 +13,14 @@ import type { AccessLog } from "../observe/access-log.ts";
 import type { Events } from "../observe/log.ts";
 import { chooseLineFormat } from "../observe/log-format.ts";
 import type { RefusalReport } from "../observe/refusal-report.ts";
+import type { Reach } from "../site/document-root.ts";
 import { FileCache } from "../site/file-cache.ts";
 import type { TlsPresence } from "../site/gates.ts";
 import type { LocateContext } from "../site/locate.ts";
 import { ListingMemory } from "../site/locate.ts";
 import { createService } from "../site/serve.ts";
 import type { Sites } from "../site/site.ts";
-import { prepareUploads } from "../site/upload.ts";
+import { checkUploads, prepareUploads } from "../site/upload.ts";
 import { UploadLedger } from "../site/upload-quota.ts";
 import type { ThreadPool } from "../tasks/task-pool.ts";
 import { TlsAcceptor } from "../tls/tls-acceptor.ts";
@@ -46,6 +47,7 @@ export interface SiteParts {
   readonly pool: ThreadPool;
   readonly send: (message: ServerMessage) => void;
   readonly native: NativeFiles | undefined;
+  readonly reach: Reach | undefined;
 }
 
 interface Parts extends SiteParts {
@@ -53,6 +55,7 @@ interface Parts extends SiteParts {
 }
 
 const HTTPS = formatPurpose({ kind: "https" });
+const REACH_INTERVAL_MS = 1000;
 /** How long `close` waits for tasks and for handlers of cut connections. */
 const CLOSE_TIMEOUT_MS = 1000;
 
@@ -62,8 +65,10 @@ export async function openSiteRole(parts: SiteParts): Promise<Role> {
   const uploads = new UploadLedger((upload) => parts.send({ kind: "stored", upload }));
   let phase: ServingPhase = "serving";
   const turn = new EventLoopTurn();
-  const sites = buildSites(settings, turn, parts.native);
+  const sites = buildSites(settings, turn, parts.native, parts.reach);
   await prepareUploads(sites, (text) => events.warn(text), uploads);
+  // A site that is seldom asked for is within reach before its next request.
+  const watch = parts.reach && setInterval(() => checkReach(sites, uploads), REACH_INTERVAL_MS).unref();
   const connections = new Connections(
     { ...connectionParts({ ...parts, uploads }, sites, turn), phase: () => phase },
     settings.server,
@@ -95,6 +100,7 @@ export async function openSiteRole(parts: SiteParts): Promise<Role> {
       // A handler or task that hangs on a dead file system must not hold the server.
       await Promise.race([Promise.all([ended, pool.close()]), setTimeout(CLOSE_TIMEOUT_MS)]);
       connections.close();
+      clearInterval(watch);
     },
     receive: (message) => {
       if (message.kind === "stored") uploads.heard(message.upload);
@@ -103,6 +109,12 @@ export async function openSiteRole(parts: SiteParts): Promise<Role> {
       if (renewed?.side === "server") tls?.renew(renewed.material);
     },
   };
+}
+
+/** What is out of reach reports itself. */
+function checkReach(sites: Sites, uploads: UploadLedger): void {
+  for (const { root } of [sites.main, ...sites.named.values()]) root.state();
+  void checkUploads(sites, uploads);
 }
 
 function openTls(

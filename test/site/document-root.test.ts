@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { mkdirSync, renameSync, rmSync, symlinkSync } from "node:fs";
+import { mkdirSync, renameSync, rmSync, statSync, symlinkSync } from "node:fs";
 import { test } from "node:test";
 import { absolutePath } from "../../src/base/absolute-path.ts";
-import { DocumentRoot } from "../../src/site/document-root.ts";
+import { DocumentRoot, type Reach } from "../../src/site/document-root.ts";
 import { probeDescriptorPaths } from "../../src/site/open-file.ts";
 import { DIRECTORY, linkTo, makeTree } from "../support/file-tree.ts";
 
@@ -18,8 +18,8 @@ class ManualTurn {
   }
 }
 
-function rootAt(path: string, turn = new ManualTurn()): DocumentRoot {
-  return new DocumentRoot({ path: absolutePath(path), turn, descriptorPaths: probeDescriptorPaths() });
+function rootAt(path: string, turn = new ManualTurn(), reach?: Reach): DocumentRoot {
+  return new DocumentRoot({ path: absolutePath(path), turn, descriptorPaths: probeDescriptorPaths(), reach });
 }
 
 test("DocumentRoot: the real path of a root behind links", (t) => {
@@ -97,4 +97,89 @@ test("DocumentRoot.child: gone when its parent is", (t) => {
   renameSync(`${top}/root`, `${top}/elsewhere`);
   turn.number++;
   assert.equal(child.realPath(), undefined);
+});
+
+// ---- with a sandbox
+
+/** A process that may read what the folders of these names hold. Its reports are counted. */
+function sandboxed(t: Parameters<typeof makeTree>[0], ...allowed: readonly string[]) {
+  const top = makeTree(t, { "v1/a/": DIRECTORY, "v2/a/": DIRECTORY, "v3/": DIRECTORY, docbase: linkTo("v1") });
+  const turn = new ManualTurn();
+  const inodes = new Set(allowed.map((name) => statSync(`${top}/${name}`).ino));
+  const reports: string[] = [];
+  const reach: Reach = {
+    reads: (path) => inodes.has(statSync(path).ino),
+    stores: () => false,
+    report: (place) => reports.push(place),
+  };
+  const root = rootAt(`${top}/docbase`, turn, reach);
+  return {
+    top,
+    root,
+    reports,
+    turnTo(target: string): void {
+      symlinkSync(target, `${top}/next`);
+      renameSync(`${top}/next`, `${top}/docbase`);
+      turn.number += 1;
+    },
+    nextTurn(): void {
+      turn.number += 1;
+    },
+  };
+}
+
+test("DocumentRoot: a root that moves where the sandbox does not reach is the former one until it comes back", (t) => {
+  const { top, root, reports, turnTo } = sandboxed(t, "v1", "v3");
+  assert.deepEqual(root.state(), { kind: "present", path: `${top}/v1` });
+  assert.deepEqual(reports, []);
+  turnTo("v2");
+  assert.deepEqual(root.state(), { kind: "former", path: `${top}/v1` });
+  assert.equal(root.realPath(), `${top}/v1`);
+  assert.deepEqual(reports, [`${top}/docbase`]);
+  turnTo("v1");
+  assert.deepEqual(root.state(), { kind: "present", path: `${top}/v1` });
+  turnTo("v3");
+  assert.deepEqual(root.state(), { kind: "present", path: `${top}/v3` });
+  turnTo("v2");
+  assert.deepEqual(root.state(), { kind: "former", path: `${top}/v3` });
+});
+
+test("DocumentRoot: out of reach when the former root is gone, or was made again", (t) => {
+  const { top, root, reports, turnTo, nextTurn } = sandboxed(t, "v1");
+  root.state();
+  turnTo("v2");
+  renameSync(`${top}/v1`, `${top}/old`);
+  assert.equal(root.state().kind, "out-of-reach");
+  assert.equal(root.realPath(), undefined);
+  mkdirSync(`${top}/v1`);
+  nextTurn();
+  assert.equal(root.state().kind, "out-of-reach");
+  assert.equal(reports.length, 2);
+});
+
+test("DocumentRoot: one that was made again under its name is another", (t) => {
+  const { top, root, turnTo } = sandboxed(t, "v1");
+  root.state();
+  renameSync(`${top}/v1`, `${top}/old`);
+  mkdirSync(`${top}/v1`);
+  turnTo("v1");
+  assert.equal(root.state().kind, "out-of-reach");
+});
+
+test("DocumentRoot: what is missing is missing, sandbox or not", (t) => {
+  const { root, reports, turnTo } = sandboxed(t, "v1");
+  turnTo("nowhere");
+  assert.equal(root.state().kind, "missing");
+  assert.deepEqual(reports, []);
+});
+
+test("DocumentRoot.child: is where its parent is", (t) => {
+  const { top, root, turnTo } = sandboxed(t, "v1");
+  const child = root.child("a", "inside");
+  assert.deepEqual(child.state(), { kind: "present", path: `${top}/v1/a` });
+  turnTo("v2");
+  assert.deepEqual(child.state(), { kind: "former", path: `${top}/v1/a` });
+  renameSync(`${top}/v1`, `${top}/old`);
+  turnTo("v2");
+  assert.equal(child.state().kind, "out-of-reach");
 });

@@ -126,3 +126,15 @@ test("HostDirectories: no names when the docbase is gone", (t) => {
   rmSync(`${top}/docbase`, { recursive: true });
   assert.deepEqual(directories.names(), []);
 });
+
+test("HostDirectories: while the docbase is out of the sandbox's reach, each host has a site that says so", (t) => {
+  const top = makeTree(t, { "docbase/a.example/": DIRECTORY });
+  const reach = { reads: () => false, stores: () => false, report: () => undefined };
+  const turn = { current: () => 0 };
+  const docbase = new DocumentRoot({ path: top, turn, descriptorPaths: "realpath", reach });
+  const directories = new HostDirectories(docbase, siteRules(), turn);
+  for (const name of ["a.example", "b.example"]) {
+    assert.equal(directories.find(name)?.root.state().kind, "out-of-reach");
+  }
+  assert.equal(directories.find("not a host"), undefined);
+});

@@ -5,6 +5,7 @@ import {
   existsSync,
   mkdirSync,
   readdirSync,
+  rmSync,
   statSync,
   symlinkSync,
   utimesSync,
@@ -15,6 +16,7 @@ import { absolutePath } from "../../src/base/absolute-path.ts";
 import { EventLoopTurn } from "../../src/base/clock.ts";
 import { bytes, milliseconds } from "../../src/base/units.ts";
 import { formatTemporaryName } from "../../src/base/upload-name.ts";
+import { DocumentRoot, type Reach } from "../../src/site/document-root.ts";
 import { HostDirectories } from "../../src/site/host-directories.ts";
 import type { Site, SiteRules } from "../../src/site/site.ts";
 import { prepareUploads, takesUploads } from "../../src/site/upload.ts";
@@ -71,6 +73,83 @@ test("a directory that must not be read is reported", { skip: permissionsDoNotBi
   mkdirSync(`${site.root.path}/uploads`, { mode: 0o300 });
   assert.match((await prepare(site)).join(), /EACCES/);
   chmodSync(`${site.root.path}/uploads`, 0o700);
+});
+
+// ---- with a sandbox
+
+/** @returns the site, and what was reported */
+function confinedSite(t: TestContext, storable: readonly string[], changes: Partial<SiteRules> = {}) {
+  const top = makeTree(t, { "root/uploads/": "", "elsewhere/": "" });
+  const reports: string[] = [];
+  const reach: Reach = {
+    reads: () => true,
+    stores: (path) => storable.includes(path.slice(top.length + 1)),
+    report: (place) => reports.push(place.slice(top.length + 1)),
+  };
+  const path = absolutePath(`${top}/root`);
+  const root = new DocumentRoot({ path, turn: new EventLoopTurn(), descriptorPaths: "realpath", reach });
+  const site: Site = { name: "main", root, rules: siteRules({ upload: "/upload", uploadDir: "uploads", ...changes }) };
+  return { top, site, reports, store: new UploadStore(site) };
+}
+
+const confined: [
+  name: string,
+  storable: readonly string[],
+  setUp: (top: string) => void,
+  reports: readonly string[],
+][] = [
+  ["a directory that may be written to", ["root/uploads"], () => undefined, []],
+  ["one that was made again", [], () => undefined, ["root/uploads"]],
+  [
+    "one that is missing and must not be made",
+    [],
+    (top) => rmSync(`${top}/root/uploads`, { recursive: true }),
+    ["root/uploads"],
+  ],
+  [
+    "one that is missing and may be made",
+    ["root/uploads"],
+    (top) => rmSync(`${top}/root/uploads`, { recursive: true }),
+    [],
+  ],
+  [
+    "a link to one that may be written to",
+    ["elsewhere"],
+    (top) => {
+      rmSync(`${top}/root/uploads`, { recursive: true });
+      symlinkSync("../elsewhere", `${top}/root/uploads`);
+    },
+    [],
+  ],
+];
+for (const [name, storable, change, want] of confined) {
+  test(`in a sandbox: ${name}: ${want.length === 0 ? "used" : "reported"}`, async (t) => {
+    const { top, store, reports } = confinedSite(t, storable);
+    change(top);
+    assert.equal(await store.isWithinReach(), want.length === 0);
+    const begun = await store.begin(undefined, milliseconds(0));
+    assert.equal(begun.kind, want.length === 0 ? "begun" : "unavailable");
+    assert.deepEqual([...new Set(reports)], want);
+    if (begun.kind === "begun") await begun.upload.discard();
+  });
+}
+
+test("in a sandbox: nothing is stored below a former document root", async (t) => {
+  const top = makeTree(t, { "v1/uploads/": "", "v2/uploads/": "", docbase: { link: "v1" } });
+  const reach = { reads: (path: string) => path.endsWith("/v1"), stores: () => true, report: () => undefined };
+  const turn = { number: 0, current: () => turn.number };
+  const path = absolutePath(`${top}/docbase`);
+  const root = new DocumentRoot({ path, turn, descriptorPaths: "realpath", reach });
+  const rules = siteRules({ upload: "/upload", uploadDir: "uploads" });
+  const store = new UploadStore({ name: "main", root, rules });
+  const begun = await store.begin(undefined, milliseconds(0));
+  assert.ok(begun.kind === "begun");
+  await begun.upload.discard();
+  rmSync(path);
+  symlinkSync("v2", path);
+  turn.number += 1;
+  assert.equal(root.state().kind, "former");
+  assert.equal((await store.begin(undefined, milliseconds(0))).kind, "unavailable");
 });
 
 // ---- litter
