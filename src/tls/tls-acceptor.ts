@@ -3,6 +3,7 @@ import type { PeerAddress } from "../base/endpoint.ts";
 import { type OpeningDecision, openTransport } from "../transport/opening.ts";
 import type { ByteStream } from "../transport/transport.ts";
 import type { TransportChoice } from "../transport/transport-choice.ts";
+import { isHostName } from "./client-hello.ts";
 import type { TlsRules } from "./tls-context.ts";
 import type { TlsMaterial } from "./tls-identity.ts";
 import { decideProxiedTls, decideTlsOpening, refuseUnknownName } from "./tls-opening.ts";
@@ -25,7 +26,7 @@ export interface SecureClient {
   readonly session: TlsSession;
   /** The PROXY header before the handshake; empty where there was none. */
   readonly header: Uint8Array;
-  /** The SNI name (RFC 6066 §3). */
+  /** The SNI name (RFC 6066 §3), where it is one that a certificate can have. */
   readonly serverName: string | undefined;
 }
 
@@ -96,12 +97,13 @@ export class TlsAcceptor {
       onOpen: ({ peer: claimed, serverName }, header, hello) => {
         const client = claimed ?? peer;
         const kept = Uint8Array.from(header);
+        const hostName = serverName !== undefined && isHostName(serverName) ? serverName : undefined;
         this.#server.begin(transport.detach(), serverName, hello, {
           onSecure: (session, makeTransport) => {
             this.#count(session);
             this.#leave();
             const secure = makeTransport(withCertificate(client, session));
-            this.#options.onSecure({ transport: secure, session, header: kept, serverName });
+            this.#options.onSecure({ transport: secure, session, header: kept, serverName: hostName });
           },
           onFailed: (why) => refuse(why, client),
         });

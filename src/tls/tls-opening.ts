@@ -1,6 +1,7 @@
 /** Whether the first bytes on a TLS port begin a handshake (RFC 8446 §5.1). Plain HTTP gets a clear answer. */
 import type { OpeningDecision } from "../transport/opening.ts";
 import { decideProxied } from "../transport/proxy-opening.ts";
+import { type AlertName, plainAlert } from "./alert.ts";
 import { readClientHello } from "./client-hello.ts";
 
 /** The content type of a handshake record: every ClientHello begins with it. */
@@ -34,18 +35,19 @@ function decideHello(bytes: Uint8Array): OpeningDecision {
       return hello;
     case "hello":
       return { kind: "open", consumed: 0, peer: undefined, serverName: hello.serverName };
-    case "unreadable":
-      return { kind: "open", consumed: 0, peer: undefined };
+    case "refused":
+      return { kind: "refused", why: hello.why, answer: alertText(hello.alert) };
   }
 }
 
-/** A fatal alert in its own record: unrecognized_name (RFC 6066 §3). */
-const UNRECOGNIZED_NAME = "\x15\x03\x03\x00\x02\x02\x70";
+function alertText(name: AlertName): string {
+  return Buffer.from(plainAlert(name)).toString("latin1");
+}
 
 /** With strict SNI, a client with an unknown name gets an alert. */
 export function refuseUnknownName(decision: OpeningDecision, isKnown: (name: string) => boolean): OpeningDecision {
   if (decision.kind !== "open" || decision.serverName === undefined || isKnown(decision.serverName)) return decision;
-  return { kind: "refused", why: "no certificate for the SNI name", answer: UNRECOGNIZED_NAME };
+  return { kind: "refused", why: "no certificate for the SNI name", answer: alertText("unrecognized_name") };
 }
 
 /** The same behind a PROXY header. @param bytes  all received so far */

@@ -3,8 +3,11 @@
  * begin none or do not end it. After each the server serves on.
  */
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect as connectTcp } from "node:net";
+import { Duplex } from "node:stream";
 import { type TestContext, test } from "node:test";
-import type { SecureVersion } from "node:tls";
+import { connect, type SecureVersion } from "node:tls";
 import { latin1, RawClient } from "../support/raw-client.ts";
 import {
   clientHello,
@@ -76,6 +79,59 @@ for (const isStrict of [false, true]) {
     }
     await assertServesOn(site);
   });
+}
+
+test("server names: a ClientHello in any number of records gets the certificate it asks for", async (t) => {
+  const site = await startTls(t, { configuration: { "tls-cert": CERTIFICATES } });
+  for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
+    for (const size of [1, 4, 100]) {
+      assert.equal(await nameInRecords(t, site.tlsPort, version, size), "wildcard", `${version}, ${size} bytes each`);
+    }
+  }
+  const client = await raw(t, site.tlsPort);
+  client.send(Buffer.from([0x16, 3, 1, 0, 3, 1, 0, 1, 0x16, 3, 1, 0, 0]));
+  assert.equal(latin1(await client.readToEnd()), "\x15\x03\x03\x00\x02\x02\x0a");
+  await until("the log tells why", () => /failed: an empty handshake record$/m.test(site.server.events));
+  await assertServesOn(site);
+});
+
+/** The common name of the certificate for www.wild.test. @param size  of the records that the ClientHello comes in */
+async function nameInRecords(
+  t: TestContext,
+  port: number,
+  version: SecureVersion,
+  size: number,
+): Promise<string | undefined> {
+  const below = connectTcp(port, "127.0.0.1");
+  t.after(() => below.destroy());
+  let isFirst = true;
+  const carrier = new Duplex({
+    read: () => undefined,
+    write: (chunk: Buffer, _encoding, done) => {
+      below.write(isFirst ? splitRecord(chunk, size) : chunk, done);
+      isFirst = false;
+    },
+  });
+  below.on("data", (chunk) => carrier.push(chunk));
+  const client = connect({
+    socket: carrier,
+    servername: "www.wild.test",
+    rejectUnauthorized: false,
+    minVersion: version,
+    maxVersion: version,
+  });
+  await once(client, "secureConnect");
+  return client.getPeerX509Certificate()?.subject.replace("CN=", "");
+}
+
+function splitRecord(record: Buffer, size: number): Buffer {
+  const content = record.subarray(5);
+  const parts: Buffer[] = [];
+  for (let at = 0; at < content.length; at += size) {
+    const part = content.subarray(at, at + size);
+    parts.push(record.subarray(0, 3), Buffer.of(part.length >> 8, part.length & 0xff), part);
+  }
+  return Buffer.concat(parts);
 }
 
 test("server names: the log tells of one that no certificate is for", async (t) => {

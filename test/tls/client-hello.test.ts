@@ -4,10 +4,17 @@ import { type AddressInfo, createServer } from "node:net";
 import { type TestContext, test } from "node:test";
 import { type ConnectionOptions, connect } from "node:tls";
 import fc from "fast-check";
+import type { AlertName } from "../../src/tls/alert.ts";
 import { type HelloReading, readClientHello } from "../../src/tls/client-hello.ts";
 
 const MORE: HelloReading = { kind: "need-more" };
-const UNREADABLE: HelloReading = { kind: "unreadable" };
+const MALFORMED = "the ClientHello is malformed";
+const refusal = (alert: AlertName, why: string): HelloReading => ({ kind: "refused", alert, why });
+const BROKEN = refusal("decode_error", MALFORMED);
+const TOO_LONG = refusal("illegal_parameter", "the ClientHello is too long");
+const NO_HOST_NAME = refusal("unrecognized_name", "the SNI name is no host name");
+const INTERLEAVED = refusal("unexpected_message", "a record of another type within the ClientHello");
+const EMPTY_RECORD = refusal("unexpected_message", "an empty handshake record");
 const NAMELESS: HelloReading = { kind: "hello", serverName: undefined };
 
 const number = (value: number, octets: number): Buffer => {
@@ -54,24 +61,38 @@ const cases: [name: string, bytes: Uint8Array, want: HelloReading][] = [
   ["no room for extensions, as TLS 1.2 may", record(message(START)), NAMELESS],
   ["nothing", Buffer.alloc(0), MORE],
   ["an empty name", record(message(hello(serverName("")))), NAMELESS],
-  ["a name with a blank", record(message(hello(serverName("a b")))), NAMELESS],
-  ["a name with NUL", record(message(hello(serverName("a.test\0")))), NAMELESS],
-  ["a name that is too long", record(message(hello(serverName("a".repeat(256))))), NAMELESS],
-  ["a name of another kind", record(message(hello(extension(0, vector(2, Buffer.of(1, 0, 1, 97)))))), NAMELESS],
-  ["an empty list of names", record(message(hello(extension(0, vector(2))))), NAMELESS],
-  ["a name that is longer than its list", record(message(hello(extension(0, Buffer.of(0, 4, 0, 0, 9, 97))))), NAMELESS],
-  ["another message", record(message(hello(), 2)), UNREADABLE],
-  ["an extension that is longer than all", record(message(hello(Buffer.of(0, 10, 0, 9, 1)))), UNREADABLE],
+  ["a name that no certificate has", record(message(hello(serverName("a b")))), { kind: "hello", serverName: "a b" }],
+  ["a name with NUL", record(message(hello(serverName("a.test\0")))), NO_HOST_NAME],
+  ["a name that is too long", record(message(hello(serverName("a".repeat(256))))), NO_HOST_NAME],
+  ["a name of another kind", record(message(hello(extension(0, vector(2, Buffer.of(1, 0, 1, 97)))))), NO_HOST_NAME],
+  ["an empty list of names", record(message(hello(extension(0, vector(2))))), BROKEN],
+  ["an empty extension", record(message(hello(extension(0, Buffer.alloc(0))))), BROKEN],
+  ["two names", record(message(hello(extension(0, vector(2, hostName("a.test"), hostName("b.test")))))), BROKEN],
   [
-    "extensions that are longer than the message",
-    record(message(Buffer.concat([START, Buffer.of(9, 9, 1)]))),
-    UNREADABLE,
+    "two lists of names",
+    record(message(hello(serverName("a.test"), serverName("b.test")))),
+    refusal("illegal_parameter", MALFORMED),
   ],
-  ["a message that ends too soon", record(message(START.subarray(0, 20))), UNREADABLE],
-  ["a message that is too long", record(Buffer.of(1, 2, 0, 0)), UNREADABLE],
-  ["an empty record", record(Buffer.alloc(0)), UNREADABLE],
-  ["a record that is too long", Buffer.of(22, 3, 1, 0x40, 1, 1), UNREADABLE],
-  ["an alert in the middle", Buffer.concat([record(Buffer.of(1, 0)), Buffer.of(21, 3, 3, 0, 2, 2, 40)]), UNREADABLE],
+  ["a name that is longer than its list", record(message(hello(extension(0, Buffer.of(0, 4, 0, 0, 9, 97))))), BROKEN],
+  ["another message", record(message(hello(), 2)), refusal("unexpected_message", "no ClientHello")],
+  ["an extension that is longer than all", record(message(hello(Buffer.of(0, 10, 0, 9, 1)))), BROKEN],
+  ["extensions that are longer than the message", record(message(Buffer.concat([START, Buffer.of(9, 9, 1)]))), BROKEN],
+  ["bytes behind the extensions", record(message(Buffer.concat([hello(), Buffer.of(0)]))), BROKEN],
+  ["a message that ends too soon", record(message(START.subarray(0, 20))), BROKEN],
+  ["a message that is too long", record(Buffer.of(1, 2, 0, 0)), TOO_LONG],
+  [
+    "more records than a message needs",
+    inRecords(Buffer.concat([Buffer.of(1, 0, 255, 0), Buffer.alloc(11_000)]), 1),
+    TOO_LONG,
+  ],
+  ["an empty record", record(Buffer.alloc(0)), EMPTY_RECORD],
+  ["an empty record in the middle", Buffer.concat([record(Buffer.of(1, 0)), record(Buffer.alloc(0))]), EMPTY_RECORD],
+  [
+    "a record that is too long",
+    Buffer.of(22, 3, 1, 0x40, 1, 1),
+    refusal("record_overflow", "a TLS record is too long"),
+  ],
+  ["an alert in the middle", Buffer.concat([record(Buffer.of(1, 0)), Buffer.of(21, 3, 3, 0, 2, 2, 40)]), INTERLEAVED],
 ];
 for (const [name, bytes, want] of cases) {
   test(`readClientHello: ${name}`, () => assert.deepEqual(readClientHello(bytes), want));
@@ -88,11 +109,25 @@ test("readClientHello: nothing is known before the last octet, however it comes"
   }
 });
 
-test("readClientHello: not more than 64 records are put together", () => {
-  const whole = message(hello(serverName("a.test".padEnd(200, "."))));
-  const most = Math.ceil(whole.length / 64);
-  assert.equal(readClientHello(inRecords(whole, most)).kind, "hello");
-  assert.deepEqual(readClientHello(inRecords(whole, most - 1)), UNREADABLE);
+test("readClientHello: it may come in any number of records", () => {
+  // As large as those of browsers with post-quantum keys: more than 2,000 records.
+  const whole = message(hello(serverName("a.test"), extension(51, Buffer.alloc(2000))));
+  const found: HelloReading = { kind: "hello", serverName: "a.test" };
+  for (const size of [1, 2, 3, 4, 7, 31, 32, 33, 500]) assert.deepEqual(readClientHello(inRecords(whole, size)), found);
+  const lengths = fc.array(fc.integer({ min: 1, max: 300 }), { minLength: 1 });
+  fc.assert(
+    fc.property(lengths, fc.nat(20), (sizes, extra) => {
+      const records: Buffer[] = [];
+      for (let [at, turn] = [0, 0]; at < whole.length; turn += 1) {
+        const size = Number(sizes[turn % sizes.length]);
+        records.push(record(whole.subarray(at, at + size)));
+        at += size;
+      }
+      const bytes = Buffer.concat(records);
+      assert.deepEqual(readClientHello(bytes), found);
+      assert.deepEqual(readClientHello(bytes.subarray(0, -1 - extra)), MORE);
+    }),
+  );
 });
 
 test("readClientHello: what comes behind it does not matter", () => {
