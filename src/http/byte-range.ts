@@ -37,14 +37,13 @@ const MEMBER = /[ \t]*(?:(\d*)-(\d*)[ \t]*)?(?:,|$)/gy;
 
 /** @param field  the value of Range, undefined when it is absent or does not count */
 export function decideRanges(field: string | undefined, size: Bytes): RangeDecision {
-  const specs = field === undefined ? undefined : parseRangeSet(field);
+  // No part of an empty file can be named (§14.4); as nginx and lighttpd, we send it whole instead of 416.
+  const specs = field === undefined || size === 0 ? undefined : parseRangeSet(field);
   if (specs === undefined) return { kind: "whole" };
 
   const ranges = coalesce(specs.flatMap((spec) => resolve(spec, size) ?? []));
   const [first] = ranges;
   if (first === undefined) return { kind: "unsatisfiable" };
-  // The last bytes of an empty file: satisfiable (§14.1.2), but no Content-Range can say so.
-  if (size === 0) return { kind: "whole" };
   if (ranges.length === 1) return { kind: "part", ...first };
   if (ranges.length > MAX_RANGES) return { kind: "whole" };
   return { kind: "parts", ranges };
