@@ -20,7 +20,7 @@ const OUR_LAYERS = {
   config: { imports: ["base"], types: [], node: ["path"], packages: ["ini", "yargs"], only: { fs: ["load.ts"] } },
   observe: { imports: ["base"], types: ["http"], node: ["fs"], packages: [] },
   tasks: { imports: ["base", "http"], types: [], node: ["fs", "crypto"], packages: ["piscina"] },
-  site: { imports: ["base", "http"], types: ["config", "observe", "tasks"], node: ["fs"], packages: [] },
+  site: { imports: ["base", "http"], types: ["config", "observe", "tasks"], node: ["crypto", "fs"], packages: [] },
   transport: {
     imports: ["base", "proxy"],
     types: ["config"],
@@ -28,7 +28,7 @@ const OUR_LAYERS = {
     packages: [],
   },
   tls: { imports: ["base", "transport"], types: ["config"], node: ["crypto", "events", "net", "tls"], packages: [] },
-  connection: { imports: ["base", "http"], types: ["transport"], node: ["fs", "worker_threads"], packages: [] },
+  connection: { imports: ["base", "http"], types: ["transport"], node: ["fs", "worker_threads", "zlib"], packages: [] },
   tunnel: {
     imports: ["base", "proxy", "tls", "transport"],
     types: [],

@@ -35,7 +35,9 @@ export type FileFailure =
   | "link-loop"
   | "not-a-file"
   | "no-permission"
-  | "out-of-descriptors";
+  | "out-of-descriptors"
+  /** The file system failed: a disk, a server or a FUSE process that is gone, or one that wants to be asked later. */
+  | "unreadable";
 
 const FILE_FAILURES: ReadonlyMap<string | undefined, FileFailure> = new Map([
   ["ENOENT", "not-found"],
@@ -49,18 +51,22 @@ const FILE_FAILURES: ReadonlyMap<string | undefined, FileFailure> = new Map([
   ["ENFILE", "out-of-descriptors"],
 ]);
 
-/** Undefined for a fault of the machine, such as an input/output error, and for our own. */
+/** Codes of Node's own errors begin with ERR_. */
+const SYSTEM_CODE = /^E(?!RR_)/;
+/** What only a fault of our own can cause: a descriptor that is not open, an address that is none. */
+const OUR_FAULTS: ReadonlySet<string> = new Set(["EBADF", "EFAULT"]);
+
+/** Undefined for what no system call has thrown, and for our own faults. */
 export function fileFailureOf(error: unknown): FileFailure | undefined {
-  return FILE_FAILURES.get(errorCode(error));
+  const code = errorCode(error);
+  if (code === undefined || !SYSTEM_CODE.test(code) || OUR_FAULTS.has(code)) return undefined;
+  return FILE_FAILURES.get(code) ?? "unreadable";
 }
 
 /** Why something could not be stored. `no-space`: the disk is full, or the user's share of it. `unavailable`: any other reason the machine has. */
 export type StorageFailure = "no-space" | "unavailable";
 
 const FULL: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT"]);
-/** Codes of Node's own errors begin with ERR_. */
-const SYSTEM_CODE = /^E(?!RR_)/;
-
 /** Undefined for what no system call has thrown: our own fault. */
 export function storageFailureOf(error: unknown): StorageFailure | undefined {
   const code = errorCode(error);

@@ -68,8 +68,8 @@ export function settingsForWorker(settings: Settings, index: number, count: numb
       workers: shareOut(server.workers, count, index),
       queue: shareOut(server.queue, count, index),
       cacheSize,
-      // No file that is larger than the whole memory can be kept.
-      cacheFile: cacheSize === 0 ? server.cacheFile : bytes(Math.min(server.cacheFile, cacheSize)),
+      // Of the memory of all: which files are read whole, and so their entity tags, must not depend on the number of cores.
+      cacheFile: server.cacheSize === 0 ? server.cacheFile : bytes(Math.min(server.cacheFile, server.cacheSize)),
     },
   };
 }

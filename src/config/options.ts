@@ -343,6 +343,11 @@ const content = {
     false,
     "send files with chunked transfer coding, in chunks of 8 KiB, instead of Content-Length",
   ),
+  etag: option(
+    choice("exact", "portable"),
+    "exact",
+    "what the entity tag of a file larger than cache-file is made of: modification, change, size and inode (exact), or modification time and size, so that copies which keep their times have the same tag (portable)",
+  ),
   charset: option(orEmpty(charsetName), "utf-8", "charset parameter of the Content-Type of text files; empty: none"),
 };
 

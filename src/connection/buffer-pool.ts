@@ -29,22 +29,22 @@ export class BufferPool {
    * Waits for a turn, then takes a buffer and fills it.
    *
    * @param most  the buffer is larger only where it is the smallest there is
-   * @param read  returns whether the buffer has what it is to have
-   * @returns the filled buffer, to be given back; undefined when `read` returned false
+   * @returns the filled buffer, to be given back
    * @throws what `read` throws
    */
-  async fill(most: number, read: (buffer: Buffer) => Promise<boolean>): Promise<Buffer | undefined> {
+  async fill(most: number, read: (buffer: Buffer) => Promise<void>): Promise<Buffer> {
     if (this.#reads < MAX_READS) this.#reads += 1;
     else await new Promise<void>((resolve) => this.#waiting.push(resolve));
     const buffer = this.take(most);
-    let isFilled = false;
     try {
-      isFilled = await read(buffer);
+      await read(buffer);
+      return buffer;
+    } catch (error) {
+      this.give(buffer);
+      throw error;
     } finally {
       this.#passTurn();
-      if (!isFilled) this.give(buffer);
     }
-    return isFilled ? buffer : undefined;
   }
 
   /** @param most  as in `fill` */

@@ -2,7 +2,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { PeerAddress } from "../base/endpoint.ts";
 import type { Milliseconds, UnixMilliseconds } from "../base/units.ts";
-import type { IncomingRequest, RequestFinding, ResponseWriter, SendOutcome } from "../http/exchange.ts";
+import type { IncomingRequest, RequestFinding, ResponseWriter, Sending, SendOutcome } from "../http/exchange.ts";
 import type { Reason } from "../http/reason.ts";
 import type { RequestHead } from "../http/request-head.ts";
 import type { ResponsePlan } from "../http/response-plan.ts";
@@ -10,12 +10,12 @@ import type { CloseCause } from "./connection-trace.ts";
 import type { RequestBody } from "./request-body.ts";
 
 /** The connection, which sends the answer of an exchange. */
-export interface Sending {
-  send(exchange: Exchange, plan: ResponsePlan): SendOutcome | Promise<SendOutcome>;
+export interface Sender {
+  send(exchange: Exchange, plan: ResponsePlan): Sending;
 }
 
 export class Exchange implements IncomingRequest, ResponseWriter {
-  readonly #connection: Sending;
+  readonly #connection: Sender;
   readonly head: RequestHead;
   readonly peer: PeerAddress;
   readonly body: RequestBody | undefined;
@@ -34,7 +34,7 @@ export class Exchange implements IncomingRequest, ResponseWriter {
   #lost: AbortController | undefined = undefined;
 
   constructor(
-    connection: Sending,
+    connection: Sender,
     head: RequestHead,
     peer: PeerAddress,
     body: RequestBody | undefined,
@@ -65,7 +65,7 @@ export class Exchange implements IncomingRequest, ResponseWriter {
     this.#lost.abort();
   }
 
-  send(plan: ResponsePlan): SendOutcome | Promise<SendOutcome> {
+  send(plan: ResponsePlan): Sending {
     return this.#connection.send(this, plan);
   }
 }

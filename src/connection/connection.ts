@@ -7,7 +7,7 @@
  */
 import type { PeerAddress } from "../base/endpoint.ts";
 import { type Milliseconds, milliseconds, toUnixSeconds } from "../base/units.ts";
-import type { Refusal, SendOutcome } from "../http/exchange.ts";
+import type { Refusal, Sending, SendOutcome, SourceFailure } from "../http/exchange.ts";
 import { clientOf } from "../http/forwarded-for.ts";
 import { connectionField, decideExpectation, decideFraming, decidePersistence } from "../http/framing.ts";
 import type { RequestHead } from "../http/request-head.ts";
@@ -43,6 +43,8 @@ const LINGER_TIME_WHEN_DRAINING = milliseconds(1000);
 /** A client that pauses for longer would be served from a document root that has been replaced. */
 const IDLE_TIME_WHEN_OUTDATED = milliseconds(1000);
 const MAX_LINGER_BYTES = 16 * 1024 * 1024;
+
+const FAILURE_REASONS = { changed: "changed-while-sending", unreadable: "unreadable" } as const;
 
 const CONTINUE = Buffer.from("HTTP/1.1 100 Continue\r\n\r\n", "latin1");
 const NOTHING = Buffer.alloc(0);
@@ -307,7 +309,7 @@ export class Connection implements TransportEvents {
       .catch((fault) => this.#abandon(fault));
   }
 
-  send(exchange: Exchange, plan: ResponsePlan): SendOutcome | Promise<SendOutcome> {
+  send(exchange: Exchange, plan: ResponsePlan): Sending {
     if (exchange.plan !== undefined) throw new Error("a second response to one request");
     exchange.plan = plan;
     if (this.#state.kind !== "answering" || this.#state.exchange !== exchange) return "cut";
@@ -315,16 +317,31 @@ export class Connection implements TransportEvents {
     const connection = connectionField(exchange.head, exchange.closeCause === undefined ? "keep" : "close");
     this.#trace?.transferStarted(exchange.head.path, plan);
     const outcome = this.#sender.send(plan, connection, toUnixSeconds(this.#context.clock.wall()));
-    if (typeof outcome === "string") return this.#sent(exchange, plan, outcome);
-    return outcome.then((settled) => this.#sent(exchange, plan, settled));
+    if (typeof outcome === "string") {
+      this.#sent(exchange, plan, outcome);
+      return outcome;
+    }
+    return outcome.then(async (settled) => {
+      if (typeof settled === "object" && !settled.isHeadSent) await this.#sendInstead(exchange, settled);
+      else this.#sent(exchange, plan, settled);
+      return settled;
+    });
   }
 
-  #sent(exchange: Exchange, plan: ResponsePlan, outcome: SendOutcome): SendOutcome {
+  #sent(exchange: Exchange, plan: ResponsePlan, outcome: SendOutcome): void {
     this.#trace?.transferEnded(exchange.head.path, plan, this.#sender.bodyBytesSent, outcome);
     exchange.outcome = outcome;
-    if (outcome === "changed") exchange.cutReason = "changed-while-sending";
+    if (typeof outcome === "object") exchange.cutReason = FAILURE_REASONS[outcome.kind];
     if (outcome !== "sent") this.#transport.destroy();
-    return outcome;
+  }
+
+  /** A file that failed before anything left is refused instead. */
+  async #sendInstead(exchange: Exchange, failure: SourceFailure): Promise<void> {
+    const { service, clock } = this.#context;
+    const plan = service.planRefusal({ status: 503, reason: FAILURE_REASONS[failure.kind] }, exchange.head);
+    exchange.plan = plan;
+    const connection = connectionField(exchange.head, exchange.closeCause === undefined ? "keep" : "close");
+    this.#sent(exchange, plan, await this.#sender.send(plan, connection, toUnixSeconds(clock.wall())));
   }
 
   /** Why the connection must close after this answer; undefined when it is kept. */

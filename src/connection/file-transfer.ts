@@ -1,8 +1,19 @@
-/** Sends slices of an open file: one piece at a time is read and written, at the client's pace. */
-import { fstatSync, read } from "node:fs";
+/**
+ * Sends slices of an open file: one piece at a time is read and written, at the client's pace.
+ *
+ * The client must never get a complete body made of two versions. So the last piece waits until the file is known to have
+ * held all that was sent, at one moment: either stat(2) still says what it said at the opening, or a second pass over the
+ * same slices finds the same checksum. That moment is then the one between the two passes. A file that only grows, or is
+ * touched, passes; one that was rewritten does not. A part that the client joins with bytes it holds passes only by stat(2).
+ * Not detected: a checksum that is the same by chance (1 in 4 thousand
+ * million), a change that is taken back before the second pass, and writing through a memory map that leaves the times.
+ */
+import { type BigIntStats, fstatSync, read } from "node:fs";
+import { crc32 } from "node:zlib";
+import { errorCode, fileFailureOf } from "../base/errors.ts";
 import { bytes } from "../base/units.ts";
 import { contentFitting, writeChunks } from "../http/chunked-encoder.ts";
-import type { SendOutcome } from "../http/exchange.ts";
+import type { SendOutcome, SourceFailure } from "../http/exchange.ts";
 import type { BodyPlan, OpenSource } from "../http/response-plan.ts";
 import type { BufferPool } from "./buffer-pool.ts";
 
@@ -13,17 +24,20 @@ type ChunkedBody = Extract<FileBody, { kind: "chunked" }>;
 /** Writes to the client. Resolves when the chunks may be reused; false: the client has disconnected. */
 export type SendChunks = (chunk: Uint8Array, second?: Uint8Array) => boolean | Promise<boolean>;
 
-type Piece =
-  | { readonly kind: "text"; readonly bytes: Uint8Array }
-  | { readonly kind: "slice"; readonly start: number; readonly end: number };
+interface Slice {
+  readonly start: number;
+  readonly end: number;
+}
 
 /** Each piece of a transfer may be twice as large as the last, so a client that reads nothing gets no large buffer. */
 const FIRST_PIECE = 128 * 1024;
 
+type Piece = { readonly kind: "text"; readonly bytes: Uint8Array } | ({ readonly kind: "slice" } & Slice);
+
 /**
- * A file that no longer matches its head ends the transfer as `changed`; the connection must then be cut.
- * @param head  of the response; leaves together with the first slice
+ * @param head  of the response; leaves together with the first slice, so never with a failure found before it
  * @param send  called for one write at a time, never after it returned false
+ * @returns a failure when the file no longer matches its head, or cannot be read
  */
 export async function transferFile(
   head: Uint8Array,
@@ -31,43 +45,45 @@ export async function transferFile(
   buffers: BufferPool,
   send: SendChunks,
 ): Promise<SendOutcome> {
-  return body.kind === "chunked"
-    ? transferChunks(head, body, buffers, send)
-    : transferPieces(head, piecesOf(body), body.source, buffers, send);
+  let isHeadSent = false;
+  const sendNext: SendChunks = (chunk, second) => {
+    isHeadSent = true;
+    return send(chunk, second);
+  };
+  try {
+    const reader = new SliceReader(body.source, slicesOf(body), body.kind !== "chunked" && body.isJoined, buffers);
+    return body.kind === "chunked"
+      ? await transferChunks(head, body, reader, sendNext)
+      : await transferPieces(head, piecesOf(body), reader, sendNext);
+  } catch (error) {
+    if (error instanceof SourceFault) return { kind: error.kind, why: error.message, isHeadSent };
+    throw error;
+  }
 }
 
 async function transferPieces(
   head: Uint8Array,
   pieces: readonly Piece[],
-  source: OpenSource,
-  buffers: BufferPool,
+  reader: SliceReader,
   send: SendChunks,
 ): Promise<SendOutcome> {
   // Text waits for the next slice, so that a head never becomes its own packet.
   let text = head;
   let most = FIRST_PIECE;
-  const last = pieces.findLast((piece) => piece.kind === "slice");
   for (const piece of pieces) {
     if (piece.kind === "text") {
       text = text.length === 0 ? piece.bytes : Buffer.concat([text, piece.bytes]);
       continue;
     }
     for (let position = piece.start; position < piece.end; ) {
-      const { descriptor } = source;
       const left = piece.end - position;
-      const from = position;
-      const read = (into: Buffer) => readFully(descriptor, into, Math.min(into.length, left), from);
-      const buffer = await buffers.fill(Math.min(most, left), read);
-      if (buffer === undefined) return "changed";
-      try {
-        const slice = buffer.subarray(0, left);
+      const sliceOf = (buffer: Buffer): Buffer => buffer.subarray(0, left);
+      const isOpen = await reader.read(Math.min(most, left), position, sliceOf, (buffer) => {
+        const slice = sliceOf(buffer);
         position += slice.length;
-        // Checked before the last bytes leave: the client must not get a complete body made of two versions.
-        if (piece === last && position === piece.end && !isUnchanged(source)) return "changed";
-        if (!(await (text.length === 0 ? send(slice) : send(text, slice)))) return "cut";
-      } finally {
-        buffers.give(buffer);
-      }
+        return text.length === 0 ? send(slice) : send(text, slice);
+      });
+      if (!isOpen) return "cut";
       most *= 2;
       text = NOTHING;
     }
@@ -80,33 +96,27 @@ const NOTHING = new Uint8Array(0);
 
 async function transferChunks(
   head: Uint8Array,
-  { source, size }: ChunkedBody,
-  buffers: BufferPool,
+  { size }: ChunkedBody,
+  reader: SliceReader,
   send: SendChunks,
 ): Promise<SendOutcome> {
   let text = head;
-  let isEnd = false;
-  for (let position = 0, most = FIRST_PIECE; !isEnd; most *= 2) {
-    const from = position;
+  let position = 0;
+  for (let most = FIRST_PIECE; ; most *= 2) {
+    const left = size - position;
     // At the end of the buffer, so that the chunks can be built from its beginning.
-    const contentOf = (within: Buffer): Buffer =>
-      within.subarray(within.length - Math.min(contentFitting(bytes(within.length)), size - from));
-    const read = (into: Buffer) => readFully(source.descriptor, contentOf(into), contentOf(into).length, from);
-    const buffer = await buffers.fill(most, read);
-    if (buffer === undefined) return "changed";
-    try {
+    const contentOf = (buffer: Buffer): Buffer =>
+      buffer.subarray(buffer.length - Math.min(contentFitting(bytes(buffer.length)), left));
+    const isOpen = await reader.read(most, position, contentOf, (buffer) => {
       const content = contentOf(buffer);
       position += content.length;
-      isEnd = position === size;
-      if (isEnd && !isUnchanged(source)) return "changed";
-      const chunks = buffer.subarray(0, writeChunks(content, buffer, isEnd));
-      if (!(await (text.length === 0 ? send(chunks) : send(text, chunks)))) return "cut";
-    } finally {
-      buffers.give(buffer);
-    }
+      const chunks = buffer.subarray(0, writeChunks(content, buffer, position === size));
+      return text.length === 0 ? send(chunks) : send(text, chunks);
+    });
+    if (!isOpen) return "cut";
+    if (position === size) return "sent";
     text = NOTHING;
   }
-  return "sent";
 }
 
 function piecesOf(body: SlicesBody): readonly Piece[] {
@@ -119,24 +129,129 @@ function piecesOf(body: SlicesBody): readonly Piece[] {
   return pieces;
 }
 
-/** @returns false when the file ends before `length` bytes */
-async function readFully(descriptor: number, buffer: Buffer, length: number, position: number): Promise<boolean> {
-  for (let filled = 0; filled < length; ) {
-    const count = await readSome(descriptor, buffer, filled, length - filled, position + filled);
-    if (count === 0) return false;
-    filled += count;
-  }
-  return true;
+function slicesOf(body: FileBody): readonly Slice[] {
+  if (body.kind === "parts") return body.parts;
+  return body.kind === "file" ? [body] : [{ start: 0, end: body.size }];
 }
 
-function readSome(fd: number, buffer: Buffer, offset: number, length: number, position: number): Promise<number> {
+/** Thrown through the loops above; `transferFile` makes an outcome of it. */
+class SourceFault extends Error {
+  readonly kind: SourceFailure["kind"];
+
+  constructor(kind: SourceFailure["kind"], why: string) {
+    super(why);
+    this.kind = kind;
+  }
+}
+
+/** Reads the slices of a body once, in order, and gives out the last bytes only when all are of one version. */
+class SliceReader {
+  readonly #source: OpenSource;
+  readonly #slices: readonly Slice[];
+  readonly #isJoined: boolean;
+  readonly #buffers: BufferPool;
+  readonly #total: number;
+  #count = 0;
+  #checksum = 0;
+
+  constructor(source: OpenSource, slices: readonly Slice[], isJoined: boolean, buffers: BufferPool) {
+    this.#source = source;
+    this.#slices = slices;
+    this.#isJoined = isJoined;
+    this.#buffers = buffers;
+    this.#total = slices.reduce((sum, { start, end }) => sum + end - start, 0);
+  }
+
+  /**
+   * Reads the next bytes, from `position`, into a buffer, and gives that back when it has been used.
+   * @param most  as in `BufferPool.fill`
+   * @param partOf  the part of a buffer to be filled
+   * @throws SourceFault
+   */
+  async read(
+    most: number,
+    position: number,
+    partOf: (buffer: Buffer) => Buffer,
+    use: (buffer: Buffer) => boolean | Promise<boolean>,
+  ): Promise<boolean> {
+    const buffer = await this.#buffers.fill(most, (into) => this.#fill(partOf(into), position));
+    try {
+      await this.#confirm(partOf(buffer));
+      return await use(buffer);
+    } finally {
+      this.#buffers.give(buffer);
+    }
+  }
+
+  async #confirm(part: Buffer): Promise<void> {
+    this.#count += part.length;
+    const isEnd = this.#count === this.#total;
+    // Many bodies are one read, and most files unchanged: those need no checksum.
+    if (isEnd && part.length === this.#total && this.#isUnchanged()) return;
+    this.#checksum = crc32(part, this.#checksum);
+    if (isEnd && !this.#isUnchanged()) await this.#readAgain();
+  }
+
+  /** The second pass. */
+  async #readAgain(): Promise<void> {
+    if (this.#isJoined) throw new SourceFault("changed", "the file was changed while a part of it was being sent");
+    if (this.#stat().size < BigInt(this.#source.identity.size)) {
+      throw new SourceFault("changed", "the file became shorter while it was being sent");
+    }
+    let checksum = 0;
+    for (const { start, end } of this.#slices) {
+      for (let position = start; position < end; ) {
+        const left = end - position;
+        const from = position;
+        const buffer = await this.#buffers.fill(left, (into) => this.#fill(into.subarray(0, left), from));
+        const part = buffer.subarray(0, left);
+        checksum = crc32(part, checksum);
+        position += part.length;
+        this.#buffers.give(buffer);
+      }
+    }
+    if (checksum !== this.#checksum) {
+      throw new SourceFault("changed", "the file was rewritten while it was being sent");
+    }
+  }
+
+  async #fill(into: Buffer, position: number): Promise<void> {
+    const { descriptor, identity } = this.#source;
+    for (let filled = 0; filled < into.length; ) {
+      const count = await readSome(descriptor, into, filled, position + filled);
+      if (count === 0) {
+        throw new SourceFault("changed", `the file ends after ${position + filled} of ${identity.size} bytes`);
+      }
+      filled += count;
+    }
+  }
+
+  /** Of a file whose times are not settled, equal ones prove nothing. */
+  #isUnchanged(): boolean {
+    const { identity, isSettled } = this.#source;
+    if (!isSettled) return false;
+    const { size, mtimeNs, ctimeNs } = this.#stat();
+    return size === BigInt(identity.size) && mtimeNs === identity.modifiedNs && ctimeNs === identity.changedNs;
+  }
+
+  #stat(): BigIntStats {
+    try {
+      return fstatSync(this.#source.descriptor, { bigint: true });
+    } catch (error) {
+      throw explain(error);
+    }
+  }
+}
+
+/** From `offset` to the end of the buffer, as far as the kernel gives it at once. */
+function readSome(fd: number, buffer: Buffer, offset: number, position: number): Promise<number> {
   return new Promise((resolve, reject) => {
-    read(fd, buffer, offset, length, position, (error, count) => (error === null ? resolve(count) : reject(error)));
+    read(fd, buffer, offset, buffer.length - offset, position, (error, count) =>
+      error === null ? resolve(count) : reject(explain(error)),
+    );
   });
 }
 
-/** Link count, owner and mode may change during a download; size and mtime may not. */
-function isUnchanged({ descriptor, identity }: OpenSource): boolean {
-  const now = fstatSync(descriptor, { bigint: true });
-  return now.size === BigInt(identity.size) && now.mtimeNs === identity.modifiedNs;
+function explain(error: unknown): unknown {
+  return fileFailureOf(error) === undefined ? error : new SourceFault("unreadable", errorCode(error) ?? "");
 }

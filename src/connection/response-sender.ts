@@ -2,7 +2,7 @@
 import type { Clock } from "../base/clock.ts";
 import { unreachable } from "../base/errors.ts";
 import { type Bytes, bytes, type Milliseconds, milliseconds, type UnixSeconds } from "../base/units.ts";
-import type { SendOutcome } from "../http/exchange.ts";
+import type { Sending, SendOutcome } from "../http/exchange.ts";
 import { formatResponseHead, type MessageMemo } from "../http/response-head.ts";
 import type { ResponsePlan } from "../http/response-plan.ts";
 import type { Transport } from "../transport/transport.ts";
@@ -45,7 +45,7 @@ export class ResponseSender {
   }
 
   /** `connection`: the value of that field, if any. @returns no promise if the kernel has everything at once */
-  send(plan: ResponsePlan, connection: string | undefined, now: UnixSeconds): SendOutcome | Promise<SendOutcome> {
+  send(plan: ResponsePlan, connection: string | undefined, now: UnixSeconds): Sending {
     this.#bodyBytesSent = 0;
     if (this.#isClosed) return "cut";
     const { body } = plan;
@@ -140,7 +140,7 @@ export class ResponseSender {
     });
   }
 
-  #settle(written: Written): SendOutcome | Promise<SendOutcome> {
+  #settle(written: Written): Sending {
     if (typeof written === "boolean") return written ? "sent" : "cut";
     return written.then((isOpen) => (isOpen ? "sent" : "cut"));
   }

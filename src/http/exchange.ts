@@ -43,14 +43,25 @@ export interface ResponseWriter {
    * Writes the response as planned, also for HEAD and HTTP/1.0. The caller still owns what the plan has open.
    * @returns without a promise when the kernel has all of it already
    */
-  send(plan: ResponsePlan): SendOutcome | Promise<SendOutcome>;
+  send(plan: ResponsePlan): Sending;
 }
 
+/** What needs no file may be done at once. */
+export type Sending = Exclude<SendOutcome, SourceFailure> | Promise<SendOutcome>;
+
+/** How sending ended. `sent`: the kernel has all of it. `cut`: the connection ended before. */
+export type SendOutcome = "sent" | "cut" | SourceFailure;
+
 /**
- * How sending ended. `sent`: the kernel has all of it. `cut`: the connection ended before. `changed`: the file was no
- * longer the same, so the connection was cut.
+ * The file was no longer the same, or could not be read. The client got 503 if nothing had been sent yet; else the
+ * connection was cut.
  */
-export type SendOutcome = "sent" | "cut" | "changed";
+export interface SourceFailure {
+  readonly kind: "changed" | "unreadable";
+  /** For the operator. */
+  readonly why: string;
+  readonly isHeadSent: boolean;
+}
 
 /** What the protocol itself refuses, before a site is chosen. */
 export interface Refusal {

@@ -5,7 +5,7 @@ import { type ByteRange, formatContentRange } from "./byte-range.ts";
 import type { EntityTag } from "./entity-tag.ts";
 import type { BodyPlan, FileFacts } from "./response-plan.ts";
 
-export type MultipartPlan = Omit<Extract<BodyPlan, { kind: "parts" }>, "kind" | "source">;
+export type MultipartPlan = Omit<Extract<BodyPlan, { kind: "parts" }>, "kind" | "source" | "isJoined">;
 
 /**
  * The line between the parts: the same for every response with this version of a file. It must not occur in the file.

@@ -11,7 +11,7 @@ import { isGetOrHead, type RequestHead } from "./request-head.ts";
 /** Of the present version; a generated page has neither. */
 export interface Validators {
   readonly tag?: EntityTag;
-  readonly modified?: UnixSeconds;
+  readonly modified?: UnixSeconds | undefined;
 }
 
 /** `not-modified`: 304; `failed`: 412. */
@@ -31,7 +31,8 @@ export function checkPreconditions(head: RequestHead, current: Validators, now: 
 
 /**
  * Step 5: whether If-Range lets Range count. True without If-Range; false for a malformed value (RFC 9110 §13.1.5). A
- * date must equal the file's, and be past: within its second the file may change again.
+ * date must equal the file's, and be past. It is a strong validator, because no response names a second that had not
+ * ended yet (§8.8.2.2): see `modifiedFields`.
  */
 export function isIfRangeSatisfied(head: RequestHead, current: Validators, now: UnixSeconds): boolean {
   const value = head.fields.get("if-range");

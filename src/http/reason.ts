@@ -125,12 +125,16 @@ export const REASONS = {
     BUSY,
   ),
   "out-of-descriptors": reason("no file descriptors are left", BUSY),
+  unreadable: reason(
+    "the file system failed; the event log names its error",
+    "This file cannot be read at present. Please try again later.",
+  ),
   "precondition-failed": reason(
     "If-Match or If-Unmodified-Since does not hold (RFC 9110 §13)",
     "The file has changed since the program in use last looked at it.",
   ),
   "changed-while-sending": reason(
-    "the file changed while it was being sent; the connection was closed",
+    "the file was rewritten or became shorter while it was being sent; the connection was closed",
     "The file changed while it was being sent. Please ask for it again.",
   ),
   "send-timeout": reason(

@@ -1,7 +1,8 @@
 /** A response as a value: everything about it except the writing. */
 import type { Bytes, UnixSeconds } from "../base/units.ts";
 import { chunkedLength } from "./chunked-encoder.ts";
-import type { EntityTag, FileIdentity } from "./entity-tag.ts";
+import type { EntityTag } from "./entity-tag.ts";
+import type { FileIdentity } from "./file-identity.ts";
 import type { Reason } from "./reason.ts";
 import type { Field, MessageMemo, StatusAndFields } from "./response-head.ts";
 
@@ -13,17 +14,28 @@ export interface ResponsePlan extends StatusAndFields {
   readonly memo?: MessageMemo;
 }
 
+/**
+ * `isJoined`: the client joins these bytes with others of the version that it named in If-Range or If-Match. One version
+ * among themselves is not enough then: it must be that one.
+ */
 export type BodyPlan =
   | { readonly kind: "none" }
   | { readonly kind: "bytes"; readonly bytes: Uint8Array }
   /** `end` is exclusive. */
-  | { readonly kind: "file"; readonly source: OpenSource; readonly start: Bytes; readonly end: Bytes }
+  | {
+      readonly kind: "file";
+      readonly source: OpenSource;
+      readonly start: Bytes;
+      readonly end: Bytes;
+      readonly isJoined: boolean;
+    }
   /** A whole file of `size` bytes in the chunked coding. */
   | { readonly kind: "chunked"; readonly source: OpenSource; readonly size: Bytes }
   /** multipart/byteranges (RFC 9110 §14.6) of `length` bytes: each part's preamble and slice, then `epilogue`. */
   | {
       readonly kind: "parts";
       readonly source: OpenSource;
+      readonly isJoined: boolean;
       readonly parts: readonly Part[];
       readonly epilogue: Uint8Array;
       readonly length: Bytes;
@@ -32,8 +44,10 @@ export type BodyPlan =
 /** A file that is open for one response. Its opener closes it; the writer only reads. */
 export interface OpenSource {
   readonly descriptor: number;
-  /** The file as it was when the head was planned; if it has changed, the connection ends. */
+  /** The file as it was when the head was planned; if its bytes are others now, the connection ends. */
   readonly identity: FileIdentity;
+  /** Whether a file that still has these times is unchanged: see `isSettled`. */
+  readonly isSettled: boolean;
 }
 
 /** One slice of a multipart/byteranges body (RFC 9110 §14.6). `end` is exclusive. */
@@ -70,7 +84,8 @@ export function contentFields(mediaType: string, length: Bytes): readonly Field[
 /** What a response says of a file: all of it from the descriptor that is being sent. */
 export interface FileFacts {
   readonly size: Bytes;
-  readonly modified: UnixSeconds;
+  /** Undefined where the file system has no time for it: see `lastModified`. */
+  readonly modified: UnixSeconds | undefined;
   readonly tag: EntityTag;
   /** With its charset parameter where it has one. */
   readonly mediaType: string;

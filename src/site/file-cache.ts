@@ -40,6 +40,7 @@ interface Entry {
 export interface FileCacheLimits {
   /** All entries together; 0 caches nothing. */
   readonly maxBytes: Bytes;
+  /** One file. */
   readonly maxFile: Bytes;
   /** How long an entry is trusted without a look at the disk; zero: only within the turn. */
   readonly valid: Milliseconds;
@@ -63,9 +64,13 @@ export class FileCache {
     this.#clock = clock;
   }
 
-  /** Whether a file of that size may be kept. */
+  get maxFile(): Bytes {
+    return this.#limits.maxFile;
+  }
+
+  /** Whether a file of that size is meant to be kept: then it is read whole. Never depends on what is kept now. */
   admits(size: Bytes): boolean {
-    return size <= this.#limits.maxFile && costOf(size) <= this.#limits.maxBytes;
+    return this.#limits.maxBytes > 0 && size <= this.#limits.maxFile;
   }
 
   /** @param path  in canonical form (`formatSitePath`); any other spelling is not found */
@@ -84,8 +89,9 @@ export class FileCache {
     return entry.file;
   }
 
-  /** For a file that was opened and read in this turn. */
+  /** For a file that was opened and read in this turn. One that is larger than the whole cache is not kept. */
   store(site: Site, path: string, file: CachedFile, stamp: FileStamp): void {
+    if (costOf(file.identity.bytes.length) > this.#limits.maxBytes) return;
     const paths = this.#pathsOf(site);
     const former = paths.get(path);
     if (former !== undefined) this.#remove(former);

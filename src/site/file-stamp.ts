@@ -1,6 +1,7 @@
 /** What a file was when it was opened, and whether it is still the same: validates a cached file without opening it. */
 import { type BigIntStats, lstatSync, realpathSync, type Stats, statSync } from "node:fs";
 import { type AbsolutePath, isAllowedPlace, pathBelow, type SymlinkRule } from "../base/absolute-path.ts";
+import { type UnixSeconds, unixSeconds } from "../base/units.ts";
 
 /** The part of stat(2) that detects changes. */
 export interface FileStat {
@@ -102,6 +103,15 @@ function isUnchanged(now: FileStat, seen: FileStamp): boolean {
     now.size === seen.size &&
     now.device === seen.device
   );
+}
+
+/** Reproducible builds, Nix and some images set these to say that there is no time; earlier ones are no better. */
+const LAST_NO_TIME = 1n;
+
+/** The time of modification in whole seconds, rounded down; undefined for the times that mean "no time". */
+export function lastModified(modifiedNs: bigint): UnixSeconds | undefined {
+  const second = wholeSeconds(modifiedNs);
+  return second <= LAST_NO_TIME ? undefined : unixSeconds(Number(second));
 }
 
 const NANOSECONDS_PER_SECOND = 1_000_000_000n;

@@ -2,15 +2,14 @@
  * From a site and a path to the resource: the file, the index file of a directory, its listing, the redirect to its
  * final slash, or why there is none.
  */
-import { closeSync } from "node:fs";
 import { type Bytes, bytes, type Seconds } from "../base/units.ts";
 import { preferredForm } from "../http/accept.ts";
 import type { IncomingRequest } from "../http/exchange.ts";
 import { formatSitePath, parseSitePath, type SitePath } from "../http/site-path.ts";
-import type { ListDirectoryFailure, ListDirectoryOutput } from "../tasks/list-directory.ts";
+import type { ListDirectoryOutput } from "../tasks/list-directory.ts";
 import type { TaskOutcome, TaskPool } from "../tasks/task-types.ts";
 import { type FileContext, findFile, isServedByName } from "./find-file.ts";
-import { openDirectoryBelow } from "./open-file.ts";
+import { closeFile, openDirectoryBelow } from "./open-file.ts";
 import type { Resource } from "./resource.ts";
 import type { Site } from "./site.ts";
 import type { UploadLedger } from "./upload-quota.ts";
@@ -108,7 +107,7 @@ function listDirectory(
   if (directory.kind !== "directory") return directory;
   const realRoot = root.realPath();
   if (!rules.listing || realRoot === undefined) {
-    closeSync(directory.descriptor);
+    closeFile(directory.descriptor);
     return { kind: "refused", status: 403, reason: "no-listing" };
   }
   const form = preferredForm(head.fields.get("accept"), ["text/html", "application/json"]);
@@ -126,25 +125,27 @@ function listDirectory(
   return context.pool
     .run("list-directory", input, request.gone)
     .then((outcome) => listingResource(context, outcome))
-    .finally(() => closeSync(directory.descriptor));
+    .finally(() => closeFile(directory.descriptor));
 }
 
 function listingResource(context: LocateContext, outcome: TaskOutcome<ListDirectoryOutput>): Resource {
   // A task is cancelled when its client has disconnected: any response is right then.
   if (outcome.kind !== "done") return queueFull(context);
   const { output } = outcome;
-  if (output.kind === "failed") return listingFailure(context, output.reason);
+  if (output.kind === "failed") return listingFailure(context, output);
   const { mediaType, bytes, securityPolicy } = output;
   if (!context.listingMemory.reserve(bytes.length)) return queueFull(context);
   const release = (): void => context.listingMemory.release(bytes.length);
   return { kind: "page", page: { mediaType, bytes, securityPolicy, vary: "Accept" }, release };
 }
 
+type FailedListing = Extract<ListDirectoryOutput, { kind: "failed" }>;
+
 export function queueFull({ retryAfter }: LocateContext): Resource {
   return { kind: "busy", reason: "queue-full", retryAfter };
 }
 
-function listingFailure({ retryAfter }: LocateContext, reason: ListDirectoryFailure): Resource {
+function listingFailure({ retryAfter }: LocateContext, { reason, fault = "" }: FailedListing): Resource {
   switch (reason) {
     case "not-found":
       return { kind: "refused", status: 404, reason };
@@ -152,5 +153,7 @@ function listingFailure({ retryAfter }: LocateContext, reason: ListDirectoryFail
       return { kind: "refused", status: 403, reason };
     case "out-of-descriptors":
       return { kind: "busy", reason, retryAfter };
+    case "unreadable":
+      return { kind: "busy", reason, retryAfter, fault };
   }
 }

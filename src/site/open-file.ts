@@ -19,25 +19,26 @@ import {
   lstatSync,
   openSync,
   readlinkSync,
-  readSync,
   realpathSync,
   statSync,
 } from "node:fs";
 import { type AbsolutePath, absolutePath, isAllowedPlace, pathBelow, type SymlinkRule } from "../base/absolute-path.ts";
-import { fileFailureOf } from "../base/errors.ts";
-import { bytes, type Seconds, seconds, type UnixSeconds, unixSeconds } from "../base/units.ts";
+import { errorCode, fileFailureOf } from "../base/errors.ts";
+import { bytes, type Seconds, seconds } from "../base/units.ts";
+import type { FileIdentity } from "../http/file-identity.ts";
 import type { Reason } from "../http/reason.ts";
-import type { OpenSource } from "../http/response-plan.ts";
 import type { DescriptorPaths, DocumentRoot, ExactOpener } from "./document-root.ts";
-import { type FileStamp, stampOf, wholeSeconds } from "./file-stamp.ts";
+import { type FileStamp, stampOf } from "./file-stamp.ts";
 
 export type OpenResult = OpenedFile | FoundDirectory | Unopened;
 
-/** A regular file, open for reading. The caller closes `descriptor`. */
-export interface OpenedFile extends OpenSource {
+/** A regular file, open for reading. The caller hands `descriptor` to `closeFile`. */
+export interface OpenedFile {
   readonly kind: "file";
-  /** Whole seconds, rounded down. */
-  readonly modified: UnixSeconds;
+  readonly descriptor: number;
+  readonly identity: FileIdentity;
+  /** Nothing is stored for it, so its size may be a mere formality, as in sysfs and /proc. */
+  readonly isSizeDoubtful: boolean;
   readonly stamp: FileStamp;
 }
 
@@ -58,7 +59,13 @@ export interface OpenedDirectory {
 
 export type Unopened =
   | { readonly kind: "refused"; readonly status: 403 | 404; readonly reason: Reason }
-  | { readonly kind: "busy"; readonly reason: Reason; readonly retryAfter: Seconds };
+  | {
+      readonly kind: "busy";
+      readonly reason: Reason;
+      readonly retryAfter: Seconds;
+      /** The code of the system's error, where the operator must know of it. */
+      readonly fault?: string;
+    };
 
 // O_NONBLOCK: opening a FIFO would block the whole server until a writer opens it. Regular files ignore the flag.
 // O_NOCTTY: a terminal opened by accident must not become ours.
@@ -74,6 +81,9 @@ const OUT_OF_DESCRIPTORS: Unopened = { kind: "busy", reason: "out-of-descriptors
 /** Soon another process serves, whose sandbox reaches the root. */
 const ROOT_MOVED: Unopened = { kind: "busy", reason: "root-moved", retryAfter: seconds(1) };
 
+/** A file system that has failed is rarely back within a moment. */
+const RETRY_UNREADABLE = seconds(10);
+
 const DELETED_MARK = " (deleted)";
 
 // How often a name that was replaced between two looks is looked up again. One replacement is a deployment.
@@ -82,8 +92,8 @@ const MAX_ATTEMPTS = 3;
 /**
  * @param segments  as in SitePath: none is empty, `.` or `..`, none holds a slash or NUL
  * @returns the file, or 404 for what is missing, outside, or neither file nor directory; 403 for what may not be read;
- *   busy when descriptors ran out
- * @throws only for a fault of the machine, such as an input/output error
+ *   busy when descriptors ran out, or the file system failed
+ * @throws only for a fault of our own
  */
 export function openBelow(root: DocumentRoot, segments: readonly string[], symlinks: SymlinkRule): OpenResult {
   return retryWhenReplaced(root, segments, symlinks, openNamed);
@@ -98,20 +108,17 @@ export function openDirectoryBelow(
   return retryWhenReplaced(root, segments, symlinks, openNamedDirectory);
 }
 
-/** @returns undefined when the file has changed since `identity`, or while it was read */
-export function readWhole({ descriptor, identity }: OpenSource): Uint8Array | undefined {
-  const content = Buffer.allocUnsafeSlow(identity.size);
-  let filled = 0;
-  while (filled < content.length) {
-    const count = readSync(descriptor, content, filled, content.length - filled, filled);
-    if (count === 0) return undefined;
-    filled += count;
+/** Also of a file that was opened on a file system that is gone. */
+export function closeFile(descriptor: number): void {
+  try {
+    closeSync(descriptor);
+  } catch (error) {
+    // Linux closes the descriptor whatever close(2) returns.
+    if (fileFailureOf(error) === undefined) throw error;
   }
-  const now = fstatSync(descriptor, { bigint: true });
-  return now.size === BigInt(identity.size) && now.mtimeNs === identity.modifiedNs ? content : undefined;
 }
 
-/** What the system's error means to a client. @throws a fault of the machine */
+/** What the system's error means to a client. @throws what no system call has thrown */
 export function explainFileError(error: unknown, symlinks: SymlinkRule): Unopened {
   switch (fileFailureOf(error)) {
     case "not-found":
@@ -126,6 +133,8 @@ export function explainFileError(error: unknown, symlinks: SymlinkRule): Unopene
       return NO_PERMISSION;
     case "out-of-descriptors":
       return OUT_OF_DESCRIPTORS;
+    case "unreadable":
+      return { kind: "busy", reason: "unreadable", retryAfter: RETRY_UNREADABLE, fault: errorCode(error) ?? "" };
     case undefined:
       throw error;
   }
@@ -249,7 +258,7 @@ function keepIfOpened<R extends object | Replaced>(descriptor: number, examine: 
     kept = result !== undefined && "descriptor" in result;
     return result;
   } finally {
-    if (!kept) closeSync(descriptor);
+    if (!kept) closeFile(descriptor);
   }
 }
 
@@ -305,8 +314,9 @@ function describeFile(
       inode: stats.ino,
       size: bytes(Number(stats.size)),
       modifiedNs: stats.mtimeNs,
+      changedNs: stats.ctimeNs,
     },
-    modified: unixSeconds(Number(wholeSeconds(stats.mtimeNs))),
+    isSizeDoubtful: stats.blocks === 0n,
     stamp: stampOf(stats, { rootPath: root.path, relativePath, symlinks, realPath }),
   };
 }

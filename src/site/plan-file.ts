@@ -51,9 +51,9 @@ function planContent(head: RequestHead, facts: FileFacts, content: FileContent, 
         ? planChunked(facts, content, context.now)
         : planWhole(facts, content, context.now);
     case "part":
-      return planPart(decision, facts, content, context.now);
+      return planPart(head, decision, facts, content, context.now);
     case "parts":
-      return planParts(decision.ranges, facts, content, context);
+      return planParts(head, decision.ranges, facts, content, context);
     case "unsatisfiable":
       return planUnsatisfiable(head, facts);
   }
@@ -70,7 +70,7 @@ function planWhole(facts: FileFacts, content: FileContent, now: UnixSeconds): Re
   return {
     status: 200,
     fields: [...contentFields(facts.mediaType, facts.size), ...fileFields(facts, now)],
-    body: slice(content, whole),
+    body: slice(content, whole, false),
   };
 }
 
@@ -90,7 +90,13 @@ function planChunked(facts: FileFacts, content: FileContent, now: UnixSeconds): 
   };
 }
 
-function planPart(range: ByteRange, facts: FileFacts, content: FileContent, now: UnixSeconds): ResponsePlan {
+function planPart(
+  head: RequestHead,
+  range: ByteRange,
+  facts: FileFacts,
+  content: FileContent,
+  now: UnixSeconds,
+): ResponsePlan {
   return {
     status: 206,
     fields: [
@@ -98,12 +104,13 @@ function planPart(range: ByteRange, facts: FileFacts, content: FileContent, now:
       { name: "Content-Range", value: formatContentRange(range, facts.size) },
       ...fileFields(facts, now),
     ],
-    body: slice(content, range),
+    body: slice(content, range, isJoined(head)),
   };
 }
 
 /** Content-Range is in each part, not in the head (RFC 9110 §15.3.7.2). */
 function planParts(
+  head: RequestHead,
   ranges: readonly ByteRange[],
   facts: FileFacts,
   content: FileContent,
@@ -117,7 +124,7 @@ function planParts(
     body:
       content.kind === "memory"
         ? { kind: "bytes", bytes: joinMultipart(content.bytes, multipart) }
-        : { kind: "parts", source: content.source, ...multipart },
+        : { kind: "parts", source: content.source, isJoined: isJoined(head), ...multipart },
   };
 }
 
@@ -129,12 +136,17 @@ function planUnsatisfiable(head: RequestHead, facts: FileFacts): ResponsePlan {
   });
 }
 
-function slice(content: FileContent, range: ByteRange): BodyPlan {
+/** Whether the client has named the version that its other bytes are of. */
+function isJoined({ fields }: RequestHead): boolean {
+  return fields.has("if-range") || fields.has("if-match");
+}
+
+function slice(content: FileContent, range: ByteRange, joined: boolean): BodyPlan {
   switch (content.kind) {
     case "memory":
       return { kind: "bytes", bytes: content.bytes.subarray(range.start, range.end) };
     case "open":
-      return { kind: "file", source: content.source, start: range.start, end: range.end };
+      return { kind: "file", source: content.source, start: range.start, end: range.end, isJoined: joined };
   }
 }
 
@@ -142,11 +154,18 @@ const ACCEPT_RANGES: Field = { name: "Accept-Ranges", value: "bytes" };
 
 /** The fields of a file, for any part of it. */
 function fileFields(facts: FileFacts, now: UnixSeconds): readonly Field[] {
-  // A date in the future is replaced by that of the response (RFC 9110 §8.8.2.1).
-  const modified = unixSeconds(Math.min(facts.modified, now));
-  const fields = [{ name: "Last-Modified", value: formatHttpDate(modified) }, tagField(facts), ACCEPT_RANGES];
+  const fields = [...modifiedFields(facts, now), tagField(facts), ACCEPT_RANGES];
   if (facts.downloadName === undefined) return fields;
   return [...fields, { name: "Content-Disposition", value: formatAttachment(facts.downloadName) }];
+}
+
+/**
+ * A date that is not past is dated back: another change could still get the same one, and a client that held it would
+ * take the one version for the other (RFC 9110 §8.8.2.2). The date of a later change is later, so nothing is missed.
+ */
+function modifiedFields({ modified }: FileFacts, now: UnixSeconds): readonly Field[] {
+  if (modified === undefined) return [];
+  return [{ name: "Last-Modified", value: formatHttpDate(unixSeconds(Math.min(modified, now - 1))) }];
 }
 
 function tagField(facts: FileFacts): Field {

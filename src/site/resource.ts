@@ -15,7 +15,8 @@ export type Resource =
   /** The answer to OPTIONS: the allowed methods, and the types that may be posted. */
   | { readonly kind: "options"; readonly allow: string; readonly acceptPost?: string }
   | Refused
-  | { readonly kind: "busy"; readonly reason: Reason; readonly retryAfter: Seconds };
+  /** `fault`: what the operator must know of it, such as the code of the system's error. */
+  | { readonly kind: "busy"; readonly reason: Reason; readonly retryAfter: Seconds; readonly fault?: string };
 
 export interface Refused {
   readonly kind: "refused";

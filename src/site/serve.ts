@@ -2,7 +2,14 @@
 import type { Clock } from "../base/clock.ts";
 import { toUnixSeconds, type UnixSeconds } from "../base/units.ts";
 import { formatEntityTag } from "../http/entity-tag.ts";
-import type { ExchangeRecord, IncomingRequest, Refusal, ResponseWriter, Service } from "../http/exchange.ts";
+import type {
+  ExchangeRecord,
+  IncomingRequest,
+  Refusal,
+  ResponseWriter,
+  SendOutcome,
+  Service,
+} from "../http/exchange.ts";
 import { isGetOrHead, type RequestHead } from "../http/request-head.ts";
 import { MessageMemo } from "../http/response-head.ts";
 import type { BodyPlan, ResponsePlan } from "../http/response-plan.ts";
@@ -79,7 +86,7 @@ export function createService(options: ServeOptions): Service {
       release(resource);
       return;
     }
-    return sending.then(() => undefined).finally(() => release(resource));
+    return sending.then((outcome) => reportOutcome(outcome, request)).finally(() => release(resource));
   }
 
   function planCached(file: CachedVariant, site: Site, request: IncomingRequest): ResponsePlan {
@@ -89,8 +96,8 @@ export function createService(options: ServeOptions): Service {
     if (file.plan !== undefined) return file.plan;
 
     const planned = plan(request, fileInMemory(file), site);
-    // A future date is replaced by the present one, which changes: such a plan is valid for one response only.
-    return file.facts.modified <= now() ? keepPlan(file, planned) : planned;
+    // A date that is not past is dated back to a second ago: such a plan is valid for one response only.
+    return (file.facts.modified ?? 0) < now() ? keepPlan(file, planned) : planned;
   }
 
   function planUncommon(file: CachedVariant, site: Site, request: IncomingRequest): ResponsePlan {
@@ -132,8 +139,17 @@ export function createService(options: ServeOptions): Service {
     return toUnixSeconds(clock.wall());
   }
 
+  function reportOutcome(outcome: SendOutcome, { head, peer }: IncomingRequest): void {
+    if (typeof outcome === "object")
+      options.refusals.add(`cannot send ${head.path} to ${peer.address}: ${outcome.why}`);
+  }
+
   function report(resource: Resource, site: Site, { head, peer }: IncomingRequest): void {
     if (resource.kind !== "refused" && resource.kind !== "busy") return;
+    if (resource.kind === "busy" && resource.fault !== undefined) {
+      options.refusals.add(`cannot read ${head.path}: ${resource.fault}`);
+      return;
+    }
     switch (resource.reason) {
       case "traversal":
       case "symlink-escape":

@@ -61,10 +61,11 @@ export type ListDirectoryOutput =
       readonly bytes: Uint8Array;
       readonly securityPolicy: string;
     }
-  | { readonly kind: "failed"; readonly reason: ListDirectoryFailure };
+  /** `fault`: the code of the system's error, where the operator must know of it. */
+  | { readonly kind: "failed"; readonly reason: ListDirectoryFailure; readonly fault?: string };
 
 /** Unreadable entries are not reported: only the directory itself can fail. */
-export type ListDirectoryFailure = Extract<Reason, "not-found" | "no-permission" | "out-of-descriptors">;
+export type ListDirectoryFailure = Extract<Reason, "not-found" | "no-permission" | "out-of-descriptors" | "unreadable">;
 
 const MAX_README_BYTES = 64 * 1024;
 const README_NAME = /^readme(?:\.txt|\.md)?$/i;
@@ -76,7 +77,7 @@ const ASCII = /^[\x00-\x7f]*$/;
  *   directory that is not named by its real path, each call looks the name up again
  * @returns the page, whose bytes own their memory and can be transferred to another thread, or why the directory cannot
  *   be read
- * @throws for faults of the machine, such as EIO
+ * @throws only for a fault of our own
  */
 export function listDirectory(input: ListDirectoryInput, openExactly?: DirectoryOpener): ListDirectoryOutput {
   const open = (input.isRealPath ? openExactly : undefined) ?? openDirectoryByName;
@@ -90,7 +91,9 @@ export function listDirectory(input: ListDirectoryInput, openExactly?: Directory
   } catch (error) {
     const reason = failureOf(error);
     if (reason === undefined) throw error;
-    return { kind: "failed", reason };
+    return reason === "unreadable"
+      ? { kind: "failed", reason, fault: errorCode(error) ?? "" }
+      : { kind: "failed", reason };
   }
 }
 

@@ -84,7 +84,7 @@ test("settingsForWorker: each has its share of threads, waiting tasks, connectio
 
 test("settingsForWorker: no file is kept that is larger than the share of the memory", () => {
   const [first, last] = serversFor("cache-size = 3m\ncache-file = 2m", 2);
-  assert.deepEqual([first?.cacheFile, last?.cacheFile], [bytes(1536 * 1024), bytes(1536 * 1024)]);
+  assert.deepEqual([first?.cacheFile, last?.cacheFile], [bytes(2048 * 1024), bytes(2048 * 1024)]);
 });
 
 test("settingsForWorker: where nothing is kept, cache-file stays what it is", () => {

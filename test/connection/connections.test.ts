@@ -3,7 +3,7 @@
 /** All connections of a server, over real sockets: the limit, the end, and clients that behave badly. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { closeSync, fstatSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -20,6 +20,7 @@ import { echoPath, Gate, get, type Handler, LIMITS, response, textPlan } from ".
 import { FakeClock } from "../support/fake-clock.ts";
 import { listenHere } from "../support/listen-here.ts";
 import { MemoryEvents } from "../support/memory-events.ts";
+import { openSource } from "../support/open-source.ts";
 import { latin1, RawClient } from "../support/raw-client.ts";
 import { eachTransport } from "../support/transports.ts";
 
@@ -463,10 +464,9 @@ onEach(
     const server = await serve(t, choice, async (_, writer) => {
       const descriptor = openSync(path, "r");
       opened += 1;
-      const { dev, ino, size, mtimeNs } = fstatSync(descriptor, { bigint: true });
-      const identity = { device: dev, inode: ino, size: bytes(Number(size)), modifiedNs: mtimeNs };
+      const source = openSource(descriptor);
       try {
-        const body = { kind: "file", source: { descriptor, identity }, start: bytes(0), end: identity.size } as const;
+        const body = { kind: "file", source, start: bytes(0), end: source.identity.size, isJoined: false } as const;
         await writer.send({ ...textPlan("x"), body });
       } finally {
         closeSync(descriptor);

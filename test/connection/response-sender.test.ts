@@ -1,7 +1,7 @@
 /** What a plan becomes on a transport, and what the log is told when it does not arrive. */
 
 import assert from "node:assert/strict";
-import { closeSync, fstatSync, ftruncateSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
+import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -14,6 +14,7 @@ import type { OpenSource, ResponsePlan } from "../../src/http/response-plan.ts";
 import { ConnectionRig, get, type Handler, response, settle, textPlan } from "../support/connection-rig.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { FakeTransport } from "../support/fake-transport.ts";
+import { openSource } from "../support/open-source.ts";
 
 const NOW = unixSeconds(Date.UTC(2024, 2, 15, 10, 30) / 1000);
 const KIB = 1024;
@@ -213,13 +214,16 @@ function openFile(t: TestContext, size: number): Opened {
     rmSync(directory, { recursive: true });
   });
   writeSync(descriptor, Buffer.alloc(size, "0123456789"));
-  const { dev, ino, mtimeNs } = fstatSync(descriptor, { bigint: true });
-  return { descriptor, size, identity: { device: dev, inode: ino, size: bytes(size), modifiedNs: mtimeNs } };
+  return { size, ...openSource(descriptor) };
 }
 
 function filePlan(source: Opened): ResponsePlan {
   const fields = [{ name: "Content-Length", value: String(source.size) }];
-  return { status: 200, fields, body: { kind: "file", source, start: bytes(0), end: bytes(source.size) } };
+  return {
+    status: 200,
+    fields,
+    body: { kind: "file", source, start: bytes(0), end: bytes(source.size), isJoined: false },
+  };
 }
 
 /** Sends the file and counts how often it was released. */
@@ -304,25 +308,34 @@ test("a client that vanishes in the middle of a file: released, and the log tell
   assert.equal(rig.gone, 1);
 });
 
-test("a file that cannot be read: logged, released, cut, and no promise is left to reject", async (t) => {
+test("a file that cannot be read before anything was sent: 503, no fault of ours, and the connection is kept", async (t) => {
   const directory = mkdtempSync(join(tmpdir(), "comanche-sender-"));
   const descriptor = openSync(directory, "r");
   t.after(() => {
     closeSync(descriptor);
     rmSync(directory, { recursive: true });
   });
-  const identity = { device: 0n, inode: 0n, size: bytes(10), modifiedNs: 0n };
+  const { identity } = openSource(descriptor);
+  const source = { descriptor, size: 10, identity: { ...identity, size: bytes(10) }, isSettled: true };
   const released = { count: 0 };
-  const rig = new ConnectionRig(serveFile({ descriptor, size: 10, identity }, released));
+  const rig = new ConnectionRig(serveFile(source, released));
   rig.transport.send(get("/"));
   await recorded(rig);
-  assert.equal(rig.transport.take(), "");
-  assert.match(String(rig.faults), /EISDIR/);
+  assert.match(rig.transport.take(), /^HTTP\/1\.1 503 .*\r\n\r\nunreadable\n$/s);
+  assert.deepEqual(rig.faults, []);
   assert.deepEqual(
-    rig.records.map(({ outcome, bodyBytes }) => [outcome === "sent", bodyBytes]),
-    [[false, 0]],
+    rig.records.map(({ status, reason, outcome }) => [status, reason, outcome]),
+    [[503, "unreadable", "sent"]],
   );
-  assert.equal(rig.transport.isClosed, true);
+  assert.equal(rig.transport.isClosed, false);
   assert.equal(released.count, 1);
-  assert.equal(rig.gone, 1);
+});
+
+test("a file that became shorter before anything was sent: 503", async (t) => {
+  const source = openFile(t, 100);
+  ftruncateSync(source.descriptor, 0);
+  const rig = new ConnectionRig(serveFile(source, { count: 0 }));
+  rig.transport.send(get("/"));
+  await recorded(rig);
+  assert.match(rig.transport.take(), /^HTTP\/1\.1 503 .*\r\n\r\nchanged-while-sending\n$/s);
 });

@@ -1,16 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { bytes, unixMilliseconds } from "../../src/base/units.ts";
-import type { FileIdentity } from "../../src/http/entity-tag.ts";
 import {
   type EntityTag,
   type EntityTagList,
-  fileEntityTag,
   formatEntityTag,
   isStrongMatch,
   isWeakMatch,
-  MTIME_GRANULARITY,
   parseEntityTagList,
 } from "../../src/http/entity-tag.ts";
 
@@ -87,58 +83,3 @@ for (const [one, other, strongly, weakly] of comparisons) {
     assert.equal(isWeakMatch(one, other), weakly);
   });
 }
-
-const MODIFIED = 1_700_000_000_000;
-const identity: FileIdentity = {
-  device: 1n,
-  inode: 77n,
-  size: bytes(1000),
-  modifiedNs: BigInt(MODIFIED) * 1_000_000n,
-};
-const after = (milliseconds: number) => unixMilliseconds(MODIFIED + milliseconds);
-const LATER = after(60_000);
-
-test("fileEntityTag: is strong and the same at any later time", () => {
-  const first = fileEntityTag(identity, LATER);
-  assert.equal(first.weak, false);
-  assert.deepEqual(fileEntityTag(identity, after(1_000_000)), first);
-});
-
-const otherVersions: [name: string, other: Partial<FileIdentity>][] = [
-  ["a nanosecond later", { modifiedNs: identity.modifiedNs + 1n }],
-  ["a byte longer", { size: bytes(1001) }],
-  ["another inode", { inode: 78n }],
-];
-for (const [name, other] of otherVersions) {
-  test(`fileEntityTag: another tag for ${name}`, () => {
-    const [one, two] = [fileEntityTag(identity, LATER), fileEntityTag({ ...identity, ...other }, LATER)];
-    assert.equal(isWeakMatch(one, two), false);
-  });
-}
-
-const ages: [name: string, age: number, isWeak: boolean][] = [
-  ["modified just now", 0, true],
-  ["modified one tick ago", MTIME_GRANULARITY, true],
-  ["modified more than a tick ago", MTIME_GRANULARITY + 1, false],
-  ["modified a little ahead of our clock", -MTIME_GRANULARITY, true],
-  ["dated an hour ahead", -3_600_000, false],
-];
-for (const [name, age, isWeak] of ages) {
-  test(`fileEntityTag: ${name}`, () => assert.equal(fileEntityTag(identity, after(age)).weak, isWeak));
-}
-
-test("fileEntityTag: the tag of a young file is not the tag of a later look", () => {
-  const young = fileEntityTag(identity, after(1));
-  assert.equal(isWeakMatch(young, fileEntityTag(identity, after(2))), false);
-  assert.equal(isWeakMatch(young, fileEntityTag(identity, LATER)), false);
-});
-
-test("fileEntityTag: every tag can be read back, also before 1970", () => {
-  const times = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n });
-  fc.assert(
-    fc.property(times, fc.maxSafeNat(), fc.bigInt({ min: 0n, max: 2n ** 64n }), (modifiedNs, size, inode) => {
-      const made = fileEntityTag({ device: 0n, inode, size: bytes(size), modifiedNs }, LATER);
-      assert.deepEqual(parseEntityTagList(formatEntityTag(made)), { kind: "tags", tags: [made] });
-    }),
-  );
-});

@@ -2,10 +2,9 @@ import assert from "node:assert/strict";
 import { chmodSync, mkdirSync, readSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { after, type TestContext, test } from "node:test";
 import { type AbsolutePath, absolutePath } from "../../src/base/absolute-path.ts";
-import type { Clock } from "../../src/base/clock.ts";
 import type { Status } from "../../src/base/status.ts";
 import { bytes, seconds } from "../../src/base/units.ts";
-import { fileEntityTag } from "../../src/http/entity-tag.ts";
+import { fileEntityTag } from "../../src/site/file-tag.ts";
 import { loadErrorPage, release } from "../../src/site/find-file.ts";
 import { ListingMemory, type LocateContext, locate } from "../../src/site/locate.ts";
 import type { Resource } from "../../src/site/resource.ts";
@@ -383,11 +382,13 @@ test("locate: a file that may change unseen is not kept", async (t) => {
   fixture.clock.time = LONG_AGO * 1000 + 5;
   writeOld(`${fixture.top}/root/young.txt`, "young");
   const resource = await find(fixture, "/young.txt");
-  assert.ok(resource.kind === "file" && resource.facts.tag.weak);
+  assert.ok(resource.kind === "file" && resource.content.kind === "memory");
+  assert.equal(resource.facts.tag.weak, false);
   assert.equal(fixture.context.files.lookup(fixture.site, "/young.txt"), undefined);
   fixture.clock.time += 60_000;
   const later = await find(fixture, "/young.txt");
-  assert.ok(later.kind === "file" && !later.facts.tag.weak);
+  assert.ok(later.kind === "file");
+  assert.deepEqual(later.facts.tag, resource.facts.tag);
   assert.ok(fixture.context.files.lookup(fixture.site, "/young.txt"));
 });
 
@@ -540,22 +541,25 @@ test("locate: whatever is asked for, every descriptor is closed again", { skip: 
 test("locate: a file that is never twice the same while it is read is sent from its descriptor", async (t) => {
   const fixture = makeFixture(t);
   const path = `${fixture.top}/root/f.txt`;
-  // The clock is read between opening and reading: there the file grows each time.
-  let size = 1;
-  const restless: Clock = {
-    wall: () => {
-      size += 1;
-      writeFileSync(path, "x".repeat(size));
-      return fixture.clock.wall();
+  // The rules for its type are read between opening and reading: there it becomes shorter each time.
+  let size = 100;
+  writeFileSync(path, "x".repeat(size));
+  const rules: SiteRules = {
+    ...fixture.site.rules,
+    get types() {
+      size -= 1;
+      truncateSync(path, size);
+      return [];
     },
-    monotonic: () => fixture.clock.monotonic(),
   };
   const before = countDescriptors();
-  const context = { ...fixture.context, clock: restless };
-  const resource = await locate(context, fixture.site, asking({ path: "/f.txt" }));
+  const resource = await locate(fixture.context, { ...fixture.site, rules }, asking({ path: "/f.txt" }));
   assert.ok(resource.kind === "file" && resource.content.kind === "open");
-  assert.equal(resource.content.source.identity.size, size - 1);
-  assert.equal(resource.facts.tag.opaque, fileEntityTag(resource.content.source.identity, fixture.clock.wall()).opaque);
+  assert.equal(resource.content.source.identity.size, size + 1);
+  assert.equal(
+    resource.facts.tag.opaque,
+    fileEntityTag(resource.content.source.identity, "exact", fixture.clock.wall()).opaque,
+  );
   release(resource);
   assert.equal(countDescriptors(), before);
   assert.equal(fixture.context.files.lookup(fixture.site, "/f.txt"), undefined);

@@ -12,23 +12,20 @@ import {
   rmSync,
   statSync,
   symlinkSync,
-  truncateSync,
   utimesSync,
-  writeFileSync,
 } from "node:fs";
 import { createServer } from "node:net";
 import { type TestContext, test } from "node:test";
 import fc from "fast-check";
 import { type AbsolutePath, absolutePath, type SymlinkRule } from "../../src/base/absolute-path.ts";
-import { bytes } from "../../src/base/units.ts";
 import { DocumentRoot } from "../../src/site/document-root.ts";
+import { wholeSeconds } from "../../src/site/file-stamp.ts";
 import {
   explainFileError,
   type OpenedFile,
   openBelow,
   openDirectoryBelow,
   probeDescriptorPaths,
-  readWhole,
   type Unopened,
 } from "../../src/site/open-file.ts";
 import { exactOpener, type ProvingWay, provenBy } from "../support/exact-opener.ts";
@@ -290,8 +287,9 @@ for (const way of WAYS) {
       inode: stats.ino,
       size: 7,
       modifiedNs: 1_700_000_000_750_000_000n,
+      changedNs: stats.ctimeNs,
     });
-    assert.equal(file.modified, 1_700_000_000);
+    assert.equal(file.isSizeDoubtful, false);
     assert.equal(file.stamp.realPath, `${top}/root/a/f`);
     assert.equal(file.stamp.relativePath, "link");
   });
@@ -368,6 +366,9 @@ const errors: [code: string, inside: string, never: string][] = [
   ["EPERM", "403 no-permission", "403 no-permission"],
   ["EMFILE", "busy: out-of-descriptors", "busy: out-of-descriptors"],
   ["ENFILE", "busy: out-of-descriptors", "busy: out-of-descriptors"],
+  ...["EIO", "ENOTCONN", "ESTALE", "ETIMEDOUT", "EAGAIN", "EHOSTDOWN", "EUCLEAN"].map(
+    (code): [string, string, string] => [code, "busy: unreadable", "busy: unreadable"],
+  ),
 ];
 for (const [code, inside, never] of errors) {
   test(`explainFileError: ${code}`, () => {
@@ -377,56 +378,19 @@ for (const [code, inside, never] of errors) {
   });
 }
 
-test("explainFileError: anything else is thrown on", () => {
-  for (const error of [Object.assign(new Error("disk"), { code: "EIO" }), new TypeError("ours")]) {
+test("explainFileError: the operator gets the code of a failed file system", () => {
+  const explained = explainFileError(Object.assign(new Error("disk"), { code: "EIO" }), "inside");
+  assert.equal(explained.kind === "busy" && explained.fault, "EIO");
+});
+
+test("explainFileError: our own faults are thrown on", () => {
+  const ours = ["EBADF", "ERR_INVALID_ARG_TYPE"].map((code) => Object.assign(new Error("ours"), { code }));
+  for (const error of [...ours, new TypeError("ours")]) {
     assert.throws(
       () => explainFileError(error, "inside"),
       (thrown) => thrown === error,
     );
   }
-});
-
-const changes: [name: string, change: (path: string) => void, want: string | undefined][] = [
-  ["unchanged", () => {}, "0123456789"],
-  ["unchanged, but without its name", (path) => rmSync(path), "0123456789"],
-  ["truncated", (path) => truncateSync(path, 4), undefined],
-  ["emptied", (path) => truncateSync(path, 0), undefined],
-  ["grown", (path) => writeFileSync(path, "x", { flag: "a" }), undefined],
-  ["rewritten at the same size", (path) => writeFileSync(path, "9876543210"), undefined],
-];
-for (const [name, change, want] of changes) {
-  test(`readWhole: ${name}`, (t) => {
-    const top = makeSite(t, { f: "0123456789" });
-    utimesSync(`${top}/root/f`, 1, 1);
-    const file = openFile(rootAt(`${top}/root`, "realpath"), "f");
-    change(`${top}/root/f`);
-    const content = readWhole(file);
-    closeSync(file.descriptor);
-    assert.equal(content && Buffer.from(content).toString(), want);
-  });
-}
-
-test("readWhole: an empty file, and one of many reads' length", (t) => {
-  const large = "0123456789abcdef".repeat(1 << 18);
-  const top = makeSite(t, { empty: "", large });
-  for (const [name, want] of [
-    ["empty", ""],
-    ["large", large],
-  ] as const) {
-    const file = openFile(rootAt(`${top}/root`, "realpath"), name);
-    const content = readWhole(file) ?? assert.fail();
-    closeSync(file.descriptor);
-    assert.ok(Buffer.from(content).equals(Buffer.from(want)), name);
-  }
-});
-
-test("readWhole: a file that is not the one announced", (t) => {
-  const top = makeSite(t, { f: "content" });
-  const file = openFile(rootAt(`${top}/root`, "realpath"), "f");
-  for (const size of [6, 8]) {
-    assert.equal(readWhole({ ...file, identity: { ...file.identity, size: bytes(size) } }), undefined);
-  }
-  closeSync(file.descriptor);
 });
 
 test("openBelow: a stamp has the very numbers of fs.Stats, at any time of modification", (t) => {
@@ -442,7 +406,7 @@ test("openBelow: a stamp has the very numbers of fs.Stats, at any time of modifi
       const stats = statSync(path);
       assert.equal(file.stamp.modifiedMs, stats.mtimeMs);
       assert.equal(file.stamp.changedMs, stats.ctimeMs);
-      assert.equal(file.modified, Math.floor(stats.mtimeMs / 1000));
+      assert.equal(Number(wholeSeconds(file.identity.modifiedNs)), Math.floor(stats.mtimeMs / 1000));
       assert.equal(file.stamp.inode, stats.ino);
       assert.equal(file.stamp.device, stats.dev);
     }),

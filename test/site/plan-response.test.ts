@@ -22,9 +22,11 @@ const facts: FileFacts = {
   tag: { weak: false, opaque: "v1" },
   mediaType: "text/plain; charset=utf-8",
 };
+const MODIFIED_NS = BigInt(MODIFIED) * 1_000_000_000n;
 const source: OpenSource = {
   descriptor: 7,
-  identity: { device: 1n, inode: 2n, size: facts.size, modifiedNs: BigInt(MODIFIED) * 1_000_000_000n },
+  identity: { device: 1n, inode: 2n, size: facts.size, modifiedNs: MODIFIED_NS, changedNs: MODIFIED_NS },
+  isSettled: true,
 };
 const cached: Resource = { kind: "file", facts, content: { kind: "memory", bytes: CONTENT } };
 const opened: Resource = { kind: "file", facts, content: { kind: "open", source } };
@@ -65,7 +67,7 @@ test("a file: every field, in order", () => {
 test("a file: status and body", () => {
   assert.equal(plan(cached).status, 200);
   assert.deepEqual(plan(cached).body, { kind: "bytes", bytes: CONTENT });
-  assert.deepEqual(plan(opened).body, { kind: "file", source, start: 0, end: 10 });
+  assert.deepEqual(plan(opened).body, { kind: "file", source, start: 0, end: 10, isJoined: false });
 });
 
 const CHUNKED_FIELDS = [
@@ -116,9 +118,32 @@ test("a range that If-Range lets go is the whole file, in the chunked coding", (
   assert.deepEqual(planChunked(opened, request), planChunked(opened));
 });
 
-test("a file dated in the future is said to be of now", () => {
-  const future: Resource = { ...cached, facts: { ...facts, modified: unixSeconds(context.now + 99) } };
-  assert.ok(lines(plan(future)).includes(`Last-Modified: ${formatHttpDate(context.now)}`));
+const dates: [name: string, age: number][] = [
+  ["of a second ago", 1],
+  ["of this second: another change could get the same date, so it is dated back", 0],
+  ["dated in the future", -99],
+];
+for (const [name, age] of dates) {
+  test(`Last-Modified of a file ${name}`, () => {
+    const { now } = context;
+    const young: Resource = { ...cached, facts: { ...facts, modified: unixSeconds(now - age) } };
+    assert.ok(lines(plan(young)).includes(`Last-Modified: ${formatHttpDate(unixSeconds(now - 1))}`));
+    // The true date is compared, so a date that was given before a second change never counts as the present one.
+    const given = formatHttpDate(unixSeconds(now - 1));
+    assert.equal(plan(young, withField(["If-Modified-Since", given])).status, age === 1 ? 304 : 200);
+    const ranged = withField(["Range", "bytes=0-1"], ["If-Range", given]);
+    assert.equal(plan(young, ranged).status, age === 1 ? 206 : 200);
+  });
+}
+
+test("a file without a time has no Last-Modified, and dates are ignored", () => {
+  const timeless: Resource = { ...cached, facts: { ...facts, modified: undefined } };
+  assert.ok(!lines(plan(timeless)).some((line) => line.startsWith("Last-Modified")));
+  for (const date of [0, 1, MODIFIED].map((seconds) => formatHttpDate(unixSeconds(seconds)))) {
+    assert.equal(plan(timeless, withField(["If-Modified-Since", date])).status, 200);
+    assert.equal(plan(timeless, withField(["If-Unmodified-Since", date])).status, 200);
+    assert.equal(plan(timeless, withField(["Range", "bytes=0-1"], ["If-Range", date])).status, 200);
+  }
 });
 
 test("a file offered as a download says so, in part as well", () => {
@@ -143,8 +168,19 @@ test("one range: every field, in order", () => {
 test("one range: status and body", () => {
   const request = withField(["Range", "bytes=2-4"]);
   assert.equal(plan(opened, request).status, 206);
-  assert.deepEqual(plan(opened, request).body, { kind: "file", source, start: 2, end: 5 });
+  assert.deepEqual(plan(opened, request).body, { kind: "file", source, start: 2, end: 5, isJoined: false });
   assert.deepEqual(plan(cached, request).body, { kind: "bytes", bytes: CONTENT.subarray(2, 5) });
+});
+
+test("a part that the client joins with others: said to the sender", () => {
+  for (const name of ["If-Range", "If-Match"]) {
+    const { body: joined }: ResponsePlan = plan(opened, withField(["Range", "bytes=2-4"], [name, '"v1"']));
+    assert.equal(joined.kind === "file" && joined.isJoined, true);
+    const { body: parts }: ResponsePlan = plan(opened, withField(["Range", "bytes=0-1,4-5"], [name, '"v1"']));
+    assert.equal(parts.kind === "parts" && parts.isJoined, true);
+  }
+  const whole = plan(opened, withField(["If-Match", '"v1"'])).body;
+  assert.equal(whole.kind === "file" && whole.isJoined, false);
 });
 
 test("several ranges: the head has no Content-Range", () => {
@@ -177,7 +213,7 @@ test("several ranges: parts of a descriptor, or one buffer from memory", () => {
   ];
   const multipart = planMultipartRanges(facts, ranges, BOUNDARY);
   const request = withField(["Range", "bytes=0-1,-2"]);
-  assert.deepEqual(plan(opened, request).body, { kind: "parts", source, ...multipart });
+  assert.deepEqual(plan(opened, request).body, { kind: "parts", source, isJoined: false, ...multipart });
   assert.deepEqual(plan(cached, request).body, { kind: "bytes", bytes: joinMultipart(CONTENT, multipart) });
 });
 
@@ -243,7 +279,7 @@ test("an empty file", () => {
     withField(["Range", "bytes=-1"]),
   );
   assert.deepEqual([inMemory.status, bodyLength(inMemory.body)], [200, 0]);
-  assert.deepEqual([open.status, open.body], [200, { kind: "file", source, start: 0, end: 0 }]);
+  assert.deepEqual([open.status, open.body], [200, { kind: "file", source, start: 0, end: 0, isJoined: false }]);
   assert.ok(lines(open).includes("Content-Length: 0"));
 });
 

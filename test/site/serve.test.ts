@@ -7,6 +7,7 @@ import {
   readFileSync,
   readSync,
   rmSync,
+  symlinkSync,
   truncateSync,
   utimesSync,
   writeFileSync,
@@ -35,6 +36,7 @@ import {
   HandTurn,
   LONG_AGO,
   locateContext,
+  passTick,
   siteAt,
   writeOld,
 } from "../support/served-site.ts";
@@ -112,7 +114,7 @@ interface Answer {
 /** Takes the plan, and reads its body while it may. */
 class FakeWriter implements ResponseWriter {
   readonly answers: Answer[] = [];
-  send(plan: ResponsePlan): SendOutcome | Promise<SendOutcome> {
+  send(plan: ResponsePlan): "sent" {
     const lines = plan.fields.map(({ name, value }) => `${name}: ${value}`);
     this.answers.push({ plan, status: plan.status, lines, body: readBody(plan) });
     return "sent";
@@ -262,10 +264,10 @@ test("HEAD of a file from the future is dated like GET, while time goes by", asy
   const seconds = fixture.clock.time / 1000;
   utimesSync(`${fixture.top}/root/f.txt`, seconds + 60, seconds + 60);
   for (let later = 0; later < 90; later += 30) {
-    const now = formatHttpDate(unixSeconds(seconds + Math.min(later, 60)));
+    const date = formatHttpDate(unixSeconds(seconds + Math.min(later - 1, 60)));
     fixture.clock.time = (seconds + later) * 1000;
-    assert.equal(field(await get(fixture, "/f.txt"), "Last-Modified"), now);
-    assert.equal(field(await ask(fixture, { method: "HEAD", path: "/f.txt" }), "Last-Modified"), now);
+    assert.equal(field(await get(fixture, "/f.txt"), "Last-Modified"), date);
+    assert.equal(field(await ask(fixture, { method: "HEAD", path: "/f.txt" }), "Last-Modified"), date);
   }
 });
 
@@ -695,6 +697,129 @@ test("Strict-Transport-Security: for clients that use TLS alone, whoever asked f
   }
 });
 
+// ---- versions
+
+const sizesOfFiles: [name: string, size: number, setting: Setting][] = [
+  ["kept in memory", 5, {}],
+  ["small, where nothing is kept", 5, { limits: { maxBytes: 0 } }],
+  ["too large to be kept", LARGE, {}],
+  ["too large to be kept, in the chunked coding", LARGE, { rules: { chunked: true } }],
+];
+for (const [name, size, setting] of sizesOfFiles) {
+  test(`a file that was rewritten at the same length and dated back is another version: ${name}`, async (t) => {
+    const fixture = makeFixture(t, setting);
+    const path = `${fixture.top}/root/v.bin`;
+    writeOld(path, Buffer.alloc(size, "1"));
+    const tag = field(await get(fixture, "/v.bin"), "ETag") ?? "";
+    assert.match(tag, /^"/);
+    passTick(path, fixture.top);
+    writeOld(path, Buffer.alloc(size, "2"));
+    fixture.turn.next();
+    const statuses: number[] = [];
+    for (const fields of [
+      [["If-None-Match", tag]],
+      [["If-Match", tag]],
+      [
+        ["Range", "bytes=1-"],
+        ["If-Range", tag],
+      ],
+    ] satisfies FieldLine[][]) {
+      statuses.push((await ask(fixture, { path: "/v.bin", fields })).status);
+    }
+    assert.deepEqual(statuses, [200, 412, 200]);
+  });
+
+  test(`one version has one tag, whatever is asked: ${name}`, async (t) => {
+    const fixture = makeFixture(t, setting);
+    writeOld(`${fixture.top}/root/v.bin`, Buffer.alloc(size, "1"));
+    const tags = new Set<string | undefined>();
+    for (let round = 0; round < 3; round += 1) {
+      for (const request of [
+        {},
+        { method: "HEAD" },
+        { fields: [["Range", "bytes=1-2"]] },
+        { fields: [["If-None-Match", "*"]] },
+        { version: "1.0" },
+      ] satisfies FakeRequest[]) {
+        tags.add(field(await ask(fixture, { path: "/v.bin", ...request }), "ETag"));
+      }
+      fixture.turn.next();
+    }
+    assert.equal(tags.size, 1);
+  });
+}
+
+const copies: [name: string, size: number, rules: Partial<SiteRules>, isSame: boolean][] = [
+  ["small", 5, {}, true],
+  ["large", LARGE, {}, false],
+  ["large, with etag = portable", LARGE, { etag: "portable" }, true],
+];
+for (const [name, size, rules, isSame] of copies) {
+  test(`copies that keep their times: ${name}: ${isSame ? "one tag" : "two tags"}`, async (t) => {
+    const fixture = makeFixture(t, { rules });
+    for (const copy of ["one.bin", "two.bin"]) writeOld(`${fixture.top}/root/${copy}`, Buffer.alloc(size, "1"));
+    const [one, two] = [await get(fixture, "/one.bin"), await get(fixture, "/two.bin")];
+    assert.equal(field(one, "ETag") === field(two, "ETag"), isSame);
+  });
+}
+
+test("times that mean no time: no Last-Modified, from memory and from disk", async (t) => {
+  for (const second of [0, 1, 2]) {
+    const fixture = makeFixture(t);
+    for (const name of ["f.txt", "large.bin"]) {
+      utimesSync(`${fixture.top}/root/${name}`, second, second);
+      for (let round = 0; round < 2; round += 1) {
+        const want = second === 2 ? "Thu, 01 Jan 1970 00:00:02 GMT" : undefined;
+        assert.equal(field(await get(fixture, `/${name}`), "Last-Modified"), want);
+      }
+    }
+  }
+});
+
+// ---- file systems that lie or fail
+
+/** A service whose document root is that folder. */
+function serveFolder(t: TestContext, path: string): Fixture {
+  const fixture = makeFixture(t);
+  rmSync(`${fixture.top}/root`, { recursive: true });
+  symlinkSync(path, `${fixture.top}/root`);
+  return fixture;
+}
+
+test("a file of /proc has the size of its content, and no date", async (t) => {
+  const fixture = serveFolder(t, "/proc/self");
+  const content = readFileSync("/proc/self/cmdline");
+  const answer = await get(fixture, "/cmdline");
+  assert.deepEqual([answer.status, answer.body], [200, content]);
+  assert.equal(field(answer, "Content-Length"), String(content.length));
+  assert.equal(field(answer, "Last-Modified"), undefined);
+  const head = await ask(fixture, { method: "HEAD", path: "/cmdline" });
+  assert.deepEqual(head.lines, answer.lines);
+  const tag = field(answer, "ETag") ?? "";
+  assert.equal((await ask(fixture, { path: "/cmdline", fields: [["If-None-Match", tag]] })).status, 304);
+});
+
+test("a file that cannot be read is 503, and the event log names the error", async (t) => {
+  const fixture = serveFolder(t, "/proc/self");
+  // Reading at the address 0 of a process is an input/output error.
+  const answer = await get(fixture, "/mem");
+  assert.deepEqual([answer.status, field(answer, "Retry-After"), answer.plan.reason], [503, "10", "unreadable"]);
+  assert.doesNotMatch(answer.body.toString(), /EIO/);
+  assert.deepEqual(fixture.events, ["cannot read /mem: EIO"]);
+});
+
+test("a transfer that ends because of its file is one line of the event log", async (t) => {
+  const fixture = makeFixture(t);
+  for (const kind of ["changed", "unreadable"] as const) {
+    const writer = new SlowWriter();
+    const answering = fixture.service.answer(requestOf({ path: "/large.bin" }), writer);
+    writer.end({ kind, why: "the reason", isHeadSent: true });
+    await answering;
+  }
+  const line = "cannot send /large.bin to 192.0.2.1: the reason";
+  assert.deepEqual(fixture.events, [line, line]);
+});
+
 // ---- descriptors
 
 /** A writer that ends when the test says so. */
@@ -732,7 +857,7 @@ for (const [name, end, want] of endings) {
 
 test("a writer that throws at once leaves nothing open", { skip: descriptorsUncounted }, (t) => {
   const { service } = makeFixture(t);
-  const send = (): SendOutcome => {
+  const send = (): never => {
     throw new Error("ours");
   };
   const before = countDescriptors();
