@@ -8,8 +8,8 @@
  * `https` and `http` name the protocol. An unnamed socket is http too: systemd names it after its unit, or `unknown`.
  * Any other name is rejected: its author meant something else.
  *
- * Node can tell only whether a descriptor is a socket. A datagram or connected socket (Accept=yes) fails with EINVAL at
- * listen. A count that is too high may pass: Node opens descriptors before our first line runs, and takes free numbers.
+ * Node can tell only whether a descriptor is a socket. A datagram or connected socket fails with EINVAL at listen; systemd
+ * names a connected one (Accept=yes) `connection`. A count that is too high may pass: Node opens descriptors before our first line runs, and takes free numbers.
  */
 import { fstatSync } from "node:fs";
 import { StartupError } from "../base/errors.ts";
@@ -70,12 +70,16 @@ function parseCount(variable: string, text: string, most: number): number {
 }
 
 function parseName(name: string): string {
+  // systemd's own name for the one connection that it passes then.
+  if (name === "connection") throw new StartupError(WRONG_ACCEPT);
   if (name === "http" || name === "https" || name === "" || name === UNNAMED || name.endsWith(".socket")) return name;
   throw new StartupError(
     `the service manager passes a socket named ${disarmControls(name)}: expected http or https (FileDescriptorName= in the socket unit)`,
   );
 }
 
+const WRONG_ACCEPT =
+  "the socket unit has Accept=yes, which starts a server for each connection: write Accept=no in it, as in conf/comanche.socket";
 const FIRST_DESCRIPTOR = 3;
 const UNNAMED = "unknown";
 // The kernel's limit.

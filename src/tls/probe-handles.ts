@@ -142,6 +142,7 @@ function shakeHands(plain: HandleTransport, pool: WritePool, watch: Watch): Prom
         });
       },
       onRefused: onFailed,
+      onLeft: () => onFailed("the client has disconnected"),
       onFault: reject,
     });
   });

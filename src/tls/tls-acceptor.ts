@@ -41,6 +41,8 @@ export interface TlsAcceptorOptions {
   readonly onSecure: (client: SecureClient) => void;
   /** Called with the reason why a handshake failed. */
   readonly onFailed: (why: string, peer: PeerAddress) => void;
+  /** Called for a client that closed the connection without having sent anything. */
+  readonly onLeft: (peer: PeerAddress) => void;
   /** Called with what was thrown; that connection is cut. */
   readonly onFault: (fault: unknown) => void;
 }
@@ -73,7 +75,7 @@ export class TlsAcceptor {
 
   /** @param transport  just accepted; the acceptor owns it from now on */
   accept(transport: ByteStream): void {
-    const { isTrustedProxy, maxHandshakes, rules, onFault } = this.#options;
+    const { isTrustedProxy, maxHandshakes, rules, onLeft, onFault } = this.#options;
     const { peer } = transport;
     if (this.#underWay >= maxHandshakes) {
       transport.destroy();
@@ -109,6 +111,10 @@ export class TlsAcceptor {
         });
       },
       onRefused: (why) => refuse(why, peer),
+      onLeft: () => {
+        onLeft(peer);
+        this.#leave();
+      },
       onFault,
     });
   }

@@ -55,7 +55,7 @@ export function decideProxiedTls(bytes: Uint8Array): OpeningDecision {
   const header = decideProxied(bytes);
   if (header.kind !== "open") return header;
   const behind = bytes.subarray(header.consumed);
-  if (behind.length === 0) return { kind: "need-more" };
+  if (behind.length === 0) return { kind: "need-more", isSilent: true };
   const opening = decideTlsOpening(behind);
   return opening.kind === "open" ? { ...opening, consumed: header.consumed, peer: header.peer } : opening;
 }

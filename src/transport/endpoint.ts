@@ -47,6 +47,12 @@ export function endpointsFor(address: ListenAddress, port: number): readonly End
   }
 }
 
+/** Why nothing can be accepted on a socket of the service manager's: the end of a sentence that names its descriptor. */
+export function explainInheritedFault(code: string | undefined): string {
+  if (code !== "EINVAL" && code !== "EOPNOTSUPP") return code ?? "unknown error";
+  return "it is a connection or a datagram socket; a socket unit needs Accept=no and ListenStream=";
+}
+
 /** Why an endpoint could not be bound, and what to do: the end of a sentence that names the endpoint. */
 export function explainListenFault(code: string | undefined, endpoint: Endpoint): string {
   switch (code) {

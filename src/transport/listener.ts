@@ -2,7 +2,7 @@
 import { createServer, type Server } from "node:net";
 import { type Endpoint, formatEndpoint } from "../base/endpoint.ts";
 import { errorCode, StartupError } from "../base/errors.ts";
-import { explainListenFault, type ListenSocket } from "./endpoint.ts";
+import { explainInheritedFault, explainListenFault, type ListenSocket } from "./endpoint.ts";
 import { SOCKET_HIGH_WATER_MARK } from "./socket-transport.ts";
 import type { ByteStream } from "./transport.ts";
 import { type TransportChoice, takeTransports } from "./transport-choice.ts";
@@ -34,7 +34,8 @@ export class Listener {
       await listening(server, descriptor, backlog);
     } catch (cause) {
       if (endpoint === undefined) {
-        throw new StartupError(`cannot listen on the inherited descriptor ${descriptor}: ${String(cause)}`, { cause });
+        const why = explainInheritedFault(errorCode(cause));
+        throw new StartupError(`cannot listen on the inherited descriptor ${descriptor}: ${why}`, { cause });
       }
       // Two sockets can bind one port as long as neither listens; the second fails only here.
       const why = explainListenFault(errorCode(cause), endpoint);

@@ -4,7 +4,8 @@ import type { Milliseconds } from "../base/units.ts";
 import type { ByteStream, TransportEvents } from "./transport.ts";
 
 export type OpeningDecision =
-  | { readonly kind: "need-more" }
+  /** `isSilent`: nothing of the client itself has arrived, at most the header of its proxy. */
+  | { readonly kind: "need-more"; readonly isSilent?: true }
   | Opening
   /** `answer`: sent to the client before the end; may be empty. */
   | { readonly kind: "refused"; readonly why: string; readonly answer: string };
@@ -25,8 +26,10 @@ export interface OpeningHooks {
    * `start`: no event occurs in there. `header` is the part of the first bytes that was for us.
    */
   readonly onOpen: (opening: Opening, header: Uint8Array, rest: Buffer) => void;
-  /** The transport is closed or closing. Also called when the client sends nothing in time, or disconnects. */
+  /** The transport is closed or closing. Also called when the opening does not arrive in time, or is cut. */
   readonly onRefused: (why: string) => void;
+  /** Instead, for a client that closes without having sent anything: health checks do, every few seconds. */
+  readonly onLeft: () => void;
   /** Called with what these functions throw when bytes arrive; the connection is cut then. */
   readonly onFault: (fault: unknown) => void;
 }
@@ -43,23 +46,28 @@ const DEAF: TransportEvents = {
 };
 
 /**
- * @param transport  not started yet; destroying it ends the wait, and `onRefused` follows
+ * @param transport  not started yet; destroying it ends the wait, and `onRefused` or `onLeft` follows
  * @param decide  called with all bytes so far, at least one
  */
 export function openTransport(
   transport: ByteStream,
   decide: (bytes: Buffer) => OpeningDecision,
   timeout: Milliseconds,
-  { onOpen, onRefused, onFault }: OpeningHooks,
+  { onOpen, onRefused, onLeft, onFault }: OpeningHooks,
 ): void {
   let received = NOTHING;
+  let isSilent = true;
   let isOpen = false;
-  const refuse = (why: string, answer = ""): void => {
+  const close = (): void => {
     clearTimeout(timer);
+    transport.start(DEAF, onFault);
+    transport.destroy();
+  };
+  const refuse = (why: string, answer = ""): void => {
     if (answer === "") {
-      transport.start(DEAF, onFault);
-      transport.destroy();
+      close();
     } else {
+      clearTimeout(timer);
       // Unread bytes from the client would make the kernel reset the connection, and the answer would be lost.
       const linger = setTimeout(() => transport.destroy(), LINGER_MS);
       transport.start({ ...DEAF, onClosed: () => clearTimeout(linger) }, onFault);
@@ -74,6 +82,7 @@ export function openTransport(
     const decision = decide(bytes);
     switch (decision.kind) {
       case "need-more":
+        isSilent = decision.isSilent === true;
         // The chunk belongs to the transport.
         received = bytes === chunk ? Buffer.from(chunk) : bytes;
         return;
@@ -92,7 +101,13 @@ export function openTransport(
     }
   };
   const onGone = (): void => {
-    if (!isOpen) refuse("the client has disconnected");
+    if (isOpen) return;
+    if (!isSilent) {
+      refuse("the client has disconnected");
+      return;
+    }
+    close();
+    onLeft();
   };
   const timer = setTimeout(() => refuse("the client sends nothing"), timeout);
   transport.start({ ...DEAF, onBytes: take, onEnd: onGone, onClosed: onGone }, onFault);

@@ -6,7 +6,7 @@ import type { ProxyHeader } from "../proxy/header.ts";
 import { type OpeningDecision, type OpeningHooks, openTransport } from "./opening.ts";
 import type { ByteStream } from "./transport.ts";
 
-export interface ProxiedHooks extends Pick<OpeningHooks, "onRefused" | "onFault"> {
+export interface ProxiedHooks extends Pick<OpeningHooks, "onRefused" | "onLeft" | "onFault"> {
   /** As in `OpeningHooks`; the transport's peer is the client that the header names. */
   readonly onOpen: (header: Uint8Array, rest: Buffer) => void;
 }
@@ -19,7 +19,7 @@ export function openProxied(
   transport: ByteStream,
   isTrusted: (address: string) => boolean,
   timeout: Milliseconds,
-  { onOpen, onRefused, onFault }: ProxiedHooks,
+  { onOpen, onRefused, onLeft, onFault }: ProxiedHooks,
 ): void {
   if (!isTrusted(transport.peer.address)) {
     transport.destroy();
@@ -32,6 +32,7 @@ export function openProxied(
       onOpen(header, rest);
     },
     onRefused,
+    onLeft,
     onFault,
   });
 }

@@ -38,6 +38,8 @@ export interface TerminatorOptions {
   readonly choice: TransportChoice;
   /** Called with the reason why a client was not served. */
   readonly onRefused: (why: string, peer: PeerAddress) => void;
+  /** Called for a client that closed the connection without having sent anything. */
+  readonly onLeft: (peer: PeerAddress) => void;
   /** Called with what was thrown; that connection is cut. */
   readonly onFault: (fault: unknown) => void;
 }
@@ -53,7 +55,8 @@ export class Terminator {
 
   /** @throws what OpenSSL reports about the material or the rules */
   constructor(options: TerminatorOptions) {
-    const { side, preamble, isTrustedProxy, maxConnections, idleTimeout, clock, choice, onRefused, onFault } = options;
+    const { side, preamble, isTrustedProxy, maxConnections, idleTimeout, clock, choice } = options;
+    const { onRefused, onLeft, onFault } = options;
     this.#options = options;
     this.#places = options.places;
     this.#tunnels = new Tunnels({
@@ -76,6 +79,7 @@ export class Terminator {
       isTrustedProxy: preamble === "passed-on" ? isTrustedProxy : undefined,
       onSecure: ({ transport, ...facts }) => this.#passOn(transport, facts),
       onFailed: (why, peer) => onRefused(`TLS handshake failed: ${why}`, peer),
+      onLeft,
       onFault,
     });
   }
@@ -128,7 +132,7 @@ export class Terminator {
   }
 
   #acceptPlain(stream: ByteStream): void {
-    const { preamble, isTrustedProxy, headerTimeout, maxConnections, onRefused, onFault } = this.#options;
+    const { preamble, isTrustedProxy, headerTimeout, maxConnections, onRefused, onLeft, onFault } = this.#options;
     const { peer } = stream;
     if (preamble !== "passed-on") {
       this.#passOn(stream, NO_FACTS);
@@ -148,6 +152,10 @@ export class Terminator {
       onRefused: (why) => {
         this.#opening.delete(stream);
         onRefused(why, peer);
+      },
+      onLeft: () => {
+        this.#opening.delete(stream);
+        onLeft(peer);
       },
       onFault,
     });

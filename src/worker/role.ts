@@ -1,10 +1,15 @@
 /** What a worker does for clients: it serves the sites, or is one terminator. A worker may have several roles. */
+import { formatPeer, type PeerAddress } from "../base/endpoint.ts";
 import type { Purpose } from "../transport/endpoint.ts";
 import type { Reception } from "../transport/listener.ts";
 import type { DrainMode, RoleMessage, WorkerReport } from "./messages.ts";
 
 /** Log text; what was thrown follows. */
 export const CONNECTION_FAULT = "internal error in a connection";
+
+export function describeLeft(peer: PeerAddress): string {
+  return `${formatPeer(peer)}: closed without having sent anything`;
+}
 
 export interface Role {
   readonly backlog: number;

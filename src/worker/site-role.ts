@@ -33,7 +33,7 @@ import type { ByteStream } from "../transport/transport.ts";
 import type { TransportChoice } from "../transport/transport-choice.ts";
 import { buildSites, type NativeFiles } from "./build-sites.ts";
 import type { ServerMessage } from "./messages.ts";
-import { CONNECTION_FAULT, type Role } from "./role.ts";
+import { CONNECTION_FAULT, describeLeft, type Role } from "./role.ts";
 
 export interface SiteParts {
   readonly choice: TransportChoice;
@@ -132,6 +132,7 @@ function openTls(
     isTrustedProxy: settings.server.proxyProtocol ? isTrustedIn(settings.server.trustedProxies) : undefined,
     onSecure: ({ transport }) => connections.accept(transport),
     onFailed: (why, peer) => refusals.add(`TLS handshake with ${peer.address} failed: ${why}`),
+    onLeft: (peer) => events.debug(describeLeft(peer)),
     onFault: (fault) => events.error(CONNECTION_FAULT, fault),
   });
 }
@@ -150,6 +151,7 @@ function receivePlain(
     openProxied(transport, isTrusted, headerTimeout, {
       onOpen: () => connections.accept(transport),
       onRefused: (why) => refusals.add(`connection from ${peer.address} closed: ${why}`),
+      onLeft: () => events.debug(describeLeft(peer)),
       onFault: (fault) => events.error(CONNECTION_FAULT, fault),
     });
   };

@@ -14,7 +14,7 @@ import { formatPurpose } from "../transport/endpoint.ts";
 import type { TransportChoice } from "../transport/transport-choice.ts";
 import type { BackendTls } from "../tunnel/backend.ts";
 import { Terminator, type TerminatorSide } from "../tunnel/terminator.ts";
-import { CONNECTION_FAULT, type Role } from "./role.ts";
+import { CONNECTION_FAULT, describeLeft, type Role } from "./role.ts";
 
 const NEVER = milliseconds(Number.POSITIVE_INFINITY);
 
@@ -44,6 +44,7 @@ export function openTerminatorRole(
     clock: systemClock,
     choice,
     onRefused: (why, peer) => refusals.add(`connection from ${peer.address} closed: ${why}`),
+    onLeft: (peer) => events.debug(describeLeft(peer)),
     onFault: (fault) => events.error(CONNECTION_FAULT, fault),
   });
   return {

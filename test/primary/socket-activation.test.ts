@@ -60,6 +60,11 @@ const faults: [name: string, variables: Record<string, string>, message: string]
     "the service manager passes a socket named ftp: expected http or https (FileDescriptorName= in the socket unit)",
   ],
   [
+    "one connection, as Accept=yes passes it",
+    ours("1", "connection"),
+    "the socket unit has Accept=yes, which starts a server for each connection: write Accept=no in it, as in conf/comanche.socket",
+  ],
+  [
     "a name that would drive a terminal",
     ours("1", "\x1b[2J"),
     "the service manager passes a socket named \\x1b[2J: expected http or https (FileDescriptorName= in the socket unit)",

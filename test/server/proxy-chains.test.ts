@@ -29,14 +29,21 @@ interface Answering {
   log(): string;
 }
 
+interface Site extends Answering {
+  readonly tlsPort: number;
+  events(): string;
+}
+
 /** Comanche with a plain port and one for TLS. Behind a proxy that says so, TLS on both sides of it counts. */
-async function startSite(t: TestContext, announce?: Announce): Promise<Answering & { readonly tlsPort: number }> {
+async function startSite(t: TestContext, announce?: Announce): Promise<Site> {
   const behindProxy = { "proxy-protocol": "yes", "trusted-proxies": "127.0.0.1" };
   const redirect = announce === "proxy-v2" ? { "tls-redirect": "yes", hsts: "1h" } : {};
-  const configuration = { ...TLS_SECTION, ...behindProxy, ...redirect, processes: "1" };
+  const configuration = { ...TLS_SECTION, ...behindProxy, ...redirect, processes: "1", "log-level": "debug" };
   const server = await LiveServer.start(t, { configuration });
   const [, tlsPort] = await server.command.printed(/https:\/\/[^/ ]+:(\d+)\//);
-  return { port: server.port, tlsPort: Number(tlsPort), log: () => readFileSync(`${server.top}/access`, "utf8") };
+  const log = (): string => readFileSync(`${server.top}/access`, "utf8");
+  const events = (): string => server.events;
+  return { port: server.port, tlsPort: Number(tlsPort), log, events };
 }
 
 /** The whole answer to one request, from an address that the proxies do not have. */
@@ -82,6 +89,15 @@ for (const send of ["send-proxy", "send-proxy-v2"]) {
       const site = await startSite(t);
       const { port } = await startHaproxyInFront(t, spoken === "TLS" ? site.tlsPort : site.port, send);
       await checkChain(port, spoken, site);
+      // Its health checks send a header for no client, and reset.
+      const check =
+        /debug: (?:connection opened: 127\.0\.0\.1:\d+|127\.0\.0\.1:\d+: closed without having sent anything)$/m;
+      await until("a health check is seen", () => check.test(site.events()), { facts: site.events });
+      const atDefaultLevel = site
+        .events()
+        .split("\n")
+        .filter((line) => !line.includes("] debug: "));
+      assert.doesNotMatch(atDefaultLevel.join("\n"), /closed|failed|trusted/);
     });
   }
 }

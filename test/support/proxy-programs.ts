@@ -64,7 +64,7 @@ frontend front
   );
 }
 
-/** HAProxy that passes bytes on, and says for whom. @param send  `send-proxy` or `send-proxy-v2` */
+/** HAProxy that passes bytes on, says for whom, and looks all the time whether the backend lives. @param send  `send-proxy` or `send-proxy-v2` */
 export function startHaproxyInFront(t: TestContext, backendPort: number, send: string): Promise<ProxyProgram> {
   return startHaproxy(
     t,
@@ -73,7 +73,7 @@ frontend front
   bind 127.0.0.1:${port}
   default_backend back
 backend back
-  server one 127.0.0.1:${backendPort} ${send}
+  server one 127.0.0.1:${backendPort} ${send} check inter 50ms
 `,
   );
 }

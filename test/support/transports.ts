@@ -109,6 +109,7 @@ async function openTlsPair(wanted: Endpoint, choice: TransportChoice): Promise<T
     isTrustedProxy: undefined,
     onSecure: ({ transport }) => accept(transport),
     onFailed: (why) => reject(new Error(why)),
+    onLeft: () => reject(new Error("the client left")),
     onFault: (fault) => reject(fault),
   });
   const listener = await listenHere(wanted, 16, (incoming) => acceptor.accept(incoming), choice);

@@ -65,6 +65,7 @@ async function open(t: TestContext, choice: TransportChoice) {
       transport.write(Buffer.from("welcome"));
       transport.end();
     },
+    onLeft: () => assert.fail("a client left"),
     onFailed: assert.ifError,
     onFault: assert.ifError,
   });

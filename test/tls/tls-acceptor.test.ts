@@ -61,6 +61,7 @@ class Door {
         );
       },
       onFailed: (why) => this.failures.push(why),
+      onLeft: () => this.failures.push("left"),
       onFault: assert.ifError,
       ...options,
     });

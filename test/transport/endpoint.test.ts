@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { absolutePath } from "../../src/base/absolute-path.ts";
 import { type Endpoint, formatEndpoint } from "../../src/base/endpoint.ts";
 import type { ListenAddress } from "../../src/config/listen-address.ts";
-import { endpointsFor, explainListenFault } from "../../src/transport/endpoint.ts";
+import { endpointsFor, explainInheritedFault, explainListenFault } from "../../src/transport/endpoint.ts";
 
 const tcp = (host: string, port: number): Endpoint => ({ kind: "tcp", host, port });
 const unix: Endpoint = { kind: "unix", path: "/run/x" };
@@ -40,3 +40,8 @@ for (const [code, endpoint, want] of faults) {
     assert.equal(explainListenFault(code, endpoint), want);
   });
 }
+
+test("explainInheritedFault: a socket on which nothing can be accepted", () => {
+  assert.match(explainInheritedFault("EINVAL"), /Accept=no/);
+  assert.equal(explainInheritedFault("EMFILE"), "EMFILE");
+});

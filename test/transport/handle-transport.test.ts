@@ -140,6 +140,7 @@ async function shakeHandsAndReset(
     isTrustedProxy: undefined,
     onSecure: ({ transport }) => onSecure(transport),
     onFailed: (why) => onFault(new Error(why)),
+    onLeft: () => onFault(new Error("the client left")),
     onFault,
   });
   const onAccepted = (stream: ByteStream): void => acceptor.accept(stream);

@@ -100,6 +100,7 @@ class Rig implements TransportEvents {
         this.below.start(this, (fault) => this.faults.push(fault));
       },
       onRefused: (why) => this.refused.push(why),
+      onLeft: () => this.refused.push("left"),
       onFault: (fault) => this.faults.push(fault),
     });
   }
@@ -234,7 +235,8 @@ for (const [name, leave] of departures) {
         leave(rig.below);
         await settle();
         t.mock.timers.tick(1_000_000);
-        assert.deepEqual([rig.refused, rig.opened, rig.below.isClosed], [[GONE], [], true]);
+        const told = length === 0 ? "left" : GONE;
+        assert.deepEqual([rig.refused, rig.opened, rig.below.isClosed], [[told], [], true]);
       });
     }
   }
@@ -379,6 +381,7 @@ for (const { kind, choice } of eachTransport()) {
           below.start({ onBytes, onEnd: nothing, onDrained: nothing, onClosed: nothing }, assert.ifError);
         },
         onRefused: assert.fail,
+        onLeft: assert.fail,
         onFault: assert.ifError,
       }),
     );
@@ -394,6 +397,7 @@ for (const { kind, choice } of eachTransport()) {
       openProxied(below, () => true, milliseconds(PATIENCE), {
         onOpen: () => assert.fail(),
         onRefused: (why) => refused.push(why),
+        onLeft: assert.fail,
         onFault: assert.ifError,
       }),
     );

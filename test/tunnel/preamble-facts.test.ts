@@ -82,6 +82,7 @@ async function openService(t: TestContext): Promise<Service> {
     isTrustedProxy: undefined,
     onSecure: (client) => secured.shift()?.(client),
     onFailed: (why) => assert.fail(why),
+    onLeft: () => assert.fail("a client left"),
     onFault: assert.ifError,
   });
   const port = await listen(
