@@ -45,6 +45,7 @@ const inWorkshop = (file) => join(workshop, file);
 try {
   const files = makeAll();
   mkdirSync(folder, { recursive: true });
+  mkdirSync(join(folder, "staples"), { recursive: true });
   for (const file of files) copyFileSync(inWorkshop(file), join(folder, file));
   console.log(`${folder}: ${files.join(", ")}`);
 } catch (fault) {
@@ -78,7 +79,31 @@ function makeAll() {
   ];
   staple("rsa.crt", "rsa.pem.ocsp");
   writeFileSync(inWorkshop("ticket.key"), randomBytes(TICKET_KEY_BYTES));
-  return [...pems, "ffdhe2048.pem", "rsa.pem.ocsp", "ticket.key"];
+  return [...pems, "ffdhe2048.pem", "rsa.pem.ocsp", "ticket.key", ...makeStaples()];
+}
+
+/** Two certificates for the same names with their staples, and staples that say or are something else. */
+function makeStaples() {
+  mkdirSync(inWorkshop("staples"));
+  const made = [];
+  for (const key of ["rsa", "p256"]) {
+    issue({ name: `stapled-${key}`, subject: `stapled ${key}`, key, profile: key, by: "issuer" });
+    made.push(bundle(`staples/${key}.pem`, [`stapled-${key}.crt`, "issuer.crt", `stapled-${key}.key`]));
+  }
+  issue({ name: "responder", subject: "Comanche test responder", key: "p256", profile: "responder", by: "issuer" });
+  writeFileSync(inWorkshop("nothing.txt"), "");
+  const index = "stapled-p256.crt";
+  const staples = [
+    staple("stapled-rsa.crt", "staples/rsa.pem.ocsp"),
+    staple(index, "staples/p256.pem.ocsp"),
+    staple(index, "staples/p256.sha256.ocsp", { hash: "sha256" }),
+    staple(index, "staples/p256.unknown.ocsp", { index: "nothing.txt" }),
+    staple(index, "staples/p256.delegated.ocsp", { signer: "responder" }),
+    // A certificate of the same authority, but not for responses.
+    staple(index, "staples/p256.stranger.ocsp", { signer: "stapled-rsa" }),
+  ];
+  openssl("ca", "-config", "openssl.cnf", "-revoke", index, "-cert", "issuer.crt", "-keyfile", "issuer.key");
+  return [...made, ...staples, staple(index, "staples/p256.revoked.ocsp")];
 }
 
 /** In the order that TLS sends them in: each certificate is certified by the next (RFC 8446 §4.4.2). */
@@ -119,11 +144,12 @@ function makeKey(name, key) {
   openssl("genpkey", ...ALGORITHMS[key], "-out", `${name}.key`);
 }
 
-/** An OCSP response as DER (RFC 6960) that says "good". The issuer signs it itself, so it needs no responder. */
-function staple(certificate, file) {
-  openssl("ocsp", "-issuer", "issuer.crt", "-cert", certificate, "-no_nonce", "-reqout", "request.der");
-  const responder = ["-index", "issued.txt", "-CA", "issuer.crt", "-rsigner", "issuer.crt", "-rkey", "issuer.key"];
+/** An OCSP response as DER (RFC 6960), which says "good" of what is in the index. The issuer signs it itself by default. */
+function staple(certificate, file, { hash = "sha1", index = "issued.txt", signer = "issuer" } = {}) {
+  openssl("ocsp", `-${hash}`, "-issuer", "issuer.crt", "-cert", certificate, "-no_nonce", "-reqout", "request.der");
+  const responder = ["-index", index, "-CA", "issuer.crt", "-rsigner", `${signer}.crt`, "-rkey", `${signer}.key`];
   openssl("ocsp", ...responder, "-ndays", "36500", "-reqin", "request.der", "-respout", file);
+  return file;
 }
 
 function configuration() {
@@ -158,6 +184,12 @@ subjectKeyIdentifier = hash
 [issuer]
 basicConstraints = critical, CA:TRUE, pathlen:0
 keyUsage = critical, keyCertSign, cRLSign, digitalSignature
+subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid
+[responder]
+basicConstraints = critical, CA:FALSE
+keyUsage = critical, digitalSignature
+extendedKeyUsage = OCSPSigning
 subjectKeyIdentifier = hash
 authorityKeyIdentifier = keyid
 [client]

@@ -247,7 +247,7 @@ class Primary {
     if (specs.size > 0) {
       const onRenewed = (materials: TlsMaterials): void =>
         this.#active?.generation.publish({ kind: "certificates", materials });
-      this.#watches.push(new TlsWatch({ specs, loaded: tls, tickets, events, onRenewed }));
+      this.#watches.push(new TlsWatch({ specs, loaded: tls, tickets, events, now: Date.now, onRenewed }));
     }
     const onMoved = (backends: BackendEndpoints): void =>
       this.#active?.generation.publish({ kind: "backends", backends });

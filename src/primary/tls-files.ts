@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { type AbsolutePath, absolutePath } from "../base/absolute-path.ts";
 import { errorCode, StartupError } from "../base/errors.ts";
 import { describeSystemError } from "../observe/thrown.ts";
-import { readAuthorities, readIdentity } from "../tls/certificate.ts";
+import { readAuthorities, readIdentity, type StapleFile } from "../tls/certificate.ts";
 import { type CipherOptions, findGap, findNameFault } from "../tls/cipher-lists.ts";
 import type { PemFile } from "../tls/pem.ts";
 import { introduceKey, TICKET_KEY_BYTES, type TicketRing } from "../tls/ticket-ring.ts";
@@ -74,6 +74,29 @@ export function introduceTickets(before: TlsMaterials, wanted: TlsMaterials): Tl
   return isIntroducing ? new Map(introduced) : wanted;
 }
 
+/** Without the staples that have expired. @returns `materials` itself when none has, and a warning for each that has */
+export function withoutExpired(
+  materials: TlsMaterials,
+  now: number,
+): { readonly materials: TlsMaterials; readonly warnings: readonly string[] } {
+  const warnings: string[] = [];
+  const check = (identity: TlsIdentity): TlsIdentity => {
+    const until = identity.staple?.until;
+    if (until === undefined || now < until) return identity;
+    const warning = `${identity.file}.ocsp: expired on ${new Date(until).toUTCString()}: no OCSP response is stapled`;
+    if (!warnings.includes(warning)) warnings.push(warning);
+    return { ...identity, staple: undefined };
+  };
+  const checked = [...materials].map(([user, each]): [string, SideMaterial] => {
+    if (each.side === "client") return [user, each];
+    const { identities, fallback } = each.material;
+    const left = identities.map(check);
+    const kept = left[identities.indexOf(fallback)] ?? fallback;
+    return [user, { side: "server", material: { ...each.material, identities: left, fallback: kept } }];
+  });
+  return { materials: warnings.length === 0 ? materials : new Map(checked), warnings };
+}
+
 function readIdentities(spec: TlsSpec, now: number, warnings: string[]): readonly TlsIdentity[] {
   const { keyFile } = spec;
   return certificateFiles(spec).map((path) => {
@@ -81,12 +104,12 @@ function readIdentities(spec: TlsSpec, now: number, warnings: string[]): readonl
       {
         certificate: readPem(path),
         key: keyFile === undefined ? undefined : readPem(keyFile),
-        ocsp: readIfThere(absolutePath(`${path}.ocsp`)),
+        ocsp: readStaple(absolutePath(`${path}.ocsp`), warnings),
       },
       now,
     );
     if (result.kind === "fault") throw new StartupError(result.fault);
-    if (result.warning !== undefined) warnings.push(result.warning);
+    warnings.push(...result.warnings);
     return result.identity;
   });
 }
@@ -194,8 +217,16 @@ function readTicketKey(path: AbsolutePath): Uint8Array {
   );
 }
 
-function readIfThere(path: AbsolutePath): Uint8Array | undefined {
-  return describeFile(path) === "ENOENT" ? undefined : readWhole(path);
+/** A certificate is served without a staple that cannot be read. */
+function readStaple(name: AbsolutePath, warnings: string[]): StapleFile | undefined {
+  if (describeFile(name) === "ENOENT") return undefined;
+  try {
+    return { name, bytes: readWhole(name) };
+  } catch (fault) {
+    if (!(fault instanceof StartupError)) throw fault;
+    warnings.push(`${fault.message}: no OCSP response is stapled`);
+    return undefined;
+  }
 }
 
 function readWhole(path: AbsolutePath): Uint8Array {

@@ -1,6 +1,7 @@
 /**
  * Reloads changed certificates without a restart. Files are checked periodically and read once they no longer change: a
- * certificate and its key are seldom replaced at the same moment. New ticket keys of the primary are sent too.
+ * certificate and its key are seldom replaced at the same moment. New ticket keys of the primary are sent too, and
+ * staples that have expired are dropped.
  */
 import { StartupError } from "../base/errors.ts";
 import type { Events } from "../observe/log.ts";
@@ -9,7 +10,14 @@ import type { TicketRing } from "../tls/ticket-ring.ts";
 import type { TlsMaterials } from "../tls/tls-identity.ts";
 import type { TlsSpecs } from "../tls/tls-specs.ts";
 import type { TicketKeys } from "./ticket-keys.ts";
-import { describeTlsFiles, introduceTickets, type LoadedTls, loadTls, withTickets } from "./tls-files.ts";
+import {
+  describeTlsFiles,
+  introduceTickets,
+  type LoadedTls,
+  loadTls,
+  withoutExpired,
+  withTickets,
+} from "./tls-files.ts";
 
 const LOOK_MS = 5000;
 
@@ -18,6 +26,8 @@ export interface TlsWatchParts {
   readonly loaded: LoadedTls;
   readonly tickets: TicketKeys;
   readonly events: Events;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
   readonly onRenewed: (materials: TlsMaterials) => void;
 }
 
@@ -47,6 +57,7 @@ export class TlsWatch {
   look(): void {
     const { specs, tickets } = this.#parts;
     if (this.#published !== this.#materials) this.#renew(this.#materials);
+    this.#dropExpired();
     const state = describeTlsFiles(specs);
     const isResting = state === this.#seenState;
     this.#seenState = state;
@@ -65,7 +76,7 @@ export class TlsWatch {
     const { specs, events } = this.#parts;
     this.#readState = state;
     try {
-      const loaded = loadTls(specs, this.#ticketKeys, Date.now());
+      const loaded = loadTls(specs, this.#ticketKeys, this.#parts.now());
       this.#renew(loaded.materials);
       events.info(`certificates reloaded: ${loaded.files.join(", ")}`);
       for (const warning of loaded.warnings) events.warn(warning);
@@ -73,6 +84,12 @@ export class TlsWatch {
       const why = error instanceof StartupError ? error.message : describeThrown(error);
       events.error(`cannot reload certificates, keeping the old ones: ${why}`);
     }
+  }
+
+  #dropExpired(): void {
+    const { materials, warnings } = withoutExpired(this.#materials, this.#parts.now());
+    if (materials !== this.#materials) this.#renew(materials);
+    for (const warning of warnings) this.#parts.events.warn(warning);
   }
 
   #renew(materials: TlsMaterials): void {

@@ -1,6 +1,7 @@
 /** Reads an identity or authorities from PEM files, or says in one sentence what is wrong with them. */
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { attempt } from "../base/errors.ts";
+import { checkStaple } from "./ocsp.ts";
 import { type PemBlock, type PemFile, readPem } from "./pem.ts";
 import type { TlsIdentity } from "./tls-identity.ts";
 
@@ -8,12 +9,19 @@ export interface IdentityFiles {
   /** Certificate and chain, and the key unless it has its own file. */
   readonly certificate: PemFile;
   readonly key: PemFile | undefined;
-  readonly ocsp: Uint8Array | undefined;
+  /** An OCSP response, DER. */
+  readonly ocsp: StapleFile | undefined;
+}
+
+export interface StapleFile {
+  /** For messages. */
+  readonly name: string;
+  readonly bytes: Uint8Array;
 }
 
 export type IdentityResult =
-  /** `warning`: it works, but not for long, or not yet. */
-  { readonly kind: "identity"; readonly identity: TlsIdentity; readonly warning: string | undefined } | Fault;
+  /** `warnings`: it works, but not for long, not yet, or without its OCSP response. */
+  { readonly kind: "identity"; readonly identity: TlsIdentity; readonly warnings: readonly string[] } | Fault;
 
 const DAY_MS = 24 * 3600 * 1000;
 /** The operator is warned when fewer days are left. */
@@ -34,16 +42,20 @@ export function readIdentity({ certificate, key: keyFile, ocsp }: IdentityFiles,
   if (!leaf.checkPrivateKey(key.key)) {
     return fault(`${(keyFile ?? certificate).name}: the key does not belong to the certificate`);
   }
+  const staple = ocsp && checkStaple(ocsp.bytes, chain.certificates, now);
   const identity: TlsIdentity = {
     file: certificate.name,
     certificates: chain.certificates.map(String).join(""),
     key: key.text,
     keyType: key.key.asymmetricKeyType ?? "unknown",
     dhParameters: parts.dhParameters[0]?.text,
-    ocsp,
+    staple: ocsp && staple?.kind === "good" ? { bytes: ocsp.bytes, until: staple.until } : undefined,
     ...namesOf(leaf),
   };
-  return { kind: "identity", identity, warning: describeValidity(certificate.name, leaf, now) };
+  const validity = describeValidity(certificate.name, leaf, now);
+  const unusable =
+    staple?.kind === "unusable" ? `${ocsp?.name}: ${staple.why}: no OCSP response is stapled` : undefined;
+  return { kind: "identity", identity, warnings: [validity, unusable].filter((text) => text !== undefined) };
 }
 
 export type AuthoritiesResult = { readonly kind: "authorities"; readonly pem: string } | Fault;

@@ -123,6 +123,6 @@ export function clientContext({ identity, authorities }: ClientMaterial, rules: 
 
 /** Only with a single certificate to show: Node does not say which of two the client will see. */
 export function stapleFor(identity: TlsIdentity, { identities }: TlsMaterial): Buffer | undefined {
-  if (identity.ocsp === undefined || companionsOf(identity, identities).length > 1) return undefined;
-  return Buffer.from(identity.ocsp);
+  if (identity.staple === undefined || companionsOf(identity, identities).length > 1) return undefined;
+  return Buffer.from(identity.staple.bytes);
 }

@@ -12,12 +12,19 @@ export interface TlsIdentity {
   readonly keyType: string;
   /** PEM; undefined where there are none, and then without DHE ciphers. */
   readonly dhParameters: string | undefined;
-  /** A stapled response (RFC 6066 §8), DER. */
-  readonly ocsp: Uint8Array | undefined;
+  readonly staple: Staple | undefined;
   /** Its DNS names in lower case; the `*` of `*.example.org` stands for one label. */
   readonly names: readonly string[];
   /** Its names of every kind, each with its kind: `DNS:a.example`, `IP Address:192.0.2.1`. */
   readonly allNames: readonly string[];
+}
+
+/** An OCSP response that goes with a certificate (RFC 6066 §8). */
+export interface Staple {
+  /** DER. */
+  readonly bytes: Uint8Array;
+  /** Milliseconds since 1970: from then on clients reject it. Undefined where it names no end. */
+  readonly until: number | undefined;
 }
 
 export interface TlsMaterial {

@@ -136,8 +136,17 @@ for (const [name, files, lines, want] of sound) {
 
 test("loadTls: the staple beside a certificate is its own", (t) => {
   const top = makeKeys(t, ["rsa.pem", "rsa.pem.ocsp", "p256.pem"]);
-  const staples = httpsOf(load(top, "tls-cert = p256.pem, rsa.pem")).identities.map(({ ocsp }) => ocsp?.length);
+  const loaded = load(top, "tls-cert = p256.pem, rsa.pem", Date.parse("2030-01-01"));
+  const staples = httpsOf(loaded).identities.map(({ staple }) => staple?.bytes.length);
   assert.deepEqual(staples, [undefined, readKey("rsa.pem.ocsp").length]);
+});
+
+test("loadTls: a staple that cannot be read is left out, with a warning", (t) => {
+  const top = makeKeys(t, ["p256.pem"]);
+  mkdirSync(join(top, "p256.pem.ocsp"));
+  const loaded = load(top, "tls-cert = p256.pem");
+  assert.equal(httpsOf(loaded).fallback.staple, undefined);
+  assert.deepEqual(loaded.warnings, [`${top}/p256.pem.ocsp: is no file: no OCSP response is stapled`]);
 });
 
 test("loadTls: ticket keys of a file, and authorities without what else is in theirs", (t) => {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { copyFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { TicketKeys } from "../../src/primary/ticket-keys.ts";
@@ -33,12 +33,16 @@ function openWatch(t: TestContext, more = "") {
   const events = new MemoryEvents();
   const renewed: TlsMaterial[] = [];
   const onRenewed = (materials: TlsMaterials): void => void renewed.push(httpsOf(materials));
-  const watch = new TlsWatch({ specs, loaded, tickets, events, onRenewed });
+  let wall = Date.now();
+  const watch = new TlsWatch({ specs, loaded, tickets, events, now: () => wall, onRenewed });
   t.after(() => watch.close());
   const age = (milliseconds: number): void => {
     now += milliseconds;
   };
-  return { top, put, watch, events, renewed, loaded, tickets, age };
+  const pass = (time: number): void => {
+    wall = time;
+  };
+  return { top, put, watch, events, renewed, loaded, tickets, age, pass };
 }
 
 const TAKEN_UP = "info: certificates reloaded: TOP/cert.pem";
@@ -135,12 +139,44 @@ test("TlsWatch: one that has expired is taken up with a warning", (t) => {
   assert.deepEqual(events.take(), [TAKEN_UP.replace("TOP", top), `warn: ${top}/cert.pem: ${warning}`]);
 });
 
-test("TlsWatch: what comes beside a certificate counts too", (t) => {
-  const { top, watch, renewed } = openWatch(t);
-  writeFileSync(join(top, "cert.pem.ocsp"), "staple");
+test("TlsWatch: a staple beside a certificate counts too; it is dropped when it has expired, which the log says once", (t) => {
+  const { top, put, watch, renewed, events, pass } = openWatch(t);
+  pass(Date.parse("2030-01-01T00:00:00Z"));
+  put("staples/p256.pem");
+  copyFileSync(keyPath("staples/p256.pem.ocsp"), join(top, "cert.pem.ocsp"));
+  for (let count = 0; count < 3; count += 1) watch.look();
+  assert.deepEqual(events.take(), [TAKEN_UP.replace("TOP", top)]);
+  const { bytes, until } = renewed[0]?.fallback.staple ?? {};
+  assert.deepEqual(bytes, readFileSync(keyPath("staples/p256.pem.ocsp")));
+
+  assert.ok(until !== undefined);
+  pass(until - 1);
   watch.look();
-  watch.look();
-  assert.equal(Buffer.from(renewed[0]?.fallback.ocsp ?? []).toString(), "staple");
+  assert.equal(renewed.length, 1);
+  pass(until);
+  for (let count = 0; count < 3; count += 1) watch.look();
+  assert.equal(renewed.length, 2);
+  assert.equal(renewed[1]?.fallback.staple, undefined);
+  assert.deepEqual(renewed[1]?.identities, [renewed[1]?.fallback]);
+  const why = `expired on ${new Date(until).toUTCString()}: no OCSP response is stapled`;
+  assert.deepEqual(events.take(), [`warn: ${top}/cert.pem.ocsp: ${why}`]);
+});
+
+test("TlsWatch: a staple that is no good is told of once, and taken up when it is", (t) => {
+  const { top, put, watch, events, renewed, pass } = openWatch(t);
+  pass(Date.parse("2030-01-01T00:00:00Z"));
+  put("staples/p256.pem");
+  copyFileSync(keyPath("staples/rsa.pem.ocsp"), join(top, "cert.pem.ocsp"));
+  for (let count = 0; count < 3; count += 1) watch.look();
+  const warning = `warn: ${top}/cert.pem.ocsp: is for another certificate: no OCSP response is stapled`;
+  assert.deepEqual(events.take(), [TAKEN_UP.replace("TOP", top), warning]);
+  copyFileSync(keyPath("staples/p256.pem.ocsp"), join(top, "cert.pem.ocsp"));
+  for (let count = 0; count < 3; count += 1) watch.look();
+  assert.deepEqual(events.take(), [TAKEN_UP.replace("TOP", top)]);
+  assert.deepEqual(
+    renewed.map(({ fallback }) => fallback.staple !== undefined),
+    [false, true],
+  );
 });
 
 test("TlsWatch: tickets get new keys after half a day, without a word in the log", (t) => {

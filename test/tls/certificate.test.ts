@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { createPrivateKey, X509Certificate } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { namesOf, readAuthorities, readIdentity } from "../../src/tls/certificate.ts";
 import { type PemFile, readPem } from "../../src/tls/pem.ts";
-import { readKey } from "../support/tls-client.ts";
+import { keyPath, readKey } from "../support/tls-client.ts";
 
 const file = (name: string, text = readKey(name)): PemFile => ({ name, text });
 const NOW = Date.parse("2026-01-01T00:00:00Z");
@@ -46,7 +47,7 @@ for (const [name, certificate, keyFile, names, type] of identities) {
   test(`readIdentity: ${name}`, () => {
     const result = readIdentity({ certificate, key: keyFile, ocsp: undefined }, NOW);
     assert.ok(result.kind === "identity", result.kind === "fault" ? result.fault : "");
-    assert.equal(result.warning, undefined);
+    assert.deepEqual(result.warnings, []);
     const { identity } = result;
     assert.equal(identity.file, certificate.name);
     assert.deepEqual(identity.names, names);
@@ -60,18 +61,28 @@ for (const [name, certificate, keyFile, names, type] of identities) {
 }
 
 test("readIdentity: DH parameters and a staple go along", () => {
-  const ocsp = Buffer.from("staple");
-  const result = readIdentity({ certificate: file("rsa.pem"), key: undefined, ocsp }, NOW);
+  const bytes = readFileSync(keyPath("rsa.pem.ocsp"));
+  const ocsp = { name: "rsa.pem.ocsp", bytes };
+  const result = readIdentity({ certificate: file("rsa.pem"), key: undefined, ocsp }, Date.parse("2030-01-01"));
   assert.ok(result.kind === "identity");
   assert.equal(result.identity.dhParameters, dhParameters);
-  assert.equal(result.identity.ocsp, ocsp);
+  assert.equal(result.identity.staple?.bytes, bytes);
+  assert.deepEqual(result.warnings, []);
 });
 
 test("readIdentity: without DH parameters and staple there are none", () => {
   const result = readIdentity({ certificate: file("p256.pem"), key: undefined, ocsp: undefined }, NOW);
   assert.ok(result.kind === "identity");
   assert.equal(result.identity.dhParameters, undefined);
-  assert.equal(result.identity.ocsp, undefined);
+  assert.equal(result.identity.staple, undefined);
+});
+
+test("readIdentity: a staple that cannot be used is left out, with a warning", () => {
+  const ocsp = { name: "a.ocsp", bytes: Buffer.from("staple") };
+  const result = readIdentity({ certificate: file("p256.pem"), key: undefined, ocsp }, NOW);
+  assert.ok(result.kind === "identity");
+  assert.equal(result.identity.staple, undefined);
+  assert.deepEqual(result.warnings, ["a.ocsp: is not an OCSP response in DER: no OCSP response is stapled"]);
 });
 
 const faults: [name: string, certificate: string, keyFile: string | undefined, want: string][] = [
@@ -227,6 +238,6 @@ for (const [name, certificate, now, warning] of moments) {
   test(`readIdentity, validity: ${name}`, () => {
     const result = readIdentity({ certificate: file(certificate), key: undefined, ocsp: undefined }, now);
     assert.ok(result.kind === "identity");
-    assert.equal(result.warning, warning);
+    assert.deepEqual(result.warnings, warning === undefined ? [] : [warning]);
   });
 }

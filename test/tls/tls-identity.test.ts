@@ -53,7 +53,7 @@ test("findByName takes any text, and what it finds has that name or a wildcard f
 
 function identity(file: string, keyType: string, allNames: readonly string[]): TlsIdentity {
   const names = allNames.filter((name) => name.startsWith("DNS:")).map((name) => name.slice("DNS:".length));
-  return { file, keyType, names, allNames, certificates: "", key: "", dhParameters: undefined, ocsp: undefined };
+  return { file, keyType, names, allNames, certificates: "", key: "", dhParameters: undefined, staple: undefined };
 }
 
 const rsa = identity("rsa", "rsa", ["DNS:a.test", "DNS:b.test"]);
