@@ -66,7 +66,8 @@ export class Connections {
   accept(transport: AcceptedTransport): void {
     const client = this.#limitedClient(transport);
     const others = client === undefined ? 0 : (this.#clients.get(client) ?? 0);
-    this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP_INTERVAL_MS);
+    // After this turn has read what has arrived: on a busy machine a request may have waited longer than its connection may.
+    this.#sweeper ??= setInterval(() => void setImmediate(() => this.#sweep()), SWEEP_INTERVAL_MS);
     if (this.#open.size >= this.#limits.maxConnections) {
       this.#turnAway(transport, "too-many-connections");
       return;
