@@ -67,8 +67,8 @@ export interface PrimaryOptions {
 /** 0: stopped, everything finished; 3: connections were cut at the end of the grace period. */
 export type ServeStatus = 0 | 3;
 
-/** Generations that may drain without a time limit. */
-const MAX_DRAINING = 8;
+/** Outdated generations that may drain without a time limit. */
+const MAX_OUTDATED = 8;
 /** Between two looks at the places that workers report. */
 const LOOK_INTERVAL_MS = 50;
 /** How long a start may still take after a stop signal. */
@@ -107,6 +107,8 @@ class Primary {
   #watches: { close(): void }[] = [];
   /** Those with living processes. */
   readonly #generations = new Set<Generation>();
+  /** Those that drain because a document root has moved, the oldest first. */
+  readonly #outdated = new Set<Generation>();
   #pidFile: PidFile | undefined;
   #stateFile: StateFile | undefined;
   #phase: ServerPhase = "serving";
@@ -355,21 +357,19 @@ class Primary {
 
   /** No time limit for its connections: the new generation accepts already. */
   async #retire(old: ActiveConfig, mode: DrainMode = "handing-over"): Promise<void> {
-    this.#limitDraining();
+    if (mode === "outdated") this.#limitOutdated(old.generation);
     await old.generation.drain(mode, undefined);
     this.#generations.delete(old.generation);
+    this.#outdated.delete(old.generation);
     if (old.logs !== this.#active?.logs && !this.#isLogUsed(old.logs)) await old.logs.close();
     this.#noteState();
   }
 
-  /** Document roots may move often: the oldest generations do not wait for long downloads then. */
-  #limitDraining(): void {
-    const active = this.#active;
-    const others = [...this.#generations].filter((generation) => generation !== active?.generation);
-    const draining = others.filter(({ workers }) => workers.length > 0);
-    for (const generation of draining.slice(0, -MAX_DRAINING)) {
-      void generation.drain("handing-over", active?.settings.server.grace);
-    }
+  /** Document roots may move often: the oldest of their generations do not wait for long downloads then. */
+  #limitOutdated(another: Generation): void {
+    this.#outdated.add(another);
+    const grace = this.#active?.settings.server.grace;
+    for (const generation of [...this.#outdated].slice(0, -MAX_OUTDATED)) void generation.drain("outdated", grace);
   }
 
   /** By a generation that still drains. */

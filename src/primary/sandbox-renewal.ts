@@ -59,7 +59,7 @@ export function describeUnreached(
   if (kind === "confined" || notices.length > 0) return notices;
   return [
     `the sandbox keeps worker processes from ${listSome([...reported])}, and would keep new ones from it: ` +
-      "let the user who starts the server use it, or set sandbox = no",
+      "let the user who starts the server enter it, or set sandbox = no",
   ];
 }
 

@@ -54,7 +54,7 @@ function checkReach(root: DocumentRoot): void {
   if (root.state().kind !== "out-of-reach") return;
   throw new StartupError(
     `cannot serve docbase ${root.path}: the sandbox does not reach it: ` +
-      "let the user who starts the server use it, or set sandbox = no",
+      "let the user who starts the server enter it, or set sandbox = no",
   );
 }
 

@@ -2,7 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { absolutePath } from "../../src/base/absolute-path.ts";
 import { type Milliseconds, milliseconds } from "../../src/base/units.ts";
-import { decideRest, describeRenewal, type RenewalOutcome, SandboxRenewal } from "../../src/primary/sandbox-renewal.ts";
+import {
+  decideRest,
+  describeRenewal,
+  describeUnreached,
+  type RenewalOutcome,
+  SandboxRenewal,
+} from "../../src/primary/sandbox-renewal.ts";
 import type { Place } from "../../src/system/former-places.ts";
 
 const rests: [name: string, took: number, vain: number, want: number][] = [
@@ -50,6 +56,18 @@ for (const [name, now, reported, want] of descriptions) {
   test(`describeRenewal: ${name}`, () =>
     assert.equal(describeRenewal({ places: before }, { places: now }, new Set(reported)), want));
 }
+
+test("describeUnreached: what could not be made, or what the sandbox keeps from every worker", () => {
+  const notices = ["uploads of main cannot be stored: /srv/up: permission denied"];
+  const reported = new Set([root, build]);
+  assert.deepEqual(describeUnreached({ kind: "confined", notices: [] }, reported), []);
+  assert.deepEqual(describeUnreached({ kind: "confined", notices }, reported), notices);
+  assert.deepEqual(describeUnreached({ kind: "same", notices }, reported), notices);
+  assert.deepEqual(describeUnreached({ kind: "same", notices: [] }, reported), [
+    `the sandbox keeps worker processes from ${root}; ${build}, and would keep new ones from it: ` +
+      "let the user who starts the server enter it, or set sandbox = no",
+  ]);
+});
 
 /** A renewal takes 100 ms; its outcomes in turn are given. */
 function setUp(...outcomes: readonly RenewalOutcome[]) {
