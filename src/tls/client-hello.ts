@@ -145,7 +145,7 @@ const EMPTY_RECORD = refusal("unexpected_message", "an empty handshake record");
 const LONG_RECORD = refusal("record_overflow", "a TLS record is too long");
 
 /** Reads from the front. A read beyond the end returns nothing and marks the cursor broken. */
-class Cursor {
+export class Cursor {
   readonly #bytes: Uint8Array;
   #at = 0;
   isBroken = false;

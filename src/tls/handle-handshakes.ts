@@ -10,12 +10,13 @@ import {
   type StreamHandle,
   type TlsHandle,
 } from "../transport/node-internals.ts";
-import { serverContext, stapleFor, type TlsRules } from "./tls-context.ts";
+import type { Showing } from "./certificate-choice.ts";
+import { serverContext, type TlsRules } from "./tls-context.ts";
 import { describeHandshakeFailure, REJECTED_CERTIFICATE, TOOK_TOO_LONG } from "./tls-failure.ts";
 import type { TlsMaterial } from "./tls-identity.ts";
 import { type HandshakeHooks, TlsSession } from "./tls-session.ts";
 
-/** What one identity shows its clients and requires of them. */
+/** What a client is shown, and what is required of it. */
 export interface HandshakeTerms {
   /** Node's internal SecureContext. */
   readonly context: object;
@@ -29,23 +30,24 @@ export interface HandshakeTerms {
 
 export class HandleHandshakes {
   readonly #pool: WritePool;
-  readonly #terms: readonly HandshakeTerms[];
+  readonly #terms: ReadonlyMap<Showing, HandshakeTerms>;
 
   /** @throws what OpenSSL says of an identity or a rule */
-  constructor(material: TlsMaterial, rules: TlsRules, pool: WritePool) {
+  constructor(showings: readonly Showing[], material: TlsMaterial, rules: TlsRules, pool: WritePool) {
     this.#pool = pool;
-    this.#terms = material.identities.map((identity) => ({
-      context: serverContext(identity, material, rules).context,
-      staple: stapleFor(identity, material),
+    const termsFor = (showing: Showing): HandshakeTerms => ({
+      context: serverContext(showing, material, rules).context,
+      staple: showing.staple === undefined ? undefined : Buffer.from(showing.staple),
       verification: material.clientAuthorities === undefined ? "none" : rules.clientVerify,
       protocols: Buffer.concat(rules.alpn.map((name) => Buffer.from([name.length, ...Buffer.from(name, "latin1")]))),
       timeout: rules.handshakeTimeout,
-    }));
+    });
+    this.#terms = new Map(showings.map((showing) => [showing, termsFor(showing)]));
   }
 
   /** @param hello  the part of the handshake that was already read */
-  begin(carrier: StreamHandle, place: number, hello: Uint8Array, hooks: HandshakeHooks): void {
-    const terms = this.#terms[place];
+  begin(carrier: StreamHandle, showing: Showing, hello: Uint8Array, hooks: HandshakeHooks): void {
+    const terms = this.#terms.get(showing);
     if (terms === undefined) throw new Error("there is no such identity");
     beginOnHandle(carrier, terms, this.#pool, hello, hooks);
   }

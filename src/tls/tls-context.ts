@@ -8,8 +8,9 @@ import { constants, createHash } from "node:crypto";
 import { createSecureContext, type SecureContext, type SecureContextOptions } from "node:tls";
 import type { Milliseconds } from "../base/units.ts";
 import { answerTickets } from "../transport/node-internals.ts";
+import { planShowings, type Showing } from "./certificate-choice.ts";
 import { answerTicket, type TicketRing } from "./ticket-ring.ts";
-import { type ClientMaterial, companionsOf, type TlsIdentity, type TlsMaterial } from "./tls-identity.ts";
+import type { ClientMaterial, TlsMaterial } from "./tls-identity.ts";
 
 export interface TlsRules {
   readonly minVersion: "TLSv1.2" | "TLSv1.3";
@@ -45,18 +46,21 @@ const MAX_SESSION_CONTEXT = 32;
 
 /** Checks all with OpenSSL; call it after reading the files, before any change. @throws what OpenSSL reports */
 export function checkMaterial(material: TlsMaterial, rules: TlsRules): void {
-  for (const identity of material.identities) {
+  for (const [index, { together, alone }] of planShowings(material).entries()) {
     try {
-      serverContext(identity, material, rules);
+      for (const showing of [together, ...alone]) serverContext(showing, material, rules);
     } catch (cause) {
-      throw new Error(`${identity.file}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+      throw new Error(
+        `${material.identities[index]?.file}: ${cause instanceof Error ? cause.message : String(cause)}`,
+        { cause },
+      );
     }
   }
 }
 
 /** For server-side handshakes. @throws what OpenSSL reports about the identity or the rules */
-export function serverContext(identity: TlsIdentity, material: TlsMaterial, rules: TlsRules): SecureContext {
-  const secure = createSecureContext(contextOptions(identity, material, rules));
+export function serverContext(showing: Showing, material: TlsMaterial, rules: TlsRules): SecureContext {
+  const secure = createSecureContext(contextOptions(showing, material, rules));
   useTicketRing(secure.context, material.ticketKeys);
   return secure;
 }
@@ -72,14 +76,12 @@ export function takesSeveralTicketKeys(): boolean {
 }
 
 /** Options for server-side handshakes, with the first ticket key alone. */
-export function contextOptions(identity: TlsIdentity, material: TlsMaterial, rules: TlsRules) {
-  const all = companionsOf(identity, material.identities);
-  const dhParameters = all.map((each) => each.dhParameters).find((each) => each !== undefined);
+export function contextOptions({ identities, dhParameters }: Showing, material: TlsMaterial, rules: TlsRules) {
   const { clientAuthorities, ticketKeys } = material;
   const [ticketKey] = ticketKeys;
   return {
-    cert: all.map(({ certificates }) => certificates),
-    key: all.map(({ key }) => key),
+    cert: identities.map(({ certificates }) => certificates),
+    key: identities.map(({ key }) => key),
     ...(dhParameters === undefined ? {} : { dhparam: dhParameters }),
     ...(clientAuthorities === undefined ? {} : { ca: clientAuthorities }),
     ...contextRules(rules),
@@ -119,10 +121,4 @@ export function clientContext({ identity, authorities }: ClientMaterial, rules: 
     ...(identity === undefined ? {} : { cert: identity.certificates, key: identity.key }),
     ...(authorities === undefined ? {} : { ca: authorities }),
   });
-}
-
-/** Only with a single certificate to show: Node does not say which of two the client will see. */
-export function stapleFor(identity: TlsIdentity, { identities }: TlsMaterial): Buffer | undefined {
-  if (identity.staple === undefined || companionsOf(identity, identities).length > 1) return undefined;
-  return Buffer.from(identity.staple.bytes);
 }

@@ -20,7 +20,7 @@ export interface TlsIdentity {
 }
 
 /** An OCSP response that goes with a certificate (RFC 6066 §8). */
-export interface Staple {
+interface Staple {
   /** DER. */
   readonly bytes: Uint8Array;
   /** Milliseconds since 1970: from then on clients reject it. Undefined where it names no end. */

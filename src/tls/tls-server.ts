@@ -1,6 +1,8 @@
 /** Selects the identity by SNI name, and the kind of handshake: on the accepted handle, or on a socket. */
 import type { WritePool } from "../transport/handle-pool.ts";
 import type { Carrier } from "../transport/transport.ts";
+import { chooseShowing, planShowings, type Showing, type ShowingPlan } from "./certificate-choice.ts";
+import { readOffer } from "./client-offer.ts";
 import { HandleHandshakes } from "./handle-handshakes.ts";
 import { SocketHandshakes } from "./socket-handshakes.ts";
 import type { TlsRules } from "./tls-context.ts";
@@ -11,6 +13,8 @@ export class TlsServer {
   readonly #rules: TlsRules;
   readonly #pool: WritePool | undefined;
   #material: TlsMaterial;
+  /** One for each identity. */
+  #plans: readonly ShowingPlan[] = [];
   #onHandles: HandleHandshakes | undefined;
   /** Created on first use, where handles are expected. */
   #onSockets: SocketHandshakes | undefined;
@@ -36,11 +40,14 @@ export class TlsServer {
     const { identities, fallback } = this.#material;
     const named = name === undefined ? -1 : findByName(identities, name);
     const place = named === -1 ? identities.indexOf(fallback) : named;
+    const plan = this.#plans[place];
+    if (plan === undefined) throw new Error("there is no such identity");
+    const showing = plan.alone.length === 0 ? plan.together : chooseShowing(plan, readOffer(hello), this.#rules);
     if (carrier.kind === "handle") {
-      this.#onHandles?.begin(carrier.handle, place, hello, hooks);
+      this.#onHandles?.begin(carrier.handle, showing, hello, hooks);
     } else {
-      this.#onSockets ??= new SocketHandshakes(this.#material, this.#rules);
-      this.#onSockets.begin(carrier.socket, place, hello, hooks);
+      this.#onSockets ??= new SocketHandshakes(showingsOf(this.#plans), this.#material, this.#rules);
+      this.#onSockets.begin(carrier.socket, showing, hello, hooks);
     }
   }
 
@@ -48,8 +55,18 @@ export class TlsServer {
    * For new handshakes; begun handshakes and connections continue. @throws what OpenSSL reports; nothing changes then
    */
   renew(material: TlsMaterial): void {
-    if (this.#pool === undefined) this.#onSockets = new SocketHandshakes(material, this.#rules);
-    else [this.#onHandles, this.#onSockets] = [new HandleHandshakes(material, this.#rules, this.#pool), undefined];
+    const plans = planShowings(material);
+    const showings = showingsOf(plans);
+    if (this.#pool === undefined) this.#onSockets = new SocketHandshakes(showings, material, this.#rules);
+    else {
+      this.#onHandles = new HandleHandshakes(showings, material, this.#rules, this.#pool);
+      this.#onSockets = undefined;
+    }
     this.#material = material;
+    this.#plans = plans;
   }
+}
+
+function showingsOf(plans: readonly ShowingPlan[]): readonly Showing[] {
+  return plans.flatMap(({ together, alone }) => [together, ...alone]);
 }
