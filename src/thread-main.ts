@@ -23,7 +23,9 @@ export async function run(request: TaskRequest): Promise<unknown> {
   switch (request.name) {
     case "list-directory": {
       const { listDirectory } = await import("./tasks/list-directory.ts");
-      return withMovedBytes(listDirectory(request.input, request.input.isRealPath ? await exactOpener() : undefined));
+      const { input, stop } = request;
+      const isStopped = (): boolean => stop !== undefined && Atomics.load(stop, 0) !== 0;
+      return withMovedBytes(listDirectory(input, input.isRealPath ? await exactOpener() : undefined, isStopped));
     }
     case "store-json": {
       const { storeJson } = await import("./tasks/store-json.ts");
@@ -60,7 +62,7 @@ async function loadExactOpener(): Promise<DirectoryOpener | undefined> {
 
 /** Moves the page to the main thread: copying 20 MB would block the event loop for some milliseconds. */
 async function withMovedBytes(output: ListDirectoryOutput): Promise<unknown> {
-  if (output.kind === "failed") return output;
+  if (output.kind !== "page") return output;
   const piscina = await import("piscina");
   return piscina.move({ [piscina.transferableSymbol]: output.bytes.buffer, [piscina.valueSymbol]: output });
 }

@@ -34,6 +34,8 @@ export interface ConnectionContext {
   /** Proxies whose X-Forwarded-For is trusted; undefined for none. */
   readonly isTrustedProxy?: ((address: string) => boolean) | undefined;
   phase(): ServingPhase;
+  /** Whether requests wait for a thread; undefined where there are none. */
+  readonly hasWaitingTasks?: (() => boolean) | undefined;
   readonly events: LimitEvents;
   /** An error of our own: logged with its stack. */
   onFault(fault: unknown): void;

@@ -46,6 +46,12 @@ const MAX_LINGER_BYTES = 16 * 1024 * 1024;
 
 const FAILURE_REASONS = { changed: "changed-while-sending", unreadable: "unreadable" } as const;
 
+/**
+ * A client that closed its side and has no answer after this time has most likely left (nginx decides so at once). If others wait
+ * for a thread, its task is cancelled; one that is still there gets 503.
+ */
+const LEFT_AFTER = milliseconds(1000);
+
 const CONTINUE = Buffer.from("HTTP/1.1 100 Continue\r\n\r\n", "latin1");
 const NOTHING = Buffer.alloc(0);
 const CLOSED: State = { kind: "closed" };
@@ -70,6 +76,7 @@ export class Connection implements TransportEvents {
   #isHandling = false;
   /** The client has closed its writing side: nothing after its last bytes needs an answer. */
   #hasEnded = false;
+  #endedAt: Milliseconds = milliseconds(0);
 
   /** @param onGone  called once, when the transport is closed and no handler is running */
   constructor(transport: Transport, context: ConnectionContext, onGone: (connection: Connection) => void) {
@@ -117,6 +124,7 @@ export class Connection implements TransportEvents {
 
   onEnd(): void {
     this.#hasEnded = true;
+    this.#endedAt = this.#context.clock.monotonic();
     const state = this.#state;
     if (state.kind === "answering") state.exchange.body?.endInput();
     else this.#close("the client closed its side");
@@ -462,8 +470,15 @@ export class Connection implements TransportEvents {
     return true;
   }
 
+  /** An end of the client's side looks the same whether the client waits for its answer or has left. */
+  #hasProbablyLeft({ body, plan }: Exchange, now: Milliseconds): boolean {
+    if (!this.#hasEnded || body !== undefined || plan !== undefined || now < this.#endedAt + LEFT_AFTER) return false;
+    return this.#context.hasWaitingTasks?.() ?? false;
+  }
+
   #sweepAnswer(state: Extract<State, { kind: "answering" }>, now: Milliseconds): void {
     const { exchange, pace } = state;
+    if (this.#hasProbablyLeft(exchange, now)) exchange.lose();
     if (this.#sender.isStalled(now)) {
       exchange.cutReason = "send-timeout";
       this.#trace?.timedOut("the client takes nothing");

@@ -13,7 +13,7 @@ export interface IncomingRequest {
   readonly body: BodyReader | undefined;
   /** When the head was complete. */
   readonly receivedAt: UnixMilliseconds;
-  /** Aborted when the connection is lost. A client that has only ended its own side still waits for the response. */
+  /** Aborted when the connection is lost, or when others wait for a thread and the client ended its side a second ago. */
   readonly gone: AbortSignal;
   /** Reports to the log what the handler has found out about the request. */
   note(finding: RequestFinding): void;

@@ -2,49 +2,23 @@
  * From a site and a path to the resource: the file, the index file of a directory, its listing, the redirect to its
  * final slash, or why there is none.
  */
-import { type Bytes, bytes, type Seconds } from "../base/units.ts";
+import { unreachable } from "../base/errors.ts";
+import type { Seconds } from "../base/units.ts";
 import { preferredForm } from "../http/accept.ts";
 import type { IncomingRequest } from "../http/exchange.ts";
 import { formatSitePath, parseSitePath, type SitePath } from "../http/site-path.ts";
-import type { ListDirectoryOutput } from "../tasks/list-directory.ts";
-import type { TaskOutcome, TaskPool } from "../tasks/task-types.ts";
+import type { TaskPool } from "../tasks/task-types.ts";
 import { type FileContext, findFile, isServedByName } from "./find-file.ts";
 import { closeFile, openDirectoryBelow } from "./open-file.ts";
 import type { Resource } from "./resource.ts";
+import type { FailedListing, SharedListing, SharedListings } from "./shared-listings.ts";
 import type { Site } from "./site.ts";
 import type { UploadLedger } from "./upload-quota.ts";
-
-/** For all listings that are being sent: each is one piece, and may wait for a slow reader. */
-const MAX_LISTING_BYTES = bytes(64 * 1024 * 1024);
-
-export class ListingMemory {
-  readonly #maxBytes: Bytes;
-  #taken = 0;
-
-  constructor(maxBytes: Bytes = MAX_LISTING_BYTES) {
-    this.#maxBytes = maxBytes;
-  }
-
-  /**
-   * A page above the limit is accepted when it is the only one, else it could never be sent.
-   * @returns false when the page must not be kept; after true the caller must `release` the same size
-   */
-  reserve(size: number): boolean {
-    if (this.#taken > 0 && this.#taken + size > this.#maxBytes) return false;
-    this.#taken += size;
-    return true;
-  }
-
-  release(size: number): void {
-    this.#taken -= size;
-  }
-}
 
 /** Shared by all requests. */
 export interface LocateContext extends FileContext {
   readonly pool: TaskPool;
-  /** Of the listings that are being sent. */
-  readonly listingMemory: ListingMemory;
+  readonly listings: SharedListings;
   readonly uploads: UploadLedger;
   /** Retry-After of a 503. */
   readonly retryAfter: Seconds;
@@ -122,24 +96,28 @@ function listDirectory(
     symlinks: rules.symlinks,
     types: rules.types,
   } as const;
-  return context.pool
-    .run("list-directory", input, request.gone)
-    .then((outcome) => listingResource(context, outcome))
-    .finally(() => closeFile(directory.descriptor));
+  const listing = context.listings.list(directory.descriptor, input, request.gone);
+  return listing.then((made) => listingResource(context, made));
 }
 
-function listingResource(context: LocateContext, outcome: TaskOutcome<ListDirectoryOutput>): Resource {
-  // A task is cancelled when its client has disconnected: any response is right then.
-  if (outcome.kind !== "done") return queueFull(context);
-  const { output } = outcome;
-  if (output.kind === "failed") return listingFailure(context, output);
-  const { mediaType, bytes, securityPolicy } = output;
-  if (!context.listingMemory.reserve(bytes.length)) return queueFull(context);
-  const release = (): void => context.listingMemory.release(bytes.length);
-  return { kind: "page", page: { mediaType, bytes, securityPolicy, vary: "Accept" }, release };
+function listingResource(context: LocateContext, listing: SharedListing): Resource {
+  switch (listing.kind) {
+    case "page": {
+      const { mediaType, bytes, securityPolicy } = listing.page;
+      return {
+        kind: "page",
+        page: { mediaType, bytes, securityPolicy, vary: "Accept" },
+        release: listing.release,
+      };
+    }
+    case "failed":
+      return listingFailure(context, listing);
+    case "busy":
+      return queueFull(context);
+    default:
+      return unreachable(listing);
+  }
 }
-
-type FailedListing = Extract<ListDirectoryOutput, { kind: "failed" }>;
 
 export function queueFull({ retryAfter }: LocateContext): Resource {
   return { kind: "busy", reason: "queue-full", retryAfter };

@@ -11,6 +11,7 @@ import { type AbsolutePath, absolutePath, contains, type SymlinkRule } from "../
 import { errorCode, fileFailureOf } from "../base/errors.ts";
 import { bytes, unixMilliseconds } from "../base/units.ts";
 import { isTemporaryName } from "../base/upload-name.ts";
+import { parseListingQuery } from "../http/listing-query.ts";
 import { extensionOf } from "../http/media-type.ts";
 import type { Reason } from "../http/reason.ts";
 import {
@@ -18,7 +19,6 @@ import {
   type Listing,
   type ListingEntry,
   makeEntry,
-  parseListingQuery,
   type Readme,
   renderListingJson,
   sortEntries,
@@ -62,7 +62,9 @@ export type ListDirectoryOutput =
       readonly securityPolicy: string;
     }
   /** `fault`: the code of the system's error, where the operator must know of it. */
-  | { readonly kind: "failed"; readonly reason: ListDirectoryFailure; readonly fault?: string };
+  | { readonly kind: "failed"; readonly reason: ListDirectoryFailure; readonly fault?: string }
+  /** All clients that asked for it have left. */
+  | { readonly kind: "stopped" };
 
 /** Unreadable entries are not reported: only the directory itself can fail. */
 export type ListDirectoryFailure = Extract<Reason, "not-found" | "no-permission" | "out-of-descriptors" | "unreadable">;
@@ -77,18 +79,24 @@ const ASCII = /^[\x00-\x7f]*$/;
  *   directory that is not named by its real path, each call looks the name up again
  * @returns the page, whose bytes own their memory and can be transferred to another thread, or why the directory cannot
  *   be read
+ * @param isStopped  asked now and then; after true nothing more is read
  * @throws only for a fault of our own
  */
-export function listDirectory(input: ListDirectoryInput, openExactly?: DirectoryOpener): ListDirectoryOutput {
+export function listDirectory(
+  input: ListDirectoryInput,
+  openExactly?: DirectoryOpener,
+  isStopped: () => boolean = () => false,
+): ListDirectoryOutput {
   const open = (input.isRealPath ? openExactly : undefined) ?? openDirectoryByName;
   try {
     const directory = open(input.directory);
     try {
-      return renderPage(input, makeListing(input, directory));
+      return renderPage(input, makeListing(input, directory, isStopped), isStopped);
     } finally {
       directory.close();
     }
   } catch (error) {
+    if (error === STOPPED) return { kind: "stopped" };
     const reason = failureOf(error);
     if (reason === undefined) throw error;
     return reason === "unreadable"
@@ -97,16 +105,35 @@ export function listDirectory(input: ListDirectoryInput, openExactly?: Directory
   }
 }
 
-function renderPage({ form }: ListDirectoryInput, listing: Listing): ListDirectoryOutput {
-  const [mediaType, pieces] =
-    form === "json" ? [LISTING_JSON_TYPE, renderListingJson(listing)] : [LISTING_PAGE_TYPE, renderListingPage(listing)];
-  return { kind: "page", mediaType, bytes: encodePieces(pieces), securityPolicy: LISTING_CSP };
+const STOPPED = new Error("the index is no longer wanted");
+/** So many names are read or examined between two questions whether to stop. */
+const NAMES_A_BATCH = 512;
+
+/** The same items. @throws STOPPED between two batches, when asked to stop */
+function* untilStopped<T>(items: Iterable<T>, batch: number, isStopped: () => boolean): Iterable<T> {
+  let count = 0;
+  for (const item of items) {
+    if (count % batch === 0 && isStopped()) throw STOPPED;
+    count += 1;
+    yield item;
+  }
 }
 
-function makeListing(input: ListDirectoryInput, directory: OpenDirectory): Listing {
-  const names = readNames(directory, input.dotfiles);
+function renderPage({ form }: ListDirectoryInput, listing: Listing, isStopped: () => boolean): ListDirectoryOutput {
+  const [mediaType, pieces] =
+    form === "json" ? [LISTING_JSON_TYPE, renderListingJson(listing)] : [LISTING_PAGE_TYPE, renderListingPage(listing)];
+  return {
+    kind: "page",
+    mediaType,
+    bytes: encodePieces(untilStopped(pieces, 1, isStopped)),
+    securityPolicy: LISTING_CSP,
+  };
+}
+
+function makeListing(input: ListDirectoryInput, directory: OpenDirectory, isStopped: () => boolean): Listing {
+  const names = readNames(untilStopped(directory.names(), NAMES_A_BATCH, isStopped), input.dotfiles);
   const sort = parseListingQuery(input.query);
-  const entries = sortEntries(examineAll(input, directory, names.shown), sort);
+  const entries = sortEntries(examineAll(input, directory, untilStopped(names.shown, NAMES_A_BATCH, isStopped)), sort);
   return {
     segments: input.segments,
     sort,
@@ -121,10 +148,10 @@ interface Names {
   readonly notShown: number;
 }
 
-function readNames(directory: OpenDirectory, dotfiles: boolean): Names {
+function readNames(names: Iterable<string>, dotfiles: boolean): Names {
   const shown: string[] = [];
   let notShown = 0;
-  for (const octets of directory.names()) {
+  for (const octets of names) {
     if (octets.startsWith(".") && (!dotfiles || isTemporaryName(octets))) continue;
     const name = decodeName(octets);
     // A request's path with a backslash is rejected, so no link could lead to this name.
@@ -144,7 +171,7 @@ function decodeName(octets: string): string | undefined {
   }
 }
 
-function examineAll(input: ListDirectoryInput, directory: OpenDirectory, names: readonly string[]): ListingEntry[] {
+function examineAll(input: ListDirectoryInput, directory: OpenDirectory, names: Iterable<string>): ListingEntry[] {
   const entries: ListingEntry[] = [];
   for (const name of names) {
     const entry = examine(input, directory, name);

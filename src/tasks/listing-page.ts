@@ -5,16 +5,8 @@
  */
 import { escapeHtml } from "../base/html.ts";
 import { formatCount, formatExactSize, formatHumanSize } from "../base/human-size.ts";
-import {
-  entryHref,
-  formatInstant,
-  formatListingQuery,
-  type Listing,
-  type ListingEntry,
-  type ListingSort,
-  type Readme,
-  totalsOf,
-} from "./listing.ts";
+import { formatListingQuery, type ListingSort } from "../http/listing-query.ts";
+import { entryHref, formatInstant, type Listing, type ListingEntry, type Readme, totalsOf } from "./listing.ts";
 import { FAVICON, iconClass, LISTING_SCRIPT, LISTING_STYLE } from "./listing-assets.ts";
 
 /** The document root's name in the breadcrumbs. */

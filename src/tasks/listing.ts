@@ -1,6 +1,7 @@
 /** A directory index: its entries, their order, their links, and its JSON form for programs. */
 import { compareNaturally, naturalKey } from "../base/natural-order.ts";
 import { type Bytes, bytes, type UnixMilliseconds } from "../base/units.ts";
+import type { ListingSort } from "../http/listing-query.ts";
 
 export interface Listing {
   /** Decoded, from the root to this directory. */
@@ -31,23 +32,12 @@ export interface Readme {
   readonly complete: boolean;
 }
 
-export interface ListingSort {
-  readonly column: "name" | "modified" | "size";
-  readonly order: "ascending" | "descending";
-}
-
 export interface ListingTotals {
   readonly directories: number;
   readonly files: number;
   /** Of the files. */
   readonly size: Bytes;
 }
-
-const COLUMNS: ReadonlyMap<string, ListingSort["column"]> = new Map([
-  ["N", "name"],
-  ["M", "modified"],
-  ["S", "size"],
-]);
 
 export function makeEntry(
   name: string,
@@ -56,23 +46,6 @@ export function makeEntry(
   modified: UnixMilliseconds,
 ): ListingEntry {
   return { name, kind, size, modified, sortKey: naturalKey(name) };
-}
-
-/**
- * The order of a query in Apache's form: `C=N|M|S` (name, modified, size) and `O=A|D` (ascending, descending),
- * separated by `&` or `;`. The first of each counts; anything else means by name, ascending.
- */
-export function parseListingQuery(query: string | undefined): ListingSort {
-  const parts = (query ?? "").split(/[&;]/);
-  const column = parts.find((part) => part.startsWith("C="))?.slice(2) ?? "N";
-  const order = parts.find((part) => part.startsWith("O="));
-  return { column: COLUMNS.get(column) ?? "name", order: order === "O=D" ? "descending" : "ascending" };
-}
-
-/** The reverse of `parseListingQuery`, with the `?`. */
-export function formatListingQuery(sort: ListingSort): string {
-  const column = { name: "N", modified: "M", size: "S" }[sort.column];
-  return `?C=${column}&O=${sort.order === "ascending" ? "A" : "D"}`;
 }
 
 /** A sorted copy: directories first; equal entries are in natural order of their names. */

@@ -26,7 +26,10 @@ export interface ThreadPoolOptions {
 }
 
 export type TaskRequest =
-  | { [N in TaskName]: { readonly name: N; readonly input: TaskTypes[N]["input"] } }[TaskName]
+  /** `stop`: one number, other than 0 when no client wants the task's output any more. */
+  | {
+      [N in TaskName]: { readonly name: N; readonly input: TaskTypes[N]["input"]; readonly stop?: Int32Array };
+    }[TaskName]
   /** Loads the code of all tasks. */
   | { readonly name: "load-all"; readonly input: undefined };
 
@@ -41,7 +44,7 @@ const MAX_YOUNG_MEBIBYTES = 16;
 export class ThreadPool implements TaskPool {
   readonly #maxThreads: number;
   readonly #queue: number;
-  readonly #piscina: Piscina<{ name: TaskRequest["name"]; input: unknown }, unknown>;
+  readonly #piscina: Piscina<{ name: TaskRequest["name"]; input: unknown; stop?: Int32Array }, unknown>;
   readonly #events: PoolEvents;
   readonly #overload: OverloadReport;
   /** In order of arrival. */
@@ -118,12 +121,16 @@ export class ThreadPool implements TaskPool {
     }
     const admission = this.#active < this.#maxThreads ? this.#takeThread() : await this.#wait(name, signal);
     if (admission !== "run") return { kind: admission };
+    const stop = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+    const askToStop = (): void => void Atomics.store(stop, 0, 1);
+    signal?.addEventListener("abort", askToStop);
     try {
-      const output = await this.#piscina.run({ name, input });
+      const output = await this.#piscina.run(signal === undefined ? { name, input } : { name, input, stop });
       return { kind: "done", output: output as TaskTypes[N]["output"] };
     } catch (cause) {
       throw new Error(`the task ${name} has failed`, { cause });
     } finally {
+      signal?.removeEventListener("abort", askToStop);
       this.#passThreadOn();
     }
   }

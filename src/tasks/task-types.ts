@@ -26,7 +26,8 @@ export interface TaskPool {
   /**
    * Runs a task, or says at once that threads and queue are full. Rejects only on our own fault, such as a dead thread:
    * what the machine or a client can cause is part of the output.
-   * @param signal  removes a waiting task when its client has disconnected; a running one continues
+   * @param signal  removes a waiting task when its client has disconnected, and asks a running one to stop; its output may
+   *   then say so
    */
   run<N extends TaskName>(
     name: N,

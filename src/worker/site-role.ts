@@ -16,9 +16,10 @@ import type { RefusalReport } from "../observe/refusal-report.ts";
 import type { Reach } from "../site/document-root.ts";
 import { FileCache } from "../site/file-cache.ts";
 import type { TlsPresence } from "../site/gates.ts";
+import { ListingMemory } from "../site/listing-memory.ts";
 import type { LocateContext } from "../site/locate.ts";
-import { ListingMemory } from "../site/locate.ts";
 import { createService } from "../site/serve.ts";
+import { SharedListings } from "../site/shared-listings.ts";
 import type { Sites } from "../site/site.ts";
 import { checkUploads, prepareUploads } from "../site/upload.ts";
 import { UploadLedger } from "../site/upload-quota.ts";
@@ -169,6 +170,7 @@ function connectionParts(parts: Parts, sites: Sites, turn: LoopTurn): Omit<Conne
     clock,
     buffers: new BufferPool(),
     isTrustedProxy: trustedProxies.length === 0 ? undefined : isTrustedIn(trustedProxies),
+    hasWaitingTasks: () => parts.pool.state.waiting > 0,
     trace: traceFor(settings, events),
     events,
     onFault: (fault) => events.error("internal error in a request", fault),
@@ -183,7 +185,7 @@ function buildService(parts: Parts, sites: Sites, turn: LoopTurn) {
   const locating: LocateContext = {
     files: new FileCache({ maxBytes: cacheSize, maxFile: cacheFile, valid: cacheValid }, turn, clock),
     pool,
-    listingMemory: new ListingMemory(),
+    listings: new SharedListings(pool, new ListingMemory()),
     uploads,
     retryAfter: seconds(Math.ceil(settings.server.retryAfter / 1000)),
     clock,

@@ -38,6 +38,22 @@ test("gone: a client that has ended its own side still waits for the answer", as
   assert.match(rig.transport.take(), /late$/);
 });
 
+test("gone: a client that ended its side a second ago has most likely left, when others wait for a thread", async () => {
+  const { rig, gate, gone } = await waitingRequest();
+  await rig.pass(5000);
+  rig.connection.onEnd();
+  await rig.pass(500);
+  rig.hasWaitingTasks = true;
+  await rig.pass(499);
+  assert.equal(gone.aborted, false);
+  await rig.pass(1);
+  assert.equal(gone.aborted, true);
+  gate.open();
+  await settle();
+  assert.match(rig.transport.take(), /late$/);
+  assert.deepEqual(rig.faults, []);
+});
+
 test("gone: an answer that is complete is not called back", async () => {
   const { rig, gate, gone } = await waitingRequest();
   gate.open();

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { bytes } from "../../src/base/units.ts";
-import { ListingMemory } from "../../src/site/locate.ts";
+import { ListingMemory } from "../../src/site/listing-memory.ts";
 
 test("ListingMemory: up to its bound, and again what was given back", () => {
   const budget = new ListingMemory(bytes(10));

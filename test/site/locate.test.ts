@@ -1,13 +1,16 @@
 import assert from "node:assert/strict";
 import { chmodSync, mkdirSync, readSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { after, type TestContext, test } from "node:test";
+import { setImmediate as turn } from "node:timers/promises";
 import { type AbsolutePath, absolutePath } from "../../src/base/absolute-path.ts";
 import type { Status } from "../../src/base/status.ts";
 import { bytes, seconds } from "../../src/base/units.ts";
 import { fileEntityTag } from "../../src/site/file-tag.ts";
 import { loadErrorPage, release } from "../../src/site/find-file.ts";
-import { ListingMemory, type LocateContext, locate } from "../../src/site/locate.ts";
+import { ListingMemory } from "../../src/site/listing-memory.ts";
+import { type LocateContext, locate } from "../../src/site/locate.ts";
 import type { Resource } from "../../src/site/resource.ts";
+import { SharedListings } from "../../src/site/shared-listings.ts";
 import type { Site, SiteRules } from "../../src/site/site.ts";
 import type { ListDirectoryOutput } from "../../src/tasks/list-directory.ts";
 import type { TaskOutcome, TaskPool } from "../../src/tasks/task-types.ts";
@@ -278,6 +281,10 @@ function poolThat(outcome: TaskOutcome<ListDirectoryOutput> | Error, seen: (Abor
   };
 }
 
+function withTasks(context: LocateContext, pool: TaskPool, memory = new ListingMemory()): LocateContext {
+  return { ...context, pool, listings: new SharedListings(pool, memory) };
+}
+
 function pageOf(size: number): TaskOutcome<ListDirectoryOutput> {
   const output = { kind: "page", mediaType: "text/html", bytes: new Uint8Array(size), securityPolicy: "" } as const;
   return { kind: "done", output };
@@ -297,7 +304,10 @@ const outcomes: [name: string, outcome: TaskOutcome<ListDirectoryOutput>, want: 
 for (const [name, outcome, want] of outcomes) {
   test(`locate: a listing: ${name}`, { skip: descriptorsUncounted }, async (t) => {
     const fixture = makeFixture(t, {}, {}, sharedTree);
-    const waiting = { ...fixture, context: { ...fixture.context, pool: poolThat(outcome), retryAfter: seconds(7) } };
+    const waiting = {
+      ...fixture,
+      context: { ...withTasks(fixture.context, poolThat(outcome)), retryAfter: seconds(7) },
+    };
     const before = countDescriptors();
     const resource = await find(waiting, "/plain/");
     if (resource.kind === "busy") assert.equal(resource.retryAfter, 7);
@@ -309,7 +319,7 @@ for (const [name, outcome, want] of outcomes) {
 
 test("locate: a listing whose thread died leaves no descriptor", { skip: descriptorsUncounted }, async (t) => {
   const fixture = makeFixture(t, {}, {}, sharedTree);
-  const waiting = { ...fixture, context: { ...fixture.context, pool: poolThat(new Error("died")) } };
+  const waiting = { ...fixture, context: withTasks(fixture.context, poolThat(new Error("died"))) };
   const before = countDescriptors();
   await assert.rejects(find(waiting, "/plain/"), /died/);
   assert.equal(countDescriptors(), before);
@@ -318,16 +328,19 @@ test("locate: a listing whose thread died leaves no descriptor", { skip: descrip
 test("locate: the pool is told when the client goes", async (t) => {
   const { context, site } = makeFixture(t, {}, {}, sharedTree);
   const signals: (AbortSignal | undefined)[] = [];
-  const gone = AbortSignal.abort();
-  const watched = { ...context, pool: poolThat(pageOf(1), signals) };
-  release(await locate(watched, site, asking({ path: "/plain/" }, gone)));
-  assert.deepEqual(signals, [gone]);
+  const watched = withTasks(context, poolThat(pageOf(1), signals));
+  release(await locate(watched, site, asking({ path: "/plain/" }, AbortSignal.abort())));
+  await turn();
+  assert.deepEqual(
+    signals.map((signal) => signal?.aborted),
+    [true],
+  );
 });
 
 test("locate: listings that are still being sent are bounded", async (t) => {
   const fixture = makeFixture(t, {}, {}, sharedTree);
   const listingMemory = new ListingMemory(bytes(10));
-  const asking = { ...fixture, context: { ...fixture.context, pool: poolThat(pageOf(5)), listingMemory } };
+  const asking = { ...fixture, context: withTasks(fixture.context, poolThat(pageOf(5)), listingMemory) };
   const sent = [await find(asking, "/plain/"), await find(asking, "/plain/")];
   assert.deepEqual(
     sent.map(({ kind }) => kind),

@@ -53,6 +53,7 @@ export class ConnectionRig {
   readonly context: ConnectionContext;
   readonly connection: Connection;
   phase: ServingPhase = "serving";
+  hasWaitingTasks = false;
   /** How many times the connection said that it is gone. */
   gone = 0;
 
@@ -68,6 +69,7 @@ export class ConnectionRig {
       clock: this.clock,
       buffers: this.buffers,
       phase: () => this.phase,
+      hasWaitingTasks: () => this.hasWaitingTasks,
       events: new MemoryEvents(),
       onFault: (fault) => this.faults.push(fault),
       trace,

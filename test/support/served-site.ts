@@ -9,9 +9,10 @@ import type { Clock, LoopTurn } from "../../src/base/clock.ts";
 import { bytes, milliseconds, seconds, unixMilliseconds } from "../../src/base/units.ts";
 import { DocumentRoot } from "../../src/site/document-root.ts";
 import { FileCache } from "../../src/site/file-cache.ts";
+import { ListingMemory } from "../../src/site/listing-memory.ts";
 import type { LocateContext } from "../../src/site/locate.ts";
-import { ListingMemory } from "../../src/site/locate.ts";
 import { probeDescriptorPaths } from "../../src/site/open-file.ts";
+import { SharedListings } from "../../src/site/shared-listings.ts";
 import type { Site, SiteRules } from "../../src/site/site.ts";
 import { UploadLedger } from "../../src/site/upload-quota.ts";
 import { directPool } from "./direct-pool.ts";
@@ -62,7 +63,7 @@ export function locateContext(
   return {
     files,
     pool: directPool,
-    listingMemory: new ListingMemory(),
+    listings: new SharedListings(directPool, new ListingMemory()),
     uploads: new UploadLedger(),
     retryAfter: seconds(5),
     clock,

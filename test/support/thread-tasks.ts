@@ -10,6 +10,7 @@ export type TestTask =
   | { readonly do: "answer"; readonly value: unknown }
   /** Waits until that many may go on. */
   | { readonly do: "wait"; readonly gate: Gate; readonly place: number }
+  | { readonly do: "run until stopped" }
   | { readonly do: "throw"; readonly message: string }
   | { readonly do: "throw later" }
   | { readonly do: "exit" }
@@ -21,7 +22,12 @@ export type TestTask =
 
 let moved = new ArrayBuffer(0);
 
-export async function run({ input }: { readonly input: TestTask }): Promise<unknown> {
+interface Request {
+  readonly input: TestTask;
+  readonly stop?: Int32Array;
+}
+
+export async function run({ input, stop }: Request): Promise<unknown> {
   switch (input.do) {
     case "answer":
       return input.value;
@@ -29,6 +35,9 @@ export async function run({ input }: { readonly input: TestTask }): Promise<unkn
       Atomics.add(input.gate, 0, 1);
       for (let open = 0; open < input.place; open = Atomics.load(input.gate, 1)) Atomics.wait(input.gate, 1, open);
       return input.place;
+    case "run until stopped":
+      while (stop === undefined || Atomics.load(stop, 0) === 0);
+      return "stopped";
     case "throw":
       throw new RangeError(input.message);
     case "throw later":

@@ -253,7 +253,9 @@ test("openExactDirectory: in the task threads, wherever a directory is named by 
       isRealPath,
     });
     assert.equal(outcome.kind, "done");
-    return outcome.output.kind === "page" ? outcome.output.mediaType : outcome.output.reason;
+    const { output } = outcome;
+    if (output.kind === "page") return output.mediaType;
+    return output.kind === "failed" ? output.reason : output.kind;
   };
   const found = Array.from({ length: 20 }, () => list("folder", true));
   const refused = Array.from({ length: 20 }, () => list("link", true));

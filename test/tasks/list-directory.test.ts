@@ -42,7 +42,11 @@ function makeDirectory(name: string, names: readonly (string | Buffer)[]): strin
 }
 
 function run(directory: string, changes: Partial<ListDirectoryInput> = {}): ListDirectoryOutput {
-  return listDirectory({
+  return listDirectory(inputFor(directory, changes));
+}
+
+function inputFor(directory: string, changes: Partial<ListDirectoryInput> = {}): ListDirectoryInput {
+  return {
     directory: absolutePath(directory),
     isRealPath: false,
     root: absolutePath(root),
@@ -53,7 +57,7 @@ function run(directory: string, changes: Partial<ListDirectoryInput> = {}): List
     symlinks: "inside",
     types: [],
     ...changes,
-  });
+  };
 }
 
 function pageOf(directory: string, changes: Partial<ListDirectoryInput> = {}): string {
@@ -74,6 +78,30 @@ function read(directory: string, changes: Partial<ListDirectoryInput> = {}): Sho
 function namesOf(directory: string, changes: Partial<ListDirectoryInput> = {}): string[] {
   return read(directory, changes).entries.map((entry) => entry.name);
 }
+
+test("listDirectory: one that is asked to stop does, in the middle of its names as well as of its page", () => {
+  const path = makeDirectory(
+    "stopped",
+    Array.from({ length: 1100 }, (_, index) => `${index}.txt`),
+  );
+  const input = inputFor(path);
+  let asked = 0;
+  const whole = listDirectory(input, undefined, () => {
+    asked += 1;
+    return false;
+  });
+  assert.equal(whole.kind, "page");
+  assert.ok(asked >= 8, `asked ${asked} times`);
+  for (let last = 1; last <= asked; last += 1) {
+    let left = last;
+    const stopped = listDirectory(input, undefined, () => {
+      left -= 1;
+      return left === 0;
+    });
+    assert.deepEqual(stopped, { kind: "stopped" });
+    assert.equal(left, 0, "nothing is asked after it");
+  }
+});
 
 test("listDirectory: folders first, in natural order", () => {
   const path = makeDirectory("order", ["file10", "File2", "b/", "a/"]);

@@ -2,16 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { bytes, unixMilliseconds } from "../../src/base/units.ts";
-import {
-  entryHref,
-  formatInstant,
-  formatListingQuery,
-  type ListingSort,
-  makeEntry,
-  parseListingQuery,
-  sortEntries,
-  totalsOf,
-} from "../../src/tasks/listing.ts";
+import { formatListingQuery, type ListingSort, parseListingQuery } from "../../src/http/listing-query.ts";
+import { entryHref, formatInstant, makeEntry, sortEntries, totalsOf } from "../../src/tasks/listing.ts";
 
 const file = (name: string, size = 0, modified = 0) => makeEntry(name, "file", bytes(size), unixMilliseconds(modified));
 const folder = (name: string, modified = 0) => makeEntry(name, "directory", bytes(0), unixMilliseconds(modified));

@@ -184,6 +184,17 @@ test("a signal does not disturb a task that runs, nor its thread", BOUNDED, asyn
   assert.equal(fixture.counts(), "0+0");
 });
 
+test("a signal asks a task that runs to stop, and no other", BOUNDED, async (t) => {
+  const fixture = new Fixture(t, { threads: 2 });
+  const client = new AbortController();
+  const endless = fixture.run({ do: "run until stopped" }, client.signal);
+  const other = fixture.hold(new AbortController().signal);
+  client.abort();
+  assert.deepEqual(await endless, done("stopped"));
+  fixture.open(1);
+  assert.deepEqual(await other, done(1));
+});
+
 // ---- tasks that fail
 
 const crashes: [name: string, task: TestTask, want: RegExp][] = [
