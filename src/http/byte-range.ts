@@ -2,8 +2,8 @@
  * Byte ranges: which parts of a file a `Range` field asks for (RFC 9110 §14). A malformed field, or a unit other than
  * bytes, counts as absent (§14.2). Overlapping ranges are joined; ranges are served in the order requested (§15.3.7.2).
  *
- * No byte is sent twice, so the parts together never exceed the file. Their heads are not counted: zsync and zckdl give
- * up at a 200, also where the whole file would be shorter. `MAX_RANGES` heads are less than 64 KiB.
+ * No byte is sent twice, so the parts together never exceed the file. Their heads are not counted: zsync gives up at a
+ * 200, and zckdl drops the connection, also where the whole file would be shorter. `MAX_RANGES` heads are less than 64 KiB.
  */
 import { type Bytes, bytes } from "../base/units.ts";
 
@@ -22,7 +22,7 @@ export type RangeDecision =
 
 /**
  * A request for more parts than this, after joining, gets the whole file: many small ones are an attack (§17.15). zsync
- * asks for 20 at once, zckdl for 255.
+ * asks for 20 at once, zckdl for 255, and at a 200 for 127, then 7.
  */
 export const MAX_RANGES = 256;
 

@@ -27,11 +27,11 @@ function render(changes: Partial<Listing> = {}): string {
 
 const shows: [name: string, changes: Partial<Listing>, wanted: string][] = [
   ["a language", {}, '<html lang="en">'],
-  ["the path as title", {}, "<title>Index of /docs/a b</title>"],
+  ["the path as title, by which GDAL knows a listing", {}, "<title>Index of /docs/a b</title>"],
   ["the folder as heading", {}, '<h1 id="folder">a b</h1>'],
   ["breadcrumbs", {}, '<ol><li><a href="../../">Home</a></li><li><a href="../">docs</a></li></ol>'],
   ["the way up", {}, '<a class="up" href="../">Parent folder</a>'],
-  ["a folder", {}, '<tr><th scope=row><a href="img/" class=dir>img</a>'],
+  ["a folder, its reference first, where GDAL looks for it", {}, '<tr><th scope=row><a href="img/" class=dir>img</a>'],
   [
     "a file, its time and its size",
     {},
