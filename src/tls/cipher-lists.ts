@@ -60,12 +60,15 @@ export function findNameFault(lists: CipherLists, options: CipherOptions): strin
 }
 
 /**
- * Whether TLS 1.2, where it is on, has a cipher for a key.
+ * Whether a key can be used, and TLS 1.2, where it is on, has a cipher for it.
  * @param keys  undefined for the client side of a handshake, which needs no key
  * @returns a sentence that names the option; undefined when there is one
  */
 export function findGap(lists: CipherLists, keys: ServingKeys | undefined, options: CipherOptions): string | undefined {
   const { ciphers, minVersion } = lists;
+  if (keys?.keyTypes.some((type) => UNUSABLE.has(type)) === false) {
+    return `${keys.file}: no cipher can use its key, of type ${keys.keyTypes.join(" and ")}: expected rsa, ec or ed25519`;
+  }
   if (ciphers === undefined || minVersion === "TLSv1.3") return undefined;
   const way = "or tls-min-version = 1.3";
   if (!selects(`${ciphers}${WITHOUT_KEY}`)) {
@@ -73,7 +76,7 @@ export function findGap(lists: CipherLists, keys: ServingKeys | undefined, optio
   }
   if (keys === undefined) return undefined;
   const { file, keyTypes, hasDhParameters } = keys;
-  const usable = keyTypes.map((type) => `${ciphers}${WITHOUT_KEY}${UNUSABLE.get(type) ?? ":!aRSA:!aECDSA"}`);
+  const usable = keyTypes.map((type) => `${ciphers}${WITHOUT_KEY}${UNUSABLE.get(type) ?? ":!ALL"}`);
   if (usable.some((list) => selects(hasDhParameters ? list : `${list}:!kDHE`))) return undefined;
   const all = `${options.ciphers} leaves TLS 1.2 without a cipher for ${file}`;
   if (usable.some(selects))

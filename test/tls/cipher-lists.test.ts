@@ -87,7 +87,13 @@ const LEAVES = "tls-ciphers leaves TLS 1.2 without a cipher";
 const OR = ", or tls-min-version = 1.3";
 
 const gaps: [name: string, some: Partial<CipherLists>, keys: ServingKeys | undefined, want: string | undefined][] = [
-  ["our default for any key", {}, keysOf(["dsa"]), undefined],
+  ["our default", {}, keysOf(["ed25519"]), undefined],
+  [
+    "a key that no version of TLS can use",
+    { minVersion: "TLSv1.3" },
+    keysOf(["dsa"]),
+    "a.pem: no cipher can use its key, of type dsa: expected rsa, ec or ed25519",
+  ],
   ["RSA", { ciphers: RSA }, keysOf(["rsa"]), undefined],
   ["RSA without a key exchange of its own", { ciphers: "AES128-SHA" }, keysOf(["rsa"]), undefined],
   ["RSA-PSS", { ciphers: RSA }, keysOf(["rsa-pss"]), undefined],
