@@ -25,6 +25,8 @@ export interface LoadedTls {
   readonly warnings: readonly string[];
   /** Changes when one of the files changes. */
   readonly state: string;
+  /** Those that sides without a file of their own have. */
+  readonly tickets: TicketRing;
 }
 
 /**
@@ -47,7 +49,7 @@ export function loadTls(specs: TlsSpecs, tickets: TicketRing, now: number): Load
     checkRules(user, spec, material);
     materials.set(user, material);
   }
-  return { materials, files, warnings, state };
+  return { materials, files, warnings: [...new Set(warnings)], state, tickets };
 }
 
 /** Replaces the ticket keys of sides that use the primary's. */

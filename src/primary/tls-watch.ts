@@ -49,7 +49,7 @@ export class TlsWatch {
     this.#seenState = parts.loaded.state;
     this.#materials = parts.loaded.materials;
     this.#published = parts.loaded.materials;
-    this.#ticketKeys = parts.tickets.current;
+    this.#ticketKeys = parts.loaded.tickets;
     this.#timer = setInterval(() => this.look(), LOOK_MS).unref();
   }
 

@@ -285,3 +285,9 @@ test("describeTlsFiles: what is beside the files does not matter", (t) => {
   writeFileSync(join(top, "p256.pem.new"), "");
   assert.equal(describeTlsFiles(wishes), before);
 });
+
+test("loadTls: a file that two sides use is warned of once", (t) => {
+  const top = makeKeys(t, ["expired.pem"]);
+  const settings = settingsFrom(top, `[main]\ntls-port = 0\ntls-cert = expired.pem\n${TERMINATOR}pem = expired.pem`);
+  assert.equal(loadTls(tlsSpecs(settings), TICKETS, NOW).warnings.length, 1);
+});

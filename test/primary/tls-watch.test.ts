@@ -20,8 +20,11 @@ function httpsOf(materials: TlsMaterials): TlsMaterial {
   return https.material;
 }
 
-/** A watch over `cert.pem`, which is p256.pem of the test keys in the beginning. */
-function openWatch(t: TestContext, more = "") {
+/**
+ * A watch over `cert.pem`, which is p256.pem of the test keys in the beginning.
+ * @param openingTime  milliseconds from reading the files to the watch
+ */
+function openWatch(t: TestContext, more = "", openingTime = 0) {
   const top = makeTree(t);
   const put = (name: string): void => copyFileSync(keyPath(name), join(top, "cert.pem"));
   put("p256.pem");
@@ -30,6 +33,7 @@ function openWatch(t: TestContext, more = "") {
   let now = 0;
   const tickets = new TicketKeys(() => now);
   const loaded = loadTls(specs, tickets.current, Date.now());
+  now += openingTime;
   const events = new MemoryEvents();
   const renewed: TlsMaterial[] = [];
   const onRenewed = (materials: TlsMaterials): void => void renewed.push(httpsOf(materials));
@@ -229,4 +233,11 @@ test("TlsWatch: a new key of a file that keeps the old one is known before it is
       [two, one],
     ],
   );
+});
+
+test("TlsWatch: a ticket key that is new since the certificates were read is sent too", (t) => {
+  const { watch, renewed, loaded, tickets } = openWatch(t, "", HALF_A_DAY_MS);
+  assert.notEqual(loaded.tickets, tickets.current);
+  for (let count = 0; count < 3; count += 1) watch.look();
+  assert.deepEqual(renewed.at(-1)?.ticketKeys, tickets.current);
 });
