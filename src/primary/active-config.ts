@@ -3,6 +3,7 @@
  * transaction. A reload opens the next one beside it; both share what both name.
  */
 import { networkInterfaces } from "node:os";
+import { setTimeout } from "node:timers/promises";
 import { connectionsWanted, decideProcesses } from "../config/limits-per-worker.ts";
 import { type Settings, servesSites } from "../config/settings.ts";
 import type { UserFacts } from "../control/user-directories.ts";
@@ -129,6 +130,9 @@ export async function activate(
   }
 }
 
+// What a worker found out of reach may have moved back: a link that is turned all the time is looked at until it leads there.
+const MAX_LOOKS = 30;
+const LOOK_PAUSE_MS = 7;
 // A folder may be replaced between the look at it and the rule for it: a second sandbox for the same places can reach more.
 const MAX_SAME_SANDBOXES = 2;
 
@@ -150,9 +154,12 @@ export async function confineAgain(
 ): Promise<ConfinedAgain> {
   const { settings, privileges } = active;
   const notices = prepareUploadDirectories(settings, privileges);
-  const sandbox = await prepareSandbox(settings, privileges, formerPlaces);
-  const allowsMore = [...sandbox.extent].some((rule) => !active.sandbox.extent.has(rule));
-  const sameSandboxes = allowsMore ? 1 : active.sameSandboxes + 1;
+  let sandbox = await prepareSandbox(settings, privileges, formerPlaces);
+  for (let looks = 1; looks < MAX_LOOKS && !allowsMore(sandbox, active.sandbox); looks += 1) {
+    await setTimeout(LOOK_PAUSE_MS);
+    sandbox = await prepareSandbox(settings, privileges, formerPlaces);
+  }
+  const sameSandboxes = allowsMore(sandbox, active.sandbox) ? 1 : active.sameSandboxes + 1;
   if (sameSandboxes > MAX_SAME_SANDBOXES) return { kind: "same", notices };
   const generation = active.generation.successor(active.generation.number + 1, sandbox.confinement);
   generation.publishAllOf(active.generation);
@@ -160,6 +167,10 @@ export async function confineAgain(
   await generation.start();
   generation.publishAllOf(active.generation);
   return { kind: "confined", config: { ...active, generation, sandbox, sameSandboxes }, notices };
+}
+
+function allowsMore(one: PreparedSandbox, other: PreparedSandbox): boolean {
+  return [...one.extent].some((rule) => !other.extent.has(rule));
 }
 
 function isSameLogging({ server: now }: Settings, { server: before }: Settings): boolean {

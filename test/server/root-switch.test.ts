@@ -136,7 +136,7 @@ for (const each of CASES) {
   const name = `symlinks = ${symlinks}, sandbox = ${sandbox}${isChroot ? ", in a chroot" : ""}`;
   test(`a root that is switched every ${SWITCH_EVERY_MS} ms under ${FETCHES} fetches: each answer is of one release: ${name}`, {
     skip: isChroot && onlyRoot,
-    ...timeFor(180_000, 600_000),
+    ...timeFor(180_000, 1_800_000),
   }, async (t) => {
     let swaps: readonly Swap[] = [];
     const site = isChroot
@@ -166,11 +166,11 @@ for (const each of CASES) {
     const done = () => visitors.answered + visitors.faults.length;
     for (let hangups = 0; hangups < HANGUPS; hangups += 1) {
       await until("a share of the answers", () => done() >= (FETCHES * (hangups + 1)) / (HANGUPS + 1), {
-        patience: timeFor(170_000, 500_000).timeout,
+        patience: timeFor(170_000, 1_700_000).timeout,
       });
       server.command.signal("SIGHUP");
     }
-    await until(`${FETCHES} answers`, () => done() >= FETCHES, { patience: timeFor(170_000, 500_000).timeout });
+    await until(`${FETCHES} answers`, () => done() >= FETCHES, { patience: timeFor(170_000, 1_700_000).timeout });
     await visitors.stop();
     swapper.endInput();
     const swapped = Number(await swapper.nextLine());
