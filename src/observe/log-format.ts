@@ -15,7 +15,8 @@ import type { UnixMilliseconds } from "../base/units.ts";
 import type { ExchangeRecord } from "../http/exchange.ts";
 import type { RequestHead } from "../http/request-head.ts";
 import { escapeText, formatJsonString } from "./escape.ts";
-import { cachePerSecond, formatCommonTime, localOffset } from "./log-time.ts";
+import { localOffset } from "./local-zone.ts";
+import { cachePerSecond, formatCommonTime } from "./log-time.ts";
 
 export const LOG_FORMATS = ["common", "combined", "vhost", "json"] as const;
 export type LogFormat = (typeof LOG_FORMATS)[number];

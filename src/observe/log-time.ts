@@ -18,11 +18,6 @@ export function formatConsoleTime(moment: UnixMilliseconds, offset: number): str
   return `${local.getUTCFullYear()}-${pad(local.getUTCMonth() + 1)}-${pad(local.getUTCDate())} ${formatClock(local)}`;
 }
 
-/** Minutes that local time is ahead of Greenwich at that moment. */
-export function localOffset(moment: UnixMilliseconds): number {
-  return -new Date(moment).getTimezoneOffset();
-}
-
 /** Formats the beginning of the second, and only when the second has changed. */
 export function cachePerSecond(format: (moment: UnixMilliseconds) => string): (moment: UnixMilliseconds) => string {
   let second = Number.NaN;

@@ -12,7 +12,8 @@ import { writeSync } from "node:fs";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { errorCode } from "../base/errors.ts";
 import { disarmControls } from "./escape.ts";
-import { cachePerSecond, formatConsoleTime, localOffset } from "./log-time.ts";
+import { localOffset } from "./local-zone.ts";
+import { cachePerSecond, formatConsoleTime } from "./log-time.ts";
 import { describeThrown } from "./thrown.ts";
 
 const EVENT_LEVELS = ["error", "warn", "info", "debug"] as const;

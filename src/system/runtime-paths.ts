@@ -93,6 +93,7 @@ const PATH_VARIABLES = [
   "SSL_CERT_DIR",
   "NODE_EXTRA_CA_CERTS",
   "NODE_ICU_DATA",
+  "TZDIR",
 ];
 /** Options of Node that name a module. Others lie beside it, so its folder is meant. */
 const MODULE_OPTION = /(?:^|\s)(?:--import|--require|-r|--loader|--experimental-loader)(?:=|\s+)("[^"]*"|\S+)/g;
@@ -109,7 +110,9 @@ export function environmentPaths(environment: NodeJS.ProcessEnv, folder: string)
     // Other names are packages.
     return /^\.{0,2}\//.test(path) ? [dirname(resolve(folder, path))] : [];
   });
-  return [...paths, ...modules];
+  // TZ may name a file (tzset(3)).
+  const [, zone] = /^:?(\/.*)$/.exec(environment.TZ ?? "") ?? [];
+  return [...paths, ...(zone === undefined ? [] : [zone]), ...modules];
 }
 
 function readMaps(): string {

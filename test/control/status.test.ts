@@ -7,7 +7,8 @@ import { bytes, milliseconds, type UnixMilliseconds, unixMilliseconds } from "..
 import type { PidFilePath } from "../../src/control/pid-file.ts";
 import type { ServerState } from "../../src/control/state-file.ts";
 import { describeStatus, formatAge, lookAtServer, type StatusOutcome } from "../../src/control/status.ts";
-import { formatConsoleTime, localOffset } from "../../src/observe/log-time.ts";
+import { localOffset } from "../../src/observe/local-zone.ts";
+import { formatConsoleTime } from "../../src/observe/log-time.ts";
 import { ChildScript } from "../support/child-script.ts";
 import { makeTree } from "../support/file-tree.ts";
 
