@@ -62,7 +62,7 @@ const OUR_LAYERS = {
   control: {
     imports: ["base", "config", "observe"],
     types: [],
-    node: ["child_process", "crypto", "fs", "os", "path", "timers"],
+    node: ["child_process", "crypto", "fs", "os", "path", "timers", "tty"],
     packages: [],
   },
   primary: {

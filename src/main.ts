@@ -15,6 +15,7 @@ import { runCommand } from "./control/command.ts";
 import { decideMode, readEnvironment } from "./control/daemon-mode.ts";
 import { launch } from "./control/launch.ts";
 import { openStartReporter } from "./control/start-reporter.ts";
+import { leaveLostTerminals } from "./control/terminal.ts";
 import { readUserFacts } from "./control/user-directories.ts";
 import { checkSettings } from "./primary/check.ts";
 import { type PrimaryOptions, runPrimary } from "./primary/primary.ts";
@@ -22,6 +23,7 @@ import { type PrimaryOptions, runPrimary } from "./primary/primary.ts";
 const startReporter = openStartReporter(() => process.exit(1));
 const args = process.argv.slice(2);
 
+process.on("exit", leaveLostTerminals);
 process.exit(await run());
 
 async function run(): Promise<number> {
@@ -34,11 +36,11 @@ async function run(): Promise<number> {
 }
 
 async function runServer(): Promise<number> {
-  const user = readUserFacts();
   const parsed = parseArgv(args, readVersion());
   if (parsed.kind === "print") return print(parsed.text);
   if (parsed.kind === "faults") return fail(describeFaults(parsed.faults), 2);
 
+  const user = readUserFacts();
   const cwd = absolutePath(process.cwd());
   const { layer, configFile } = parsed;
   const starter = { isRoot: user.isRoot };

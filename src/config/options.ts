@@ -186,7 +186,7 @@ const life = {
     defaultInWords: "in the background",
   }),
   pidfile: unsetOption(filePath, "file for the process ID of the server", {
-    defaultInWords: "comanche.pid in /run as root, else in $XDG_RUNTIME_DIR or the state folder",
+    defaultInWords: "comanche/comanche.pid in /run as root, else in $XDG_RUNTIME_DIR or the state folder",
   }),
   grace: option(duration(0, DAY), milliseconds(30 * SECOND), "time limit for running transfers when the server stops"),
 };

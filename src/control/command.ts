@@ -5,7 +5,7 @@ import type { Command } from "../config/argv.ts";
 import { type Fault, formatFault } from "../config/fault.ts";
 import type { Settings } from "../config/settings.ts";
 import { type AnswerReport, describeReload, describeStop, reloadServer, stopServer } from "./ask-server.ts";
-import { pidFilePaths } from "./pid-file.ts";
+import { pidFilesToAsk } from "./pid-file.ts";
 import { describeStatus, lookAtServer, type StatusOutcome } from "./status.ts";
 import type { UserFacts } from "./user-directories.ts";
 
@@ -33,7 +33,7 @@ const STOP_MARGIN_MS = 5000;
 /** @throws StartupError when a PID file cannot be read (`status` reports that instead) */
 export async function runCommand({ name, settings, faults, user }: CommandInput): Promise<CommandReport> {
   const { pidfile, grace } = settings.server;
-  const paths = pidFilePaths(pidfile, user);
+  const paths = pidFilesToAsk(pidfile, user);
   const complaints = faults.map(formatFault);
   switch (name) {
     case "stop": {

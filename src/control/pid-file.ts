@@ -1,96 +1,47 @@
 /**
  * The PID file names the process that serves, and locks out a second server that is started by mistake.
  *
- * It holds only the number and a line feed, so that `kill $(cat FILE)` works. It appears whole: written under another
- * name, then linked to its own, which fails when that exists.
+ * It appears whole: written under another name, then linked to its own, which fails when that exists. Another server's
+ * file is replaced once its process is gone or proven to be another program (`holder.ts`). When in doubt the start fails,
+ * and the operator removes the file.
  *
- * After a crash another process may get the number. So the holder is gone when no such process exists, or when it
- * started after the file was written and is no Comanche. The second condition is for machines without a clock battery:
- * once their clock is set, every process seems younger than its files. A wrong guess says "running": the operator then
- * removes the file. It never leads to a signal to a foreign process that is not node.
+ * There is one usual place: `comanche/comanche.pid` in the runtime directory, which is `%t` in a unit of systemd.
  */
 import { randomBytes } from "node:crypto";
-import {
-  accessSync,
-  type BigIntStats,
-  closeSync,
-  constants,
-  fstatSync,
-  linkSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { accessSync, constants, linkSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type AbsolutePath, absolutePath } from "../base/absolute-path.ts";
-import { attempt, errorCode, StartupError } from "../base/errors.ts";
-import { type UnixMilliseconds, unixMilliseconds } from "../base/units.ts";
+import { attempt, errorCode, StartupError, unreachable } from "../base/errors.ts";
 import { describeSystemError } from "../observe/thrown.ts";
-import { inspectProcess, type ProcessState } from "./process-info.ts";
-import { runtimeDirectory, stateDirectory, type UserFacts } from "./user-directories.ts";
-
-export type PidFileContent =
-  | { readonly kind: "absent" }
-  /** The machine stopped before the content reached the disk. */
-  | { readonly kind: "empty"; readonly version: string }
-  | { readonly kind: "pid"; readonly pid: number; readonly writtenAt: UnixMilliseconds; readonly version: string }
-  /** Not a file of ours: it holds something else. */
-  | { readonly kind: "foreign" };
-
-/** The process that asks whether the holder of a PID file still runs. */
-export interface Asker {
-  readonly pid: number;
-  readonly command: string | undefined;
-}
+import { findHolder, type Holder } from "./holder.ts";
+import { formatVersion, readPidFile } from "./pid-file-content.ts";
+import { runtimeDirectory, serviceDirectory, stateDirectory, type UserFacts } from "./user-directories.ts";
 
 export interface PidFilePath {
   readonly path: AbsolutePath;
-  /** The folder is created on demand. */
-  readonly isInStateDirectory: boolean;
+  /** Mode of its folder, which is created on demand; undefined for a folder that must exist. */
+  readonly folderMode: number | undefined;
 }
 
-/** Best place first: the setting; for root /run; else the user's runtime directory, then the state directory. */
+/**
+ * Where a server puts its PID file, best place first: the setting; the runtime directory that a service manager made for
+ * it; for root /run/comanche; else the user's runtime directory, then the state directory.
+ */
 export function pidFilePaths(setting: AbsolutePath | undefined, user: UserFacts): readonly PidFilePath[] {
-  if (setting !== undefined) return [{ path: setting, isInStateDirectory: false }];
-  if (user.isRoot) return [{ path: absolutePath("/run/comanche.pid"), isInStateDirectory: false }];
+  if (setting !== undefined) return [{ path: setting, folderMode: undefined }];
+  const service = serviceDirectory(user);
+  if (service !== undefined) return [{ path: absolutePath(join(service, FILE_NAME)), folderMode: undefined }];
+  if (user.isRoot) return [SYSTEM_PLACE];
   const runtime = runtimeDirectory(user);
-  const state = { path: absolutePath(join(stateDirectory(user), FILE_NAME)), isInStateDirectory: true };
+  const state = { path: absolutePath(join(stateDirectory(user), FILE_NAME)), folderMode: PRIVATE_FOLDER };
   if (runtime === undefined) return [state];
-  return [{ path: absolutePath(join(runtime, FILE_NAME)), isInStateDirectory: false }, state];
+  return [{ path: absolutePath(join(runtime, "comanche", FILE_NAME)), folderMode: PRIVATE_FOLDER }, state];
 }
 
-/** @param asker  a file with the asker's own PID was left by an earlier process: PIDs repeat in containers */
-export function judgeHolder(
-  file: { readonly pid: number; readonly writtenAt: UnixMilliseconds },
-  look: ProcessState,
-  asker: Asker,
-): "running" | "gone" {
-  if (look.kind === "gone" || file.pid === asker.pid) return "gone";
-  if (look.info === undefined) return "running";
-  if (look.info.startedAt <= file.writtenAt + START_TOLERANCE_MS) return "running";
-  const { command } = look.info;
-  return command === asker.command || command.startsWith("comanche") ? "running" : "gone";
-}
-
-/** @throws StartupError when there is a file that cannot be read */
-export function readPidFile(path: AbsolutePath): PidFileContent {
-  try {
-    return readOnce(path);
-  } catch (error) {
-    if (errorCode(error) === "ENOENT") return { kind: "absent" };
-    throw new StartupError(`cannot read PID file ${path}: ${describeSystemError(error)}`, { cause: error });
-  }
-}
-
-/** The PID in the file, if that process still runs and wrote it. */
-export function findHolder(content: PidFileContent): number | undefined {
-  if (content.kind !== "pid") return undefined;
-  const judged = judgeHolder(content, inspectProcess(content.pid), lookAtSelf());
-  return judged === "running" ? content.pid : undefined;
+/** Where to look for a server: the user's own comes before the system's. */
+export function pidFilesToAsk(setting: AbsolutePath | undefined, user: UserFacts): readonly PidFilePath[] {
+  const own = pidFilePaths(setting, user);
+  return setting !== undefined || own.some(({ path }) => path === SYSTEM_PLACE.path) ? own : [...own, SYSTEM_PLACE];
 }
 
 /** Held from `acquirePidFile` until `release`. */
@@ -126,8 +77,9 @@ export function acquirePidFile(places: readonly PidFilePath[]): PidFile {
 }
 
 const FILE_NAME = "comanche.pid";
-// /proc counts from a boot time in whole seconds.
-const START_TOLERANCE_MS = 2000;
+const PRIVATE_FOLDER = 0o700;
+/** Every user may ask for the status. */
+const SYSTEM_PLACE: PidFilePath = { path: absolutePath("/run/comanche/comanche.pid"), folderMode: 0o755 };
 const MAX_TRIES = 100;
 
 /**
@@ -141,11 +93,7 @@ function putInPlace(temporary: AbsolutePath, path: AbsolutePath): void {
     const content = readPidFile(path);
     if (content.kind === "absent") continue;
     if (content.kind === "foreign") throw new StartupError(`${path} is not a PID file: set pidfile to another path`);
-    const holder = findHolder(content);
-    if (holder !== undefined) {
-      const help = "stop it first, or give this server a pidfile of its own";
-      throw new StartupError(`already running with PID ${holder} (PID file ${path}): ${help}`);
-    }
+    if (content.kind === "pid") refuseBesides(findHolder(content, path), path);
     const turn = absolutePath(`${path}.${content.version}`);
     putInPlace(temporary, turn);
     if (readVersion(path) === content.version) {
@@ -158,19 +106,24 @@ function putInPlace(temporary: AbsolutePath, path: AbsolutePath): void {
   throw new StartupError(`PID file ${path} keeps changing: another program writes it`);
 }
 
-/** Reads text and version from one descriptor, so both belong to the same file. */
-function readOnce(path: AbsolutePath): PidFileContent {
-  // O_NONBLOCK: do not wait for a writer of a FIFO.
-  const descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  try {
-    const stat = fstatSync(descriptor, { bigint: true });
-    const version = formatVersion(stat);
-    const text = readFileSync(descriptor, "latin1");
-    if (text.trim() === "") return { kind: "empty", version };
-    if (!/^[1-9][0-9]{0,9}\s*$/.test(text)) return { kind: "foreign" };
-    return { kind: "pid", pid: Number(text), writtenAt: unixMilliseconds(Number(stat.mtimeNs / 1_000_000n)), version };
-  } finally {
-    closeSync(descriptor);
+/** @throws StartupError unless the holder of the PID file is no server */
+function refuseBesides(holder: Holder, path: AbsolutePath): void {
+  switch (holder.kind) {
+    case "gone":
+    case "stranger":
+      return;
+    case "server": {
+      const help = "stop it first, or give this server a pidfile of its own";
+      throw new StartupError(`already running with PID ${holder.pid} (PID file ${path}): ${help}`);
+    }
+    case "unproven": {
+      const help = "if that is no Comanche, remove the file";
+      throw new StartupError(
+        `already running, it seems, with PID ${holder.pid} (${holder.command}, PID file ${path}): ${help}`,
+      );
+    }
+    default:
+      unreachable(holder);
   }
 }
 
@@ -178,10 +131,6 @@ function readOnce(path: AbsolutePath): PidFileContent {
 function readVersion(path: AbsolutePath): string | undefined {
   const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
   return stat === undefined ? undefined : formatVersion(stat);
-}
-
-function formatVersion({ ino, mtimeNs }: BigIntStats): string {
-  return `${ino}-${mtimeNs}`;
 }
 
 function tryLink(from: AbsolutePath, to: AbsolutePath): boolean {
@@ -197,10 +146,10 @@ function tryLink(from: AbsolutePath, to: AbsolutePath): boolean {
 function choosePath(places: readonly PidFilePath[]): AbsolutePath {
   const [first, ...others] = places;
   if (first === undefined) throw new Error("no place for the PID file");
-  if (others.length > 0 && !isWritableFolder(dirname(first.path))) return choosePath(others);
+  const { path, folderMode } = first;
   // If mkdir fails, writing the file fails too and says why.
-  if (first.isInStateDirectory) attempt(() => mkdirSync(dirname(first.path), { recursive: true, mode: 0o700 }));
-  return first.path;
+  if (folderMode !== undefined) attempt(() => mkdirSync(dirname(path), { recursive: true, mode: folderMode }));
+  return others.length > 0 && !isWritableFolder(dirname(path)) ? choosePath(others) : path;
 }
 
 function isWritableFolder(folder: string): boolean {
@@ -213,11 +162,6 @@ function isWritableFolder(folder: string): boolean {
 }
 
 /** A file that stays is stale: the next reader sees that by its PID. */
-export function removeIfPossible(path: AbsolutePath): void {
+function removeIfPossible(path: AbsolutePath): void {
   attempt(() => rmSync(path, { force: true }));
-}
-
-function lookAtSelf(): Asker {
-  const look = inspectProcess(process.pid);
-  return { pid: process.pid, command: look.kind === "alive" ? look.info?.command : undefined };
 }

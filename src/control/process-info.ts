@@ -15,6 +15,8 @@ interface ProcessInfo {
   readonly startTicks: number;
   /** To a second, the precision of the boot time; wrong by any change of the wall clock since. */
   readonly startedAt: UnixMilliseconds;
+  /** Whose rights it has; undefined where that is not known. */
+  readonly user: number | undefined;
 }
 
 export function inspectProcess(pid: number): ProcessState {
@@ -30,8 +32,16 @@ export function inspectProcess(pid: number): ProcessState {
           command: parsed.command,
           startTicks: parsed.startTicks,
           startedAt: unixMilliseconds((boot + parsed.startTicks / TICKS_A_SECOND) * 1000),
+          user: parseUser(readProc(`/proc/${pid}/status`) ?? ""),
         };
   return { kind: "alive", info };
+}
+
+/** Distinguishes a process from every other one, before or after it, on this machine; undefined without /proc. */
+export function identifyProcess(pid: number): string | undefined {
+  const startTicks = parseProcessStat(readProc(`/proc/${pid}/stat`) ?? "")?.startTicks;
+  if (startTicks === undefined) return undefined;
+  return `${readProc("/proc/sys/kernel/random/boot_id")?.trim() ?? "this boot"}, ${startTicks}`;
 }
 
 export interface ProcessStat {
@@ -52,6 +62,12 @@ export function parseProcessStat(text: string): ProcessStat | undefined {
 /** @param text  of /proc/stat. @returns when the machine started, in seconds since 1970 */
 export function parseBootTime(text: string): number | undefined {
   const match = /^btime (\d+)$/m.exec(text);
+  return match === null ? undefined : Number(match[1]);
+}
+
+/** @param text  of /proc/PID/status. The owner of /proc/PID is root for some processes of others */
+export function parseUser(text: string): number | undefined {
+  const match = /^Uid:\s+\d+\s+(\d{1,10})\s/m.exec(text);
   return match === null ? undefined : Number(match[1]);
 }
 

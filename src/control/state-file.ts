@@ -3,10 +3,11 @@ import { closeSync, constants, openSync, readFileSync, renameSync, rmSync, write
 import { type AbsolutePath, absolutePath } from "../base/absolute-path.ts";
 import { attempt } from "../base/errors.ts";
 import { type UnixMilliseconds, unixMilliseconds } from "../base/units.ts";
-import { removeIfPossible } from "./pid-file.ts";
 
 export interface ServerState {
   readonly pid: number;
+  /** As `identifyProcess` has it: it proves that the process of that PID wrote this. */
+  readonly process: string | undefined;
   readonly version: string;
   readonly phase: ServerPhase;
   readonly startedAt: UnixMilliseconds;
@@ -58,12 +59,12 @@ export class StateFile {
       writeFileSync(this.#temporary, `${JSON.stringify(state)}\n`, { flag: "wx", mode: 0o644 });
       renameSync(this.#temporary, this.#path);
     } catch {
-      removeIfPossible(this.#temporary);
+      attempt(() => rmSync(this.#temporary, { force: true }));
     }
   }
 
   remove(): void {
-    removeIfPossible(this.#path);
+    attempt(() => rmSync(this.#path, { force: true }));
   }
 }
 
@@ -97,8 +98,10 @@ export function parseState(value: unknown): ServerState | undefined {
   if (!isCount(generation) || !(configFile === undefined || typeof configFile === "string")) return undefined;
   if (!isTexts(endpoints) || workers === undefined || !isCount(hangups)) return undefined;
   if (reload === undefined && value.reload !== undefined) return undefined;
+  if (!(value.process === undefined || typeof value.process === "string")) return undefined;
   return {
     pid,
+    process: value.process,
     version,
     phase,
     startedAt: unixMilliseconds(startedAt),
@@ -111,7 +114,7 @@ export function parseState(value: unknown): ServerState | undefined {
   };
 }
 
-const PHASES = ["serving", "reloading", "stopping"] as const;
+const PHASES = ["starting", "serving", "reloading", "stopping"] as const;
 
 function statePathOf(pidFilePath: AbsolutePath): AbsolutePath {
   return absolutePath(`${pidFilePath}.state`);

@@ -8,7 +8,9 @@ import { formatHumanSize } from "../base/human-size.ts";
 import { type Bytes, type Milliseconds, milliseconds, type UnixMilliseconds } from "../base/units.ts";
 import { localOffset } from "../observe/local-zone.ts";
 import { formatConsoleTime } from "../observe/log-time.ts";
-import { findHolder, type PidFileContent, type PidFilePath, readPidFile } from "./pid-file.ts";
+import { findHolder, type Holder } from "./holder.ts";
+import type { PidFilePath } from "./pid-file.ts";
+import { type PidFileContent, readPidFile } from "./pid-file-content.ts";
 import { readResidentMemory } from "./process-info.ts";
 import { readStateOf, type ServerPhase, type ServerState } from "./state-file.ts";
 
@@ -22,7 +24,12 @@ export type StatusOutcome =
       /** By PID, of the primary and its workers; ended processes are missing. */
       readonly memory: ReadonlyMap<number, Bytes>;
     }
-  | { readonly kind: "dead"; readonly pid: number | undefined; readonly path: AbsolutePath }
+  /** `holder`: of the PID in the file; undefined for an empty one. */
+  | {
+      readonly kind: "dead";
+      readonly holder: Extract<Holder, { kind: "gone" | "stranger" }> | undefined;
+      readonly path: AbsolutePath;
+    }
   | { readonly kind: "not-running"; readonly paths: readonly AbsolutePath[] }
   | { readonly kind: "unknown"; readonly why: string };
 
@@ -43,8 +50,8 @@ export function describeStatus(outcome: StatusOutcome, now: UnixMilliseconds): S
     case "running":
       return { message: describeRunning(outcome, now).join("\n"), exitStatus: 0 };
     case "dead": {
-      const { pid, path } = outcome;
-      const what = pid === undefined ? "is empty" : `names PID ${pid}, which no longer runs`;
+      const { holder, path } = outcome;
+      const what = holder === undefined ? "is empty" : `names PID ${holder.pid}, which ${describeEnd(holder)}`;
       return { message: `not running, and it did not stop cleanly: PID file ${path} ${what}`, exitStatus: 1 };
     }
     case "not-running":
@@ -54,6 +61,10 @@ export function describeStatus(outcome: StatusOutcome, now: UnixMilliseconds): S
     default:
       return unreachable(outcome);
   }
+}
+
+function describeEnd(holder: Extract<Holder, { kind: "gone" | "stranger" }>): string {
+  return holder.kind === "gone" ? "no longer runs" : `is another program now (${holder.command})`;
 }
 
 /** In its two largest units: `12 s`, `3 min 5 s`, `2 h 4 min`, `30 days 4 h`. */
@@ -73,6 +84,7 @@ type Running = Extract<StatusOutcome, { kind: "running" }>;
 const LABEL_WIDTH = 15;
 
 const PHASE_WORDS: Readonly<Record<ServerPhase, string>> = {
+  starting: "starting",
   serving: "running",
   reloading: "running and reloading",
   stopping: "stopping",
@@ -93,13 +105,27 @@ function lookAtPlace(path: AbsolutePath): StatusOutcome | undefined {
     case "foreign":
       return { kind: "unknown", why: `${path} is not a PID file` };
     case "empty":
-      return { kind: "dead", pid: undefined, path };
-    case "pid": {
-      const pid = findHolder(content);
-      return pid === undefined ? { kind: "dead", pid: content.pid, path } : lookAtRunning(pid, path);
-    }
+      return { kind: "dead", holder: undefined, path };
+    case "pid":
+      return lookAtHolder(findHolder(content, path), path);
     default:
       return unreachable(content);
+  }
+}
+
+function lookAtHolder(holder: Holder, path: AbsolutePath): StatusOutcome {
+  switch (holder.kind) {
+    case "server":
+      return lookAtRunning(holder.pid, path);
+    case "gone":
+    case "stranger":
+      return { kind: "dead", holder, path };
+    case "unproven": {
+      const why = `nothing proves that PID ${holder.pid} of PID file ${path} is Comanche (${holder.command})`;
+      return { kind: "unknown", why };
+    }
+    default:
+      return unreachable(holder);
   }
 }
 

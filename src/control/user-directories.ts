@@ -2,15 +2,17 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { type AbsolutePath, absolutePath } from "../base/absolute-path.ts";
+import { attempt } from "../base/errors.ts";
 
 export interface UserFacts {
   readonly isRoot: boolean;
-  readonly home: string;
+  /** Undefined for a user without an account, where HOME is not set either. */
+  readonly home: string | undefined;
   readonly environment: NodeJS.ProcessEnv;
 }
 
 export function readUserFacts(): UserFacts {
-  return { isRoot: process.geteuid?.() === 0, home: homedir(), environment: process.env };
+  return { isRoot: process.geteuid?.() === 0, home: attempt(homedir), environment: process.env };
 }
 
 /** `$XDG_STATE_HOME/comanche`, or `~/.local/state/comanche`. It need not exist. */
@@ -18,6 +20,11 @@ export function stateDirectory(user: UserFacts): AbsolutePath {
   const home = absoluteOr(user.home, absolutePath("/"));
   const state = absoluteOr(user.environment.XDG_STATE_HOME, absolutePath(join(home, ".local/state")));
   return absolutePath(join(state, "comanche"));
+}
+
+/** The first of RuntimeDirectory= in the unit that started us (systemd.exec(5)); undefined where there is none. */
+export function serviceDirectory(user: UserFacts): AbsolutePath | undefined {
+  return absoluteOr(user.environment.RUNTIME_DIRECTORY?.split(":")[0], undefined);
 }
 
 /** `$XDG_RUNTIME_DIR`, which ends with the user's session; undefined where there is none. */

@@ -17,9 +17,11 @@ import { unixMilliseconds } from "../base/units.ts";
 import { type Fault, formatFault } from "../config/fault.ts";
 import type { Settings, SettingsResult } from "../config/settings.ts";
 import { acquirePidFile, type PidFile, pidFilePaths } from "../control/pid-file.ts";
+import { identifyProcess } from "../control/process-info.ts";
 import type { StartReporter } from "../control/start-reporter.ts";
 import { type ReloadState, type ServerPhase, StateFile } from "../control/state-file.ts";
-import type { UserFacts } from "../control/user-directories.ts";
+import { serviceDirectory, type UserFacts } from "../control/user-directories.ts";
+import { localZoneWarning } from "../observe/local-zone.ts";
 import type { Events } from "../observe/log.ts";
 import { describeThrown } from "../observe/thrown.ts";
 import { FormerPlaces } from "../system/former-places.ts";
@@ -36,6 +38,7 @@ import { describeStart } from "./announce.ts";
 import { BackendWatch } from "./backends.ts";
 import type { Generation } from "./generation.ts";
 import type { LogBook } from "./log-book.ts";
+import { watchForOrphans } from "./orphans.ts";
 import {
   describeRenewal,
   describeUnreached,
@@ -58,7 +61,7 @@ export interface PrimaryOptions {
   readonly user: UserFacts;
   readonly version: string;
   readonly startReporter: StartReporter;
-  /** A daemon has a PID file although the settings name none. */
+  /** A daemon has a PID file although the settings name none, and so has a unit with a runtime directory. */
   readonly hasUsualPidFile: boolean;
   /** More lines for the operator. */
   readonly notices: readonly string[];
@@ -101,6 +104,7 @@ class Primary {
   readonly #notifier: ServiceNotifier;
   readonly #context: ServerContext;
   readonly #startedAt = unixMilliseconds(Date.now());
+  readonly #identity = identifyProcess(process.pid);
   readonly #status = new StatusLines();
   #active: ActiveConfig | undefined;
   /** They watch certificates and backends of the active configuration. */
@@ -111,7 +115,7 @@ class Primary {
   readonly #outdated = new Set<Generation>();
   #pidFile: PidFile | undefined;
   #stateFile: StateFile | undefined;
-  #phase: ServerPhase = "serving";
+  #phase: ServerPhase = "starting";
   #hangups = 0;
   #reloadState: ReloadState | undefined;
   /** At most one reload runs. */
@@ -134,11 +138,12 @@ class Primary {
   }
 
   async run(): Promise<ServeStatus> {
-    const { settings, startReporter, user, hasUsualPidFile } = this.#options;
+    const { settings } = this.#options;
     try {
-      this.#takePidFile(settings, startReporter.isDaemon && hasUsualPidFile, user);
+      this.#takePidFile();
       const config = await Promise.race([this.#open(settings, 1), this.#untilCancelled()]);
       this.#active = config;
+      this.#phase = "serving";
       this.#watchWorld(config);
       watchForFaults(config.logs);
       // ps(1) shows it, which distinguishes several servers.
@@ -194,12 +199,16 @@ class Primary {
     return this.#active.logs;
   }
 
-  #takePidFile(settings: Settings, mayBeUsual: boolean, user: UserFacts): void {
+  #takePidFile(): void {
+    const { settings, startReporter, user, hasUsualPidFile } = this.#options;
     const { pidfile } = settings.server;
     // In the foreground several servers may run side by side, so the PID file is taken only on request.
-    if (!mayBeUsual && pidfile === undefined) return;
+    const isUsual = hasUsualPidFile && (startReporter.isDaemon || serviceDirectory(user) !== undefined);
+    if (!isUsual && pidfile === undefined) return;
     this.#pidFile = acquirePidFile(pidFilePaths(pidfile, user));
     this.#stateFile = new StateFile(this.#pidFile.path);
+    // It proves that the PID in the file is ours.
+    this.#noteState();
   }
 
   #open(settings: Settings, number: number): Promise<ActiveConfig> {
@@ -267,15 +276,24 @@ class Primary {
     // State file first: the reader of the log lines may look there next.
     this.#noteState();
     for (const line of lines.info) config.logs.events.info(line);
-    for (const line of lines.warnings) config.logs.events.warn(line);
+    const warnings = [...lines.warnings, ...this.#warnOfSystem()];
+    for (const line of warnings) config.logs.events.warn(line);
     this.#status.watch(
       () => this.#pool(),
       config.logs.events,
       startReporter.isDaemon ? 0 : config.settings.server.statusInterval,
     );
     this.#notifier.ready(lines.info[0] ?? "serving");
-    if (startReporter.isDaemon)
-      await startReporter.reportReady([...lines.info, ...lines.warnings], config.logs.errorPath);
+    if (startReporter.isDaemon) await startReporter.reportReady([...lines.info, ...warnings], config.logs.errorPath);
+  }
+
+  /** What of this machine the operator should know; called once. */
+  #warnOfSystem(): readonly string[] {
+    const { native } = this.#context;
+    const isOwn = (pid: number): boolean =>
+      [...this.#generations].some(({ workers }) => workers.some((worker) => worker.pid === pid));
+    const orphans = watchForOrphans(native.kind === "native" ? native.native : undefined, isOwn);
+    return [localZoneWarning(), orphans].filter((warning) => warning !== undefined);
   }
 
   /** Repeats until a reload covers every hangup received. */
@@ -425,15 +443,15 @@ class Primary {
 
   #noteState(): void {
     const config = this.#active;
-    if (config === undefined) return;
     this.#stateFile?.write({
       pid: process.pid,
+      process: this.#identity,
       version: this.#options.version,
       phase: this.#phase,
       startedAt: this.#startedAt,
-      generation: config.generation.number,
-      configFile: config.settings.configFile,
-      endpoints: [...config.urls, ...config.terminators],
+      generation: config?.generation.number ?? 1,
+      configFile: (config ?? this.#options).settings.configFile,
+      endpoints: config === undefined ? [] : [...config.urls, ...config.terminators],
       workers: [...this.#generations].flatMap((generation) => generation.workers),
       hangups: this.#hangups,
       reload: this.#reloadState,

@@ -3,6 +3,7 @@
  * end the process, and USR1 would open Node's debugger port.
  */
 import { closeSync, openSync } from "node:fs";
+import { usesTerminal } from "../control/terminal.ts";
 
 const STOP_SIGNALS = ["SIGTERM", "SIGINT", "SIGQUIT"] as const;
 const OTHER_SIGNALS = ["SIGHUP", "SIGUSR1", "SIGUSR2"] as const;
@@ -10,7 +11,7 @@ export type SignalName = (typeof STOP_SIGNALS)[number] | (typeof OTHER_SIGNALS)[
 
 export class Signals {
   readonly #waiting: SignalName[] = [];
-  readonly #hadTerminal = hasTerminal();
+  readonly #hadTerminal = usesTerminal() && hasTerminal();
   #wake: () => void = () => undefined;
   #stopped: (signal: SignalName) => void = () => undefined;
   #interrupted: () => void = () => undefined;
@@ -44,7 +45,10 @@ export class Signals {
     this.#interrupted = act;
   }
 
-  /** True when the terminal of the start is gone: then SIGHUP stops the server. */
+  /**
+   * True when the terminal of the start is gone: then SIGHUP stops the server. A server that uses none, as under nohup(1),
+   * has lost nothing. (Node itself makes nohup's SIGHUP deadly again: that it was ignored cannot be seen.)
+   */
   hasLostTerminal(): boolean {
     return this.#hadTerminal && !hasTerminal();
   }

@@ -4,6 +4,7 @@
  */
 import { closeSync } from "node:fs";
 import { type Bind, binderOf, type Koffi } from "./native-call.ts";
+import { bindChildren, type ChildCalls } from "./native-children.ts";
 import { bindConfinement, type ConfinementCalls } from "./native-confinement.ts";
 import { bindFiles, type FileCalls } from "./native-files.ts";
 
@@ -12,7 +13,7 @@ export type NativeResult =
   /** `why` completes the sentence "… is not possible: ". */
   | { readonly kind: "missing"; readonly why: string };
 
-export interface Native extends ConfinementCalls, DescriptorCalls, FileCalls {
+export interface Native extends ChildCalls, ConfinementCalls, DescriptorCalls, FileCalls {
   /** The soft and the hard limit of open descriptors; Infinity where there is none. */
   descriptorLimit(): DescriptorLimit;
   setDescriptorLimit(limit: DescriptorLimit): void;
@@ -116,6 +117,7 @@ function bindNative(koffi: Koffi): Native {
   let syslogName: Buffer;
 
   return {
+    ...bindChildren(koffi, bind),
     ...bindConfinement(bind),
     ...bindDescriptors(koffi, bind),
     ...bindFiles(bind),

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { absolutePath } from "../../src/base/absolute-path.ts";
@@ -31,6 +32,27 @@ const stopReports: [outcome: StopOutcome, message: string, exitStatus: 0 | 1][] 
     "may not stop PID 7 (PID file /run/comanche.pid): it belongs to another user",
     1,
   ],
+  [{ kind: "not-a-pid-file", path }, "/run/comanche.pid is not a PID file: no process was signalled", 1],
+  [
+    { kind: "stranger", pid: 7, command: "sleep", path },
+    "not running: PID 7 of PID file /run/comanche.pid is another program now (sleep)",
+    1,
+  ],
+  [
+    { kind: "unproven", pid: 7, command: "sleep", path },
+    "not signalled: nothing proves that PID 7 of PID file /run/comanche.pid is Comanche (sleep): if it is, use kill",
+    1,
+  ],
+  [
+    { kind: "protected", pid: 1, path },
+    "not signalled: PID file /run/comanche.pid names PID 1, which only the container's runtime signals",
+    1,
+  ],
+  [
+    { kind: "protected", pid: 7, path },
+    "not signalled: PID file /run/comanche.pid names PID 7, which started this command",
+    1,
+  ],
   [
     { kind: "draining", pid: 7, timeout: milliseconds(35_000) },
     "PID 7 was asked to stop but is still running after 35 s",
@@ -45,7 +67,7 @@ function makePlaces(context: TestContext): readonly PidFilePath[] {
   const folder = makeTree(context);
   return ["absent.pid", "comanche.pid"].map((name) => ({
     path: absolutePath(join(folder, name)),
-    isInStateDirectory: false,
+    folderMode: undefined,
   }));
 }
 
@@ -79,10 +101,34 @@ test("stopServer: no file, or that of a dead process: not running", async (conte
   assert.deepEqual(await stopServer(places, milliseconds(0)), want);
 });
 
-test("stopServer: never signals what no PID file of ours can name", async (context) => {
+const refused: [content: (stranger: number) => string, kind: StopOutcome["kind"]][] = [
+  [() => "1\n", "protected"],
+  [() => `${process.ppid}\n`, "protected"],
+  [() => "0\n", "not-a-pid-file"],
+  [() => "-1\n", "not-a-pid-file"],
+  [(stranger) => `-${stranger}\n`, "not-a-pid-file"],
+  [() => "comanche\n", "not-a-pid-file"],
+  [(stranger) => `${stranger}\n`, "unproven"],
+];
+
+test("stop and reload: only a proven server is signalled, whatever the PID file holds", async (context) => {
   const places = makePlaces(context);
-  writeFileSync(places[0]?.path ?? "", `-${process.pid}\n`);
-  assert.equal((await stopServer(places, milliseconds(0))).kind, "not-running");
+  const path = places[0]?.path ?? "";
+  // Any signal would end it.
+  const stranger = spawn("sleep", ["1000"]);
+  context.after(() => stranger.kill());
+  const { pid = 0 } = stranger;
+  for (const [content, kind] of refused) {
+    writeFileSync(path, content(pid));
+    for (const outcome of [await stopServer(places, milliseconds(0)), await reloadServer(places, milliseconds(0))]) {
+      assert.equal(outcome.kind, kind, content(pid));
+    }
+  }
+  utimesSync(path, 1_700_000_000, 1_700_000_000);
+  const want = { kind: "stranger", pid, command: "sleep", path };
+  assert.deepEqual(await stopServer(places, milliseconds(0)), want);
+  assert.equal(stranger.kill(0), true);
+  assert.deepEqual([stranger.exitCode, stranger.signalCode], [null, null]);
 });
 
 test("stopServer: a server that takes longer than the timeout is still draining", async (context) => {
@@ -130,7 +176,7 @@ async function startServer(t: TestContext, manner: string) {
   const folder = makeTree(t);
   const places: readonly PidFilePath[] = ["absent.pid", "x.pid"].map((name) => ({
     path: absolutePath(join(folder, name)),
-    isInStateDirectory: false,
+    folderMode: undefined,
   }));
   server = new ChildScript("reload-server", [places[1]?.path ?? "", manner]);
   assert.equal(await server.nextLine(), "ready", server.standardError);

@@ -79,7 +79,7 @@ test("status: running, dead, and not there", async (t) => {
 const paths = [absolutePath("/run/comanche.pid")];
 const absent: StatusOutcome = { kind: "not-running", paths };
 const unreadable = fileFault({ file: "/etc/comanche.conf", line: 0 }, "cannot be read: no permission");
-const dead: StatusOutcome = { kind: "dead", pid: 7, path: absolutePath("/run/comanche.pid") };
+const dead: StatusOutcome = { kind: "dead", holder: { kind: "gone", pid: 7 }, path: absolutePath("/run/comanche.pid") };
 const doubts: [name: string, outcome: StatusOutcome, faults: Fault[], want: StatusOutcome][] = [
   ["a sound file leaves none", absent, [], absent],
   ["a line of the file leaves none", absent, [fileFault({ file: "x", line: 1 }, "junk")], absent],

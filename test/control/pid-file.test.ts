@@ -1,66 +1,41 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { type AbsolutePath, absolutePath } from "../../src/base/absolute-path.ts";
 import { StartupError } from "../../src/base/errors.ts";
-import { unixMilliseconds } from "../../src/base/units.ts";
-import {
-  acquirePidFile,
-  findHolder,
-  judgeHolder,
-  type PidFilePath,
-  pidFilePaths,
-  readPidFile,
-} from "../../src/control/pid-file.ts";
-import type { ProcessState } from "../../src/control/process-info.ts";
+import { findHolder } from "../../src/control/holder.ts";
+import { acquirePidFile, type PidFilePath, pidFilePaths, pidFilesToAsk } from "../../src/control/pid-file.ts";
+import { readPidFile } from "../../src/control/pid-file-content.ts";
 import { ChildScript } from "../support/child-script.ts";
 
 const ann = (environment: Readonly<Record<string, string>>) => ({ isRoot: false, home: "/home/ann", environment });
-const place = (path: string, isInStateDirectory = false): PidFilePath => ({
-  path: absolutePath(path),
-  isInStateDirectory,
-});
-const STATE = place("/home/ann/.local/state/comanche/comanche.pid", true);
+const place = (path: string, folderMode?: number): PidFilePath => ({ path: absolutePath(path), folderMode });
+const STATE = place("/home/ann/.local/state/comanche/comanche.pid", 0o700);
+const SESSION = place("/run/user/7/comanche/comanche.pid", 0o700);
+const SYSTEM = place("/run/comanche/comanche.pid", 0o755);
+const root = { ...ann({ XDG_RUNTIME_DIR: "/run/user/0" }), isRoot: true };
+const unit = ann({ RUNTIME_DIRECTORY: "/run/comanche:/run/other", XDG_STATE_HOME: "/var/log" });
 
 const places: [
   name: string,
   setting: string | undefined,
   user: ReturnType<typeof ann>,
   want: readonly PidFilePath[],
+  asked: readonly PidFilePath[],
 ][] = [
-  ["as it is set", "/p", ann({ XDG_RUNTIME_DIR: "/run/user/7" }), [place("/p")]],
-  ["root", undefined, { ...ann({ XDG_RUNTIME_DIR: "/run/user/0" }), isRoot: true }, [place("/run/comanche.pid")]],
-  ["a user's session", undefined, ann({ XDG_RUNTIME_DIR: "/run/user/7" }), [place("/run/user/7/comanche.pid"), STATE]],
-  ["no session", undefined, ann({}), [STATE]],
+  ["as it is set", "/p", unit, [place("/p")], [place("/p")]],
+  ["root", undefined, root, [SYSTEM], [SYSTEM]],
+  ["a unit with a runtime directory", undefined, unit, [place(SYSTEM.path)], [place(SYSTEM.path)]],
+  ["a user's session", undefined, ann({ XDG_RUNTIME_DIR: "/run/user/7" }), [SESSION, STATE], [SESSION, STATE, SYSTEM]],
+  ["no session", undefined, ann({}), [STATE], [STATE, SYSTEM]],
 ];
-for (const [name, setting, user, want] of places) {
+for (const [name, setting, user, want, asked] of places) {
   const path = setting === undefined ? undefined : absolutePath(setting);
   test(`pidFilePaths: ${name}`, () => assert.deepEqual(pidFilePaths(path, user), want));
-}
-
-const alive = (command: string, startedAt: number): ProcessState => ({
-  kind: "alive",
-  info: { command, startTicks: 1, startedAt: unixMilliseconds(startedAt) },
-});
-const WRITTEN = 1_000_000;
-const judgements: [name: string, pid: number, look: ProcessState, want: "running" | "gone"][] = [
-  ["no such process", 7, { kind: "gone" }, "gone"],
-  ["started before it was written", 7, alive("node", WRITTEN - 50), "running"],
-  ["boot time is in whole seconds", 7, alive("node", WRITTEN + 1999), "running"],
-  ["another program that started later", 7, alive("sshd", WRITTEN + 60_000), "gone"],
-  ["another program that started earlier", 7, alive("sshd", WRITTEN - 60_000), "running"],
-  ["one of our kind, after the clock was set", 7, alive("node", WRITTEN + 60_000), "running"],
-  ["one that calls itself Comanche", 7, alive("comanche: main", WRITTEN + 60_000), "running"],
-  ["alive, and nothing more is known", 7, { kind: "alive", info: undefined }, "running"],
-  ["our own number, left by an earlier process", 8, alive("node", WRITTEN - 50), "gone"],
-];
-for (const [name, pid, look, want] of judgements) {
-  test(`judgeHolder: ${name}`, () => {
-    assert.equal(judgeHolder({ pid, writtenAt: unixMilliseconds(WRITTEN) }, look, { pid: 8, command: "node" }), want);
-  });
+  test(`pidFilesToAsk: ${name}`, () => assert.deepEqual(pidFilesToAsk(path, user), asked));
 }
 
 interface Stage {
@@ -73,7 +48,12 @@ function setStage(context: TestContext): Stage {
   const folder = mkdtempSync(join(tmpdir(), "comanche-pid-file-"));
   context.after(() => rmSync(folder, { recursive: true }));
   const path = absolutePath(join(folder, "comanche.pid"));
-  return { folder, path, places: [{ path, isInStateDirectory: false }] };
+  return { folder, path, places: [{ path, folderMode: undefined }] };
+}
+
+function hold(path: AbsolutePath) {
+  const content = readPidFile(path);
+  return content.kind === "pid" ? findHolder(content, path) : content;
 }
 
 /** A number that no process has. */
@@ -91,6 +71,7 @@ const contents: [name: string, text: string, kind: string][] = [
   ["zero, which is a process group", "0\n", "foreign"],
   ["a negative number, which is a group too", "-5\n", "foreign"],
   ["two numbers", "1 2\n", "foreign"],
+  ["more than a process may have", "4194305\n", "foreign"],
   ["a text", "root:x:0:0\n", "foreign"],
 ];
 for (const [name, text, kind] of contents) {
@@ -142,10 +123,10 @@ test("acquirePidFile: a second server is refused while the first runs, and not a
   const help = "stop it first, or give this server a pidfile of its own";
   const message = `already running with PID ${first.pid} (PID file ${path}): ${help}`;
   assert.throws(() => acquirePidFile(places), { name: "StartupError", message });
-  assert.equal(findHolder(readPidFile(path)), first.pid);
+  assert.deepEqual(hold(path), { kind: "server", pid: first.pid });
   assert.deepEqual(readdirSync(folder), ["comanche.pid"]);
   await first.kill();
-  assert.equal(findHolder(readPidFile(path)), undefined);
+  assert.deepEqual(hold(path), { kind: "gone", pid: first.pid });
   acquirePidFile(places);
   assert.equal(readFileSync(path, "utf8"), `${process.pid}\n`);
   assert.deepEqual(readdirSync(folder), ["comanche.pid"]);
@@ -183,14 +164,28 @@ test("acquirePidFile: a starter that died while it had its turn is no obstacle",
 test("acquirePidFile: a folder that is not there is said", (context) => {
   const path = absolutePath(join(setStage(context).folder, "absent/comanche.pid"));
   const want = `cannot write PID file ${path}: no such file or directory: set pidfile to a file that this user may write`;
-  assert.throws(() => acquirePidFile([{ path, isInStateDirectory: false }]), { name: "StartupError", message: want });
+  assert.throws(() => acquirePidFile([place(path)]), { name: "StartupError", message: want });
 });
 
 test("acquirePidFile: the state directory is made when the session's is not there", (context) => {
   const { folder } = setStage(context);
-  const absent = { path: absolutePath(join(folder, "absent/comanche.pid")), isInStateDirectory: false };
-  const state = { path: absolutePath(join(folder, "state/comanche/comanche.pid")), isInStateDirectory: true };
+  const absent = { path: absolutePath(join(folder, "absent/comanche.pid")), folderMode: undefined };
+  const state = { path: absolutePath(join(folder, "state/comanche/comanche.pid")), folderMode: 0o700 };
   assert.equal(acquirePidFile([absent, state]).path, state.path);
+});
+
+test("acquirePidFile: a stranger's number is taken over, one in doubt is not", async (context) => {
+  const { path, places } = setStage(context);
+  const stranger = spawn("sleep", ["1000"]);
+  context.after(() => stranger.kill());
+  // It began before the file: only a program that wrote it could have done so.
+  writeFileSync(path, `${stranger.pid}\n`);
+  const doubt = `already running, it seems, with PID ${stranger.pid} (sleep, PID file ${path}): if that is no Comanche, remove the file`;
+  assert.throws(() => acquirePidFile(places), { name: "StartupError", message: doubt });
+  // Of a server that has crashed long ago.
+  utimesSync(path, 1_700_000_000, 1_700_000_000);
+  acquirePidFile(places);
+  assert.equal(readFileSync(path, "utf8"), `${process.pid}\n`);
 });
 
 const CONTENDERS = 5;

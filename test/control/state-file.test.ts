@@ -11,6 +11,7 @@ import { makeTree } from "../support/file-tree.ts";
 
 const state: ServerState = {
   pid: 4711,
+  process: "boot 1",
   version: "1.2.3",
   phase: "serving",
   startedAt: unixMilliseconds(1_710_000_000_000),

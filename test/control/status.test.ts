@@ -37,6 +37,7 @@ const written = (moment: UnixMilliseconds): string => formatConsoleTime(moment, 
 
 const state: ServerState = {
   pid: 7,
+  process: "boot 1",
   version: "1.2.3",
   phase: "serving",
   startedAt: before(25 * HOUR),
@@ -83,6 +84,7 @@ test("describeStatus: a server that runs, with all there is to tell of it", () =
 });
 
 const lines: [name: string, change: Partial<ServerState>, want: RegExp][] = [
+  ["starting", { phase: "starting" }, /^Comanche 1\.2\.3 is starting \(PID 7/],
   ["reloading", { phase: "reloading" }, /^Comanche 1\.2\.3 is running and reloading \(PID 7/],
   ["stopping", { phase: "stopping" }, /^Comanche 1\.2\.3 is stopping \(PID 7/],
   ["without configuration file", { configFile: undefined }, /^ {2}configuration +none$/m],
@@ -108,12 +110,17 @@ const others: [outcome: StatusOutcome, message: string, exitStatus: number][] = 
     0,
   ],
   [
-    { kind: "dead", pid: 7, path },
+    { kind: "dead", holder: { kind: "gone", pid: 7 }, path },
     "not running, and it did not stop cleanly: PID file /run/comanche.pid names PID 7, which no longer runs",
     1,
   ],
   [
-    { kind: "dead", pid: undefined, path },
+    { kind: "dead", holder: { kind: "stranger", pid: 7, command: "sleep" }, path },
+    "not running, and it did not stop cleanly: PID file /run/comanche.pid names PID 7, which is another program now (sleep)",
+    1,
+  ],
+  [
+    { kind: "dead", holder: undefined, path },
     "not running, and it did not stop cleanly: PID file /run/comanche.pid is empty",
     1,
   ],
@@ -127,7 +134,7 @@ for (const [outcome, message, exitStatus] of others) {
 function makePlaces(t: TestContext): { readonly places: readonly PidFilePath[]; readonly paths: AbsolutePath[] } {
   const folder = makeTree(t);
   const paths = ["first.pid", "second.pid"].map((name) => absolutePath(join(folder, name)));
-  return { paths, places: paths.map((each) => ({ path: each, isInStateDirectory: false })) };
+  return { paths, places: paths.map((each) => ({ path: each, folderMode: undefined })) };
 }
 
 async function startServer(t: TestContext, pidFile: string | undefined, manner: string): Promise<ChildScript> {
@@ -162,7 +169,7 @@ test("lookAtServer: a server that was killed is dead, and one that ended is not 
   const { places, paths } = makePlaces(t);
   const killed = await startServer(t, paths[0], "done");
   await killed.kill();
-  assert.deepEqual(lookAtServer(places), { kind: "dead", pid: killed.pid, path: paths[0] });
+  assert.deepEqual(lookAtServer(places), { kind: "dead", holder: { kind: "gone", pid: killed.pid }, path: paths[0] });
   const ended = await startServer(t, paths[0], "done");
   ended.endInput();
   await ended.end;
@@ -172,7 +179,7 @@ test("lookAtServer: a server that was killed is dead, and one that ended is not 
 test("lookAtServer: an empty PID file is that of a dead server", (t) => {
   const { places, paths } = makePlaces(t);
   writeFileSync(paths[1] ?? "", "\n");
-  assert.deepEqual(lookAtServer(places), { kind: "dead", pid: undefined, path: paths[1] });
+  assert.deepEqual(lookAtServer(places), { kind: "dead", holder: undefined, path: paths[1] });
 });
 
 test("lookAtServer: what is no PID file, or cannot be read, leaves it unknown", (t) => {

@@ -4,7 +4,7 @@ import { runtimeDirectory, stateDirectory } from "../../src/control/user-directo
 
 const cases: [
   name: string,
-  home: string,
+  home: string | undefined,
   environment: NodeJS.ProcessEnv,
   state: string,
   runtime: string | undefined,
@@ -26,6 +26,7 @@ const cases: [
     undefined,
   ],
   ["a user without home", "", {}, "/.local/state/comanche", undefined],
+  ["a user without HOME and account", undefined, {}, "/.local/state/comanche", undefined],
 ];
 for (const [name, home, environment, state, runtime] of cases) {
   const user = { isRoot: false, home, environment };

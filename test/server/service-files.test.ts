@@ -19,6 +19,7 @@ import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { absolutePath } from "../../src/base/absolute-path.ts";
 import { parseArgv } from "../../src/config/argv.ts";
+import { pidFilePaths, pidFilesToAsk } from "../../src/control/pid-file.ts";
 import { parseActivation } from "../../src/primary/socket-activation.ts";
 import { describeShortage } from "../../src/system/descriptor-limit.ts";
 import { ChildScript } from "../support/child-script.ts";
@@ -97,6 +98,15 @@ test("comanche.service: the command lines are understood, and name the same file
   );
   const files = [start, reload].map((line = "") => / (-c .*)$/.exec(line)?.[1]);
   assert.equal(files[0], files[1]);
+});
+
+test("comanche.service: its PID file is where the commands look without a flag", () => {
+  const RUNTIME_DIRECTORY = `/run/${valuesOf(service, "RuntimeDirectory")[0]}`;
+  const [own] = pidFilePaths(undefined, { isRoot: false, home: "/", environment: { RUNTIME_DIRECTORY } });
+  for (const isRoot of [true, false]) {
+    const asked = pidFilesToAsk(undefined, { isRoot, home: "/home/ann", environment: {} });
+    assert.equal(asked.at(-1)?.path, own?.path);
+  }
 });
 
 test("comanche.service: its times and limits fit the defaults of the server", (context) => {

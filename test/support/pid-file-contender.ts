@@ -6,13 +6,15 @@ import { once } from "node:events";
 import { absolutePath } from "../../src/base/absolute-path.ts";
 import { acquirePidFile, type PidFile } from "../../src/control/pid-file.ts";
 
+process.title = "comanche: primary";
+
 const [path = "", manner] = process.argv.slice(2);
 if (manner === "stubborn") process.on("SIGTERM", () => {});
 console.log("ready");
 await once(process.stdin, "data");
 let file: PidFile | undefined;
 try {
-  file = acquirePidFile([{ path: absolutePath(path), isInStateDirectory: false }]);
+  file = acquirePidFile([{ path: absolutePath(path), folderMode: undefined }]);
   console.log("got");
 } catch (error) {
   console.log(error instanceof Error ? `${error.name}: ${error.message}` : error);

@@ -6,15 +6,19 @@ import { once } from "node:events";
 import { absolutePath } from "../../src/base/absolute-path.ts";
 import { unixMilliseconds } from "../../src/base/units.ts";
 import { acquirePidFile } from "../../src/control/pid-file.ts";
+import { identifyProcess } from "../../src/control/process-info.ts";
 import { type ReloadState, type ServerState, StateFile } from "../../src/control/state-file.ts";
 
 const [path = "", manner = ""] = process.argv.slice(2);
-const pidFile = acquirePidFile([{ path: absolutePath(path), isInStateDirectory: false }]);
+const pidFile = acquirePidFile([{ path: absolutePath(path), folderMode: undefined }]);
+// It proves itself without a state file.
+process.title = "comanche: primary";
 const stateFile = new StateFile(pidFile.path);
 const HANGUPS_BEFORE = 4;
 
 let state: ServerState = {
   pid: manner === "replaced" ? process.ppid : process.pid,
+  process: identifyProcess(process.pid),
   version: "1.2.3",
   phase: "serving",
   startedAt: unixMilliseconds(Date.now()),
