@@ -20,7 +20,12 @@ const OUR_LAYERS = {
   config: { imports: ["base"], types: [], node: ["path"], packages: ["ini", "yargs"], only: { fs: ["load.ts"] } },
   observe: { imports: ["base"], types: ["http"], node: ["fs"], packages: [] },
   tasks: { imports: ["base", "http"], types: [], node: ["fs", "crypto"], packages: ["piscina"] },
-  site: { imports: ["base", "http"], types: ["config", "observe", "tasks"], node: ["crypto", "fs"], packages: [] },
+  site: {
+    imports: ["base", "http"],
+    types: ["config", "observe", "tasks"],
+    node: ["crypto", "fs", "zlib"],
+    packages: [],
+  },
   transport: {
     imports: ["base", "proxy"],
     types: ["config"],
