@@ -14,6 +14,7 @@ const NAVIGATION = [
   ["logs.html", "Logs"],
   ["service.html", "Service"],
   ["tls.html", "TLS"],
+  ["proxies.html", "Proxies"],
   ["terminator.html", "Terminator"],
   ["speed.html", "Speed"],
 ];

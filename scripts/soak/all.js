@@ -19,6 +19,7 @@ const TRIALS = [
   ["big-directory.js", undefined],
   ["processes.js", "10"],
   ["terminator.js", "1000"],
+  ["pooling-proxies.js", undefined],
 ];
 
 const { values } = parseArgs({ options: { full: { type: "boolean" }, dist: { type: "string" } } });

@@ -177,6 +177,10 @@ const proxies = {
     [],
     "proxies whose PROXY header, X-Forwarded-For and X-Forwarded-Proto are trusted: addresses, CIDR ranges, or unix for Unix sockets",
   ),
+  proxyTimeout: timeLimit(
+    125,
+    "idle timeout of connections from trusted-proxies, and of those whose requests have Via, Forwarded or X-Forwarded-For, if longer than timeout",
+  ),
 };
 
 const life = {

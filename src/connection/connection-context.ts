@@ -7,15 +7,13 @@ import type { HeadLimits } from "../http/request-parser.ts";
 import type { PaceLimits } from "./body-pace.ts";
 import type { BufferPool } from "./buffer-pool.ts";
 import type { LimitEvents } from "./limit-report.ts";
+import type { SendLimits } from "./response-sender.ts";
 
-export interface ConnectionLimits extends HeadLimits, PaceLimits {
+export interface ConnectionLimits extends HeadLimits, PaceLimits, SendLimits {
   readonly maxBody: Bytes;
-  readonly keepaliveRequests: number;
-  /** Between two requests. */
-  readonly idleTimeout: Milliseconds;
+  /** Between two requests of a proxy, if it is longer than `idleTimeout`. */
+  readonly proxyTimeout: Milliseconds;
   readonly headerTimeout: Milliseconds;
-  /** Without a byte taken by the client. */
-  readonly sendTimeout: Milliseconds;
 }
 
 /**

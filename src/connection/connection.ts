@@ -8,8 +8,8 @@
 import type { PeerAddress } from "../base/endpoint.ts";
 import { type Milliseconds, milliseconds, toUnixSeconds } from "../base/units.ts";
 import type { Refusal, Sending, SendOutcome, SourceFailure } from "../http/exchange.ts";
-import { clientOf } from "../http/forwarded-for.ts";
-import { connectionField, decideExpectation, decideFraming, decidePersistence } from "../http/framing.ts";
+import { clientOf, isForwarded } from "../http/forwarded-for.ts";
+import { decideExpectation, decideFraming, decidePersistence } from "../http/framing.ts";
 import type { RequestHead } from "../http/request-head.ts";
 import { RequestParser } from "../http/request-parser.ts";
 import { bodyLength, type ResponsePlan } from "../http/response-plan.ts";
@@ -23,8 +23,8 @@ import { type PresentFraming, RequestBody } from "./request-body.ts";
 import { ResponseSender } from "./response-sender.ts";
 
 type State =
-  /** No byte of the next request has arrived. */
-  | { readonly kind: "idle"; deadline: Milliseconds }
+  /** No byte of the next request has arrived. `earliest`: the deadline while places are scarce, or in an old process. */
+  | { readonly kind: "idle"; readonly deadline: Milliseconds; earliest: Milliseconds }
   | { readonly kind: "reading-head"; readonly deadline: Milliseconds }
   | { readonly kind: "answering"; readonly exchange: Exchange; readonly pace: BodyPace | undefined }
   /** Answered, but the client still sends a body that the handler did not read. */
@@ -37,6 +37,11 @@ type State =
 const MAX_DROPPED_BODY = 64 * 1024;
 /** Limit of bytes waiting during an answer; beyond it the transport is paused. */
 const MAX_WAITING = 64 * 1024;
+/**
+ * How long a connection stays open beyond the idle timeout that was announced to its client. A request that the client
+ * sent within that time may still be under way, and after our end we could not answer it.
+ */
+const IDLE_GRACE_MS = 1000;
 const LINGER_TIME = milliseconds(5000);
 /** While the server stops: a client that does not close must not delay it. */
 const LINGER_TIME_WHEN_DRAINING = milliseconds(1000);
@@ -77,6 +82,8 @@ export class Connection implements TransportEvents {
   /** The client has closed its writing side: nothing after its last bytes needs an answer. */
   #hasEnded = false;
   #endedAt: Milliseconds = milliseconds(0);
+  /** The client is a proxy. It may keep idle connections for minutes, and loses a POST on one that we close meanwhile. */
+  #isProxy = false;
 
   /** @param onGone  called once, when the transport is closed and no handler is running */
   constructor(transport: Transport, context: ConnectionContext, onGone: (connection: Connection) => void) {
@@ -84,9 +91,10 @@ export class Connection implements TransportEvents {
     this.#context = context;
     this.#onGone = onGone;
     this.#parser = new RequestParser(context.limits, context.fieldBlocks);
-    this.#sender = new ResponseSender(transport, context.buffers, context.clock, context.limits.sendTimeout);
+    this.#sender = new ResponseSender(transport, context.buffers, context.clock, context.limits);
     this.#trace = context.trace && new ConnectionTrace(context.trace, transport.peer);
-    this.#state = { kind: "idle", deadline: this.#in(context.limits.headerTimeout) };
+    const deadline = this.#in(context.limits.headerTimeout);
+    this.#state = { kind: "idle", deadline, earliest: deadline };
     this.#trace?.opened();
   }
 
@@ -144,12 +152,13 @@ export class Connection implements TransportEvents {
 
   // ---- called by the server
 
-  /** Ends the connection if its deadline has passed. */
-  sweep(now: Milliseconds): void {
+  /** Ends the connection if its deadline has passed. @param isCrowded  others may soon need its place */
+  sweep(now: Milliseconds, isCrowded = false): void {
     const state = this.#state;
     switch (state.kind) {
       case "idle":
-        if (now < state.deadline) return;
+        if (now < state.earliest) return;
+        if (now < state.deadline && !isCrowded && this.#context.phase() === "serving") return;
         this.#trace?.timedOut("no request");
         this.#close("idle");
         return;
@@ -184,7 +193,7 @@ export class Connection implements TransportEvents {
     } else if (state.kind === "idle" && phase === "stopping") {
       this.#close("the server is stopping");
     } else if (state.kind === "idle" && phase === "outdated") {
-      state.deadline = milliseconds(Math.min(state.deadline, this.#in(IDLE_TIME_WHEN_OUTDATED)));
+      state.earliest = milliseconds(Math.min(state.earliest, this.#in(IDLE_TIME_WHEN_OUTDATED)));
     }
   }
 
@@ -224,6 +233,7 @@ export class Connection implements TransportEvents {
   /** Answers one request. `rest` follows the head. @returns whether `rest` has been taken over */
   #begin(head: RequestHead, rest: Buffer): boolean {
     const { limits } = this.#context;
+    if (this.#served === 0) this.#isProxy = this.#isSentByProxy(head);
     const framing = decideFraming(head);
     if (framing.kind === "reject") return this.#refuse(framing.refusal, head.requestLine, head);
     const expectation = decideExpectation(head, framing);
@@ -245,6 +255,11 @@ export class Connection implements TransportEvents {
     if (fault !== undefined) return this.#refuse(fault, head.requestLine, head);
     this.#answer(new Exchange(this, head, this.#peerOf(head), body, this.#context.clock, isExpecting), pace);
     return true;
+  }
+
+  #isSentByProxy(head: RequestHead): boolean {
+    const { isTrustedProxy } = this.#context;
+    return isForwarded(head.fields) || isTrustedProxy?.(this.#transport.peer.address) === true;
   }
 
   /** The connected client, or the one that a trusted proxy names. */
@@ -322,9 +337,9 @@ export class Connection implements TransportEvents {
     exchange.plan = plan;
     if (this.#state.kind !== "answering" || this.#state.exchange !== exchange) return "cut";
     exchange.closeCause = this.#closeCauseAfter(exchange);
-    const connection = connectionField(exchange.head, exchange.closeCause === undefined ? "keep" : "close");
+    const persistence = exchange.closeCause === undefined ? "keep" : "close";
     this.#trace?.transferStarted(exchange.head.path, plan);
-    const outcome = this.#sender.send(plan, connection, toUnixSeconds(this.#context.clock.wall()));
+    const outcome = this.#sender.send(plan, persistence, toUnixSeconds(this.#context.clock.wall()));
     if (typeof outcome === "string") {
       this.#sent(exchange, plan, outcome);
       return outcome;
@@ -348,8 +363,8 @@ export class Connection implements TransportEvents {
     const { service, clock } = this.#context;
     const plan = service.planRefusal({ status: 503, reason: FAILURE_REASONS[failure.kind] }, exchange.head);
     exchange.plan = plan;
-    const connection = connectionField(exchange.head, exchange.closeCause === undefined ? "keep" : "close");
-    this.#sent(exchange, plan, await this.#sender.send(plan, connection, toUnixSeconds(clock.wall())));
+    const persistence = exchange.closeCause === undefined ? "keep" : "close";
+    this.#sent(exchange, plan, await this.#sender.send(plan, persistence, toUnixSeconds(clock.wall())));
   }
 
   /** Why the connection must close after this answer; undefined when it is kept. */
@@ -498,7 +513,10 @@ export class Connection implements TransportEvents {
       this.#close("the server is stopping");
       return;
     }
-    this.#state = { kind: "idle", deadline: this.#in(this.#context.limits.idleTimeout) };
+    const { idleTimeout, proxyTimeout } = this.#context.limits;
+    const earliest = milliseconds(this.#context.clock.monotonic() + idleTimeout + IDLE_GRACE_MS);
+    const extra = this.#isProxy ? Math.max(0, proxyTimeout - idleTimeout) : 0;
+    this.#state = { kind: "idle", deadline: milliseconds(earliest + extra), earliest };
   }
 
   /**

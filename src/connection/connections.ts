@@ -1,7 +1,7 @@
 /** All connections of a process: their limit, their deadlines, and how they end. */
 import { milliseconds, toUnixSeconds, type UnixSeconds } from "../base/units.ts";
 import type { Reason } from "../http/reason.ts";
-import { formatResponseHead } from "../http/response-head.ts";
+import { CLOSING_LINES, formatResponseHead } from "../http/response-head.ts";
 import { bodyLength, type ResponsePlan } from "../http/response-plan.ts";
 import type { AcceptedTransport } from "../transport/transport.ts";
 import { Connection } from "./connection.ts";
@@ -110,7 +110,8 @@ export class Connections {
     const reports = Object.values(this.#reports);
     for (const report of reports) report.sweep(now);
     if (this.#isEmpty && !holdsMemory && reports.every(({ isCalm }) => isCalm)) this.close();
-    for (const connection of this.#open.keys()) this.#guard(connection, () => connection.sweep(now));
+    const isCrowded = this.#open.size > this.#limits.maxConnections / 2;
+    for (const connection of this.#open.keys()) this.#guard(connection, () => connection.sweep(now, isCrowded));
   }
 
   /** An error of our own ends only this connection. */
@@ -161,7 +162,7 @@ export class Connections {
     const kept = this.#answers.get(reason);
     if (kept?.second === second) return kept;
     const plan = this.#context.service.planRefusal({ status: 503, reason }, undefined);
-    const head = Buffer.from(formatResponseHead(plan, second, "close"), "latin1");
+    const head = Buffer.from(formatResponseHead(plan, second, CLOSING_LINES), "latin1");
     const message = plan.body.kind === "bytes" ? Buffer.concat([head, plan.body.bytes]) : head;
     const answer = { second, plan, message };
     this.#answers.set(reason, answer);

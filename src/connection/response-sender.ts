@@ -3,7 +3,8 @@ import type { Clock } from "../base/clock.ts";
 import { unreachable } from "../base/errors.ts";
 import { type Bytes, bytes, type Milliseconds, milliseconds, type UnixSeconds } from "../base/units.ts";
 import type { Sending, SendOutcome } from "../http/exchange.ts";
-import { formatResponseHead, type MessageMemo } from "../http/response-head.ts";
+import type { Persistence } from "../http/framing.ts";
+import { CLOSING_LINES, formatResponseHead, keepingLines, type MessageMemo } from "../http/response-head.ts";
 import type { ResponsePlan } from "../http/response-plan.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { BufferPool } from "./buffer-pool.ts";
@@ -18,11 +19,20 @@ type Written = boolean | Promise<boolean>;
 /** For messages that are not kept, one at a time. */
 let scratch = Buffer.allocUnsafeSlow(MAX_JOINED);
 
+export interface SendLimits {
+  /** Without a byte taken by the client. */
+  readonly sendTimeout: Milliseconds;
+  /** Between two requests. */
+  readonly idleTimeout: Milliseconds;
+  readonly keepaliveRequests: number;
+}
+
 export class ResponseSender {
   readonly #transport: Transport;
   readonly #buffers: BufferPool;
   readonly #clock: Clock;
   readonly #sendTimeout: Milliseconds;
+  readonly #keeping: string;
   #isClosed = false;
   #bodyBytesSent = 0;
   /** An interim response is still waiting: later writes must wait behind it. */
@@ -32,11 +42,12 @@ export class ResponseSender {
   #stallDeadline: Milliseconds | undefined;
   #lastUnsent: Bytes = bytes(0);
 
-  constructor(transport: Transport, buffers: BufferPool, clock: Clock, sendTimeout: Milliseconds) {
+  constructor(transport: Transport, buffers: BufferPool, clock: Clock, limits: SendLimits) {
     this.#transport = transport;
     this.#buffers = buffers;
     this.#clock = clock;
-    this.#sendTimeout = sendTimeout;
+    this.#sendTimeout = limits.sendTimeout;
+    this.#keeping = keepingLines(limits.idleTimeout, limits.keepaliveRequests);
   }
 
   /** Body bytes of the latest response that the kernel has; after a failure, as of the last check. */
@@ -44,20 +55,20 @@ export class ResponseSender {
     return bytes(this.#bodyBytesSent);
   }
 
-  /** `connection`: the value of that field, if any. @returns no promise if the kernel has everything at once */
-  send(plan: ResponsePlan, connection: string | undefined, now: UnixSeconds): Sending {
+  /** @returns no promise if the kernel has everything at once */
+  send(plan: ResponsePlan, persistence: Persistence, now: UnixSeconds): Sending {
     this.#bodyBytesSent = 0;
     if (this.#isClosed) return "cut";
     const { body } = plan;
     switch (body.kind) {
       case "none":
-        return this.#settle(this.#sendBytes(plan, NOTHING, connection, now));
+        return this.#settle(this.#sendBytes(plan, NOTHING, persistence, now));
       case "bytes":
-        return this.#settle(this.#sendBytes(plan, body.bytes, connection, now));
+        return this.#settle(this.#sendBytes(plan, body.bytes, persistence, now));
       case "file":
       case "chunked":
       case "parts":
-        return this.#sendFile(headBytes(plan, connection, now), body);
+        return this.#sendFile(Buffer.from(this.#formatHead(plan, persistence, now), "latin1"), body);
       default:
         return unreachable(body);
     }
@@ -91,22 +102,33 @@ export class ResponseSender {
     return now >= this.#stallDeadline;
   }
 
-  #sendBytes(plan: ResponsePlan, body: Uint8Array, connection: string | undefined, now: UnixSeconds): Written {
+  #sendBytes(plan: ResponsePlan, body: Uint8Array, persistence: Persistence, now: UnixSeconds): Written {
     this.#bodyBytesSent = body.length;
-    const memo = connection === undefined && body.length <= MAX_JOINED ? plan.memo : undefined;
-    if (memo === undefined) return this.#sendOnce(plan, body, connection, now);
+    const memo = persistence === "keep" && body.length <= MAX_JOINED ? plan.memo : undefined;
+    if (memo === undefined) return this.#sendOnce(plan, body, persistence, now);
 
-    const written = this.#write(memo.at(now) ?? keepMessage(memo, plan, body, now));
+    const written = this.#write(memo.at(now) ?? this.#keepMessage(memo, plan, body, now));
     if (written !== true && this.#isStillRead) memo.release();
     return written;
   }
 
-  #sendOnce(plan: ResponsePlan, body: Uint8Array, connection: string | undefined, now: UnixSeconds): Written {
-    const head = formatResponseHead(plan, now, connection);
+  #sendOnce(plan: ResponsePlan, body: Uint8Array, persistence: Persistence, now: UnixSeconds): Written {
+    const head = this.#formatHead(plan, persistence, now);
     if (head.length + body.length > MAX_JOINED) return this.#write(Buffer.from(head, "latin1"), body);
     const written = this.#write(join(scratch, head, body));
     if (written !== true && this.#isStillRead) scratch = Buffer.allocUnsafeSlow(MAX_JOINED);
     return written;
+  }
+
+  #keepMessage(memo: MessageMemo, plan: ResponsePlan, body: Uint8Array, now: UnixSeconds): Uint8Array {
+    const head = this.#formatHead(plan, "keep", now);
+    const message = join(Buffer.allocUnsafeSlow(head.length + body.length), head, body);
+    memo.keep(now, message);
+    return message;
+  }
+
+  #formatHead(plan: ResponsePlan, persistence: Persistence, now: UnixSeconds): string {
+    return formatResponseHead(plan, now, persistence === "keep" ? this.#keeping : CLOSING_LINES);
   }
 
   /** Whether the kernel has yet to read the last write: its bytes must not change before. */
@@ -154,17 +176,6 @@ export class ResponseSender {
 }
 
 const NOTHING = new Uint8Array(0);
-
-function headBytes(plan: ResponsePlan, connection: string | undefined, now: UnixSeconds): Uint8Array {
-  return Buffer.from(formatResponseHead(plan, now, connection), "latin1");
-}
-
-function keepMessage(memo: MessageMemo, plan: ResponsePlan, body: Uint8Array, now: UnixSeconds): Uint8Array {
-  const head = formatResponseHead(plan, now, undefined);
-  const message = join(Buffer.allocUnsafeSlow(head.length + body.length), head, body);
-  memo.keep(now, message);
-  return message;
-}
 
 /** @returns the part of `into` that holds both */
 function join(into: Buffer, head: string, body: Uint8Array): Uint8Array {

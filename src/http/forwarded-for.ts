@@ -53,6 +53,11 @@ function membersOf(list: string | undefined): string[] {
   return splitList(list ?? "").filter((member) => member !== "");
 }
 
+/** Whether a proxy says that it forwards the request for another client. Any client can say so. */
+export function isForwarded(fields: RequestFields): boolean {
+  return fields.has("via") || fields.has("x-forwarded-for") || fields.has("forwarded");
+}
+
 function canonicalOf(address: string): string {
   const octets = parseIpAddress(address);
   return octets === undefined ? address : formatIpAddress(octets);

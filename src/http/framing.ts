@@ -76,12 +76,6 @@ export function decidePersistence(
   return head.version === "1.1" || options.includes("keep-alive") ? "keep" : "close";
 }
 
-/** The value of the response's Connection field; undefined where the version implies it (RFC 9112 §9.3). */
-export function connectionField(head: RequestHead, persistence: Persistence): "close" | "keep-alive" | undefined {
-  if (persistence === "close") return "close";
-  return head.version === "1.0" ? "keep-alive" : undefined;
-}
-
 /*
  *  chunked                          taken
  *  gzip | gzip, chunked | identity  501: well-formed, and not a coding we know

@@ -1,6 +1,6 @@
 /** The head of a response on the wire (RFC 9112 §4), and messages that are sent repeatedly. */
 import { reasonPhrase, type Status } from "../base/status.ts";
-import type { UnixSeconds } from "../base/units.ts";
+import type { Milliseconds, UnixSeconds } from "../base/units.ts";
 import { CR } from "./field-syntax.ts";
 import { formatHttpDate } from "./http-date.ts";
 
@@ -11,19 +11,30 @@ export interface Field {
 
 export interface StatusAndFields {
   readonly status: Status;
-  /** All but the two that belong to the moment of sending and to the connection: Date and Connection. */
+  /** All but those that belong to the moment of sending and to the connection: Date, Connection and Keep-Alive. */
   readonly fields: readonly Field[];
+}
+
+/** The lines of a response after which the connection closes (RFC 9112 §9.6). */
+export const CLOSING_LINES = "Connection: close\r\n";
+
+/**
+ * The lines of a response after which the connection is kept, the same for each one, so that messages can be kept too.
+ * `max` is the limit of a connection, not what is left of it: the last response says `Connection: close`.
+ * @param timeout  how long the connection is at least kept without a request; written in whole seconds
+ */
+export function keepingLines(timeout: Milliseconds, maxRequests: number): string {
+  return `Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(timeout / 1000)}, max=${maxRequests}\r\n`;
 }
 
 /**
  * Status line, fields and the empty line after them, as Latin-1 text.
- * @param connection  the value of the Connection field, undefined to omit it
+ * @param connection  `CLOSING_LINES` or `keepingLines`
  */
-export function formatResponseHead(plan: StatusAndFields, now: UnixSeconds, connection: string | undefined): string {
+export function formatResponseHead(plan: StatusAndFields, now: UnixSeconds, connection: string): string {
   let head = `HTTP/1.1 ${plan.status} ${reasonPhrase(plan.status)}\r\nDate: ${dateAt(now)}\r\n`;
   for (const { name, value } of plan.fields) head += `${name}: ${value}\r\n`;
-  if (connection !== undefined) head += `Connection: ${connection}\r\n`;
-  return `${head}\r\n`;
+  return `${head}${connection}\r\n`;
 }
 
 /** @param message  begins with the result of `formatResponseHead` */

@@ -225,6 +225,7 @@ function connectionLimits({ server }: Settings): ConnectionLimits {
     maxBody: server.maxBody,
     keepaliveRequests: server.keepaliveRequests,
     idleTimeout: server.timeout,
+    proxyTimeout: server.proxyTimeout,
     headerTimeout: server.headerTimeout,
     bodyTimeout: server.bodyTimeout,
     bodyRate: server.bodyRate,

@@ -1,7 +1,8 @@
 /** The deadlines of a connection: data that a sweep looks at. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { bytes } from "../../src/base/units.ts";
+import { bytes, milliseconds } from "../../src/base/units.ts";
+import type { ServingPhase } from "../../src/connection/connection-context.ts";
 import {
   ConnectionRig,
   echoBody,
@@ -14,7 +15,9 @@ import {
   textPlan,
 } from "../support/connection-rig.ts";
 
-// The rig's limits: idle 3 s, header 10 s, body 20 s, send 30 s.
+// The rig's limits: idle 3 s, of a proxy 60 s, header 10 s, body 20 s, send 30 s.
+
+const PROXY = "192.0.2.99";
 
 test("deadlines: a connection that never says anything is closed without a word after header-timeout", async () => {
   const rig = new ConnectionRig(echoPath);
@@ -26,18 +29,68 @@ test("deadlines: a connection that never says anything is closed without a word 
   assert.deepEqual(rig.records, []);
 });
 
-test("deadlines: an idle connection is closed without a word after timeout", async () => {
+test("deadlines: an idle connection is closed without a word a second after the timeout that was announced", async () => {
   const rig = new ConnectionRig(echoPath);
   await rig.exchange(get("/"));
-  await rig.pass(2_999);
-  assert.equal(await rig.exchange(get("/")), response("/", { date: "Fri, 15 Mar 2024 10:30:02 GMT" }));
-  await rig.pass(2_999);
+  await rig.pass(3_999);
+  assert.equal(await rig.exchange(get("/")), response("/", { date: "Fri, 15 Mar 2024 10:30:03 GMT" }));
+  await rig.pass(3_999);
   assert.equal(rig.transport.hasEnded, false);
   await rig.pass(1);
   assert.equal(rig.transport.hasEnded, true);
   assert.equal(rig.transport.take(), "");
   assert.equal(rig.records.length, 2);
 });
+
+// Longer than a proxy keeps an idle connection, so that the proxy closes first and no request of it is under way then.
+const proxied: [name: string, fields: string[]][] = [
+  ["Via", ["Via: 1.1 cache"]],
+  ["X-Forwarded-For", ["X-Forwarded-For: 192.0.2.1"]],
+  ["Forwarded", ["Forwarded: for=192.0.2.1"]],
+  ["nothing of itself, and is trusted", []],
+];
+for (const [name, fields] of proxied) {
+  test(`deadlines: an idle connection of a proxy that says ${name} is closed after proxy-timeout`, async () => {
+    const rig = new ConnectionRig(echoPath, {}, undefined, (address) => address === PROXY);
+    if (fields.length === 0) rig.transport.peer = { address: PROXY, port: 1 };
+    await rig.exchange(get("/", ...fields));
+    await rig.pass(60_999);
+    assert.equal(rig.transport.hasEnded, false);
+    await rig.pass(1);
+    assert.equal(rig.transport.hasEnded, true);
+  });
+}
+
+test("deadlines: proxy-timeout holds for no other client, and shortens nothing", async () => {
+  const other = new ConnectionRig(echoPath, {}, undefined, (address) => address === PROXY);
+  await other.exchange(get("/"));
+  await other.pass(4_000);
+  assert.equal(other.transport.hasEnded, true);
+
+  const shorter = new ConnectionRig(echoPath, { proxyTimeout: milliseconds(1_000) });
+  await shorter.exchange(get("/", "Via: 1.1 cache"));
+  await shorter.pass(3_999);
+  assert.equal(shorter.transport.hasEnded, false);
+});
+
+const scarce: [name: string, phase: ServingPhase, isCrowded: boolean][] = [
+  ["while places are scarce", "serving", true],
+  ["when another process serves already", "handing-over", false],
+];
+for (const [name, phase, isCrowded] of scarce) {
+  test(`deadlines: an idle connection of a proxy is closed after timeout ${name}`, async () => {
+    const rig = new ConnectionRig(echoPath);
+    await rig.exchange(get("/", "Via: 1.1 cache"));
+    rig.phase = phase;
+    rig.connection.drain();
+    rig.clock.advance(3_999);
+    rig.connection.sweep(rig.clock.monotonic(), isCrowded);
+    assert.equal(rig.transport.hasEnded, false);
+    rig.clock.advance(1);
+    rig.connection.sweep(rig.clock.monotonic(), isCrowded);
+    assert.equal(rig.transport.hasEnded, true);
+  });
+}
 
 test("deadlines: a head that drips is refused after header-timeout, with what has arrived in the log", async () => {
   const rig = new ConnectionRig(echoPath);
@@ -330,6 +383,6 @@ test("deadlines: the wall clock may jump", async () => {
   await rig.pass(0);
   assert.equal(rig.transport.hasEnded, false);
   rig.clock.jumpWall(-2 * 86_400_000);
-  await rig.pass(3_000);
+  await rig.pass(4_000);
   assert.equal(rig.transport.hasEnded, true);
 });

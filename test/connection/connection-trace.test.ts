@@ -41,7 +41,7 @@ const conversations: [name: string, handler: Handler, acts: Act[], want: string[
   [
     "a request, and idleness after it",
     echoPath,
-    [send(get("/a")), pass(3000)],
+    [send(get("/a")), pass(4000)],
     [...transfer("/a"), timedOut("no request"), closing("idle")],
   ],
   ["a client that never asks", echoPath, [pass(10_000)], [timedOut("no request")]],

@@ -436,6 +436,21 @@ onEach(
   },
 );
 
+onEach("Connections: a request that arrived while the process stood still is answered", async (t, choice) => {
+  const server = await serve(t, choice, echoPath);
+  const client = await RawClient.connect(server.port);
+  client.send(Buffer.from(get("/1")));
+  assert.equal(latin1(await client.readBytes(response("/1").length)), response("/1"));
+  client.send(Buffer.from(get("/2")));
+  await Promise.resolve();
+  // The sweep is due when the loop goes on, and so is the request.
+  server.clock.advance(LIMITS.idleTimeout + 1_000);
+  const stood = performance.now();
+  while (performance.now() < stood + 300);
+  const date = "Fri, 15 Mar 2024 10:30:04 GMT";
+  assert.equal(latin1(await client.readBytes(response("/2").length)), response("/2", { date }));
+});
+
 onEach("Connections: a client that resets in the middle of an answer", async (t, choice) => {
   const body = Buffer.alloc(20_000_000);
   const server = await serve(t, choice, async (_, writer) => {

@@ -11,7 +11,16 @@ import { BufferPool } from "../../src/connection/buffer-pool.ts";
 import { ResponseSender } from "../../src/connection/response-sender.ts";
 import { MessageMemo } from "../../src/http/response-head.ts";
 import type { OpenSource, ResponsePlan } from "../../src/http/response-plan.ts";
-import { ConnectionRig, get, type Handler, response, settle, textPlan } from "../support/connection-rig.ts";
+import {
+  ConnectionRig,
+  get,
+  type Handler,
+  keeping,
+  LIMITS,
+  response,
+  settle,
+  textPlan,
+} from "../support/connection-rig.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { FakeTransport } from "../support/fake-transport.ts";
 import { openSource } from "../support/open-source.ts";
@@ -22,7 +31,10 @@ const CONTINUE = "HTTP/1.1 100 Continue\r\n\r\n";
 
 function open(): { transport: FakeTransport; sender: ResponseSender } {
   const transport = new FakeTransport();
-  const sender = new ResponseSender(transport, new BufferPool(), new FakeClock(), milliseconds(1000));
+  const sender = new ResponseSender(transport, new BufferPool(), new FakeClock(), {
+    ...LIMITS,
+    sendTimeout: milliseconds(1000),
+  });
   const nothing = (): void => undefined;
   transport.listen({
     onBytes: nothing,
@@ -42,7 +54,7 @@ for (const [name, size] of bodies) {
   test(`ResponseSender: ${name}: one write, and no promise when the kernel takes it`, () => {
     const { transport, sender } = open();
     const text = "x".repeat(size);
-    assert.equal(sender.send(textPlan(text), undefined, NOW), "sent");
+    assert.equal(sender.send(textPlan(text), "keep", NOW), "sent");
     assert.equal(transport.writes, 1);
     assert.equal(transport.take(), response(text));
     assert.equal(sender.bodyBytesSent, size);
@@ -64,10 +76,10 @@ for (const [name, size] of bodies) {
 test("ResponseSender: a response without a body", () => {
   const { transport, sender } = open();
   const plan: ResponsePlan = { status: 304, fields: [{ name: "ETag", value: '"x"' }], body: { kind: "none" } };
-  assert.equal(sender.send(plan, undefined, NOW), "sent");
+  assert.equal(sender.send(plan, "keep", NOW), "sent");
   assert.equal(
     transport.take(),
-    'HTTP/1.1 304 Not Modified\r\nDate: Fri, 15 Mar 2024 10:30:00 GMT\r\nETag: "x"\r\n\r\n',
+    'HTTP/1.1 304 Not Modified\r\nDate: Fri, 15 Mar 2024 10:30:00 GMT\r\nETag: "x"\r\n' + `${keeping()}\r\n`,
   );
 });
 
@@ -75,7 +87,7 @@ test("ResponseSender: a large body in memory is written from where it lies", () 
   const { transport, sender } = open();
   transport.room = 0;
   const plan = textPlan("x".repeat(100 * KIB));
-  void sender.send(plan, undefined, NOW);
+  void sender.send(plan, "keep", NOW);
   if (plan.body.kind === "bytes") (plan.body.bytes as Buffer).fill("y");
   transport.read();
   assert.match(transport.take(), /\r\n\r\ny+$/);
@@ -91,9 +103,9 @@ for (const [name, makePlan] of AGAIN) {
     const quick = open();
     const plan = makePlan();
     slow.transport.room = 30;
-    const sending = slow.sender.send(plan, undefined, NOW);
+    const sending = slow.sender.send(plan, "keep", NOW);
     for (const later of [1, 2]) {
-      assert.equal(quick.sender.send(plan, undefined, unixSeconds(NOW + later)), "sent");
+      assert.equal(quick.sender.send(plan, "keep", unixSeconds(NOW + later)), "sent");
       assert.equal(quick.transport.take(), response("x", { date: `Fri, 15 Mar 2024 10:30:0${later} GMT` }));
     }
     slow.transport.read();
@@ -107,8 +119,8 @@ for (const [name, makePlan] of AGAIN) {
     const plan = makePlan();
     slow.transport.room = 5;
     slow.sender.sendInterim(Buffer.from(CONTINUE));
-    const sending = slow.sender.send(plan, undefined, NOW);
-    assert.equal(quick.sender.send(plan, undefined, unixSeconds(NOW + 1)), "sent");
+    const sending = slow.sender.send(plan, "keep", NOW);
+    assert.equal(quick.sender.send(plan, "keep", unixSeconds(NOW + 1)), "sent");
     slow.transport.read();
     assert.equal(await sending, "sent");
     assert.equal(slow.transport.take(), CONTINUE + response("x"));
@@ -118,7 +130,7 @@ for (const [name, makePlan] of AGAIN) {
 test("ResponseSender: nothing is written once the transport is closed", () => {
   const { transport, sender } = open();
   transport.vanish();
-  assert.equal(sender.send(textPlan("x"), undefined, NOW), "cut");
+  assert.equal(sender.send(textPlan("x"), "keep", NOW), "cut");
   assert.equal(transport.writes, 0);
   assert.equal(sender.bodyBytesSent, 0);
 });
@@ -127,7 +139,7 @@ for (const size of [10, 64 * KIB + 1]) {
   test(`ResponseSender: of ${size} bytes that went nowhere none is counted as sent`, async () => {
     const { transport, sender } = open();
     transport.isReset = true;
-    const sending = sender.send(textPlan("x".repeat(size)), undefined, NOW);
+    const sending = sender.send(textPlan("x".repeat(size)), "keep", NOW);
     assert.equal(sender.isStalled(milliseconds(0)), false);
     assert.equal(await sending, "cut");
     assert.equal(sender.bodyBytesSent, 0);
@@ -138,7 +150,7 @@ test("ResponseSender: stalled only when bytes wait and none is taken", async () 
   const { transport, sender } = open();
   assert.equal(sender.isStalled(milliseconds(1_000_000)), false);
   transport.room = 1;
-  const sending = sender.send(textPlan("x"), undefined, NOW);
+  const sending = sender.send(textPlan("x"), "keep", NOW);
   assert.equal(sender.isStalled(milliseconds(999)), false);
   transport.read(1);
   assert.equal(sender.isStalled(milliseconds(1000)), false, "it moved");
@@ -157,7 +169,7 @@ for (const size of [0, 10, 64 * KIB + 1]) {
     transport.room = 5;
     sender.sendInterim(Buffer.from(CONTINUE));
     const text = "x".repeat(size);
-    const sending = sender.send(textPlan(text), undefined, NOW);
+    const sending = sender.send(textPlan(text), "keep", NOW);
     assert.equal(transport.writes, 1);
     transport.read();
     assert.equal(await sending, "sent");
@@ -170,7 +182,7 @@ test("ResponseSender: behind a 100 a response may have to wait a second time", a
   const { transport, sender } = open();
   transport.room = 5;
   sender.sendInterim(Buffer.from(CONTINUE));
-  const sending = sender.send(textPlan("text"), undefined, NOW);
+  const sending = sender.send(textPlan("text"), "keep", NOW);
   transport.read(30);
   await settle();
   assert.ok(transport.unsent > 0);
@@ -183,7 +195,7 @@ test("ResponseSender: a client that vanishes before its 100 has got nothing of t
   const { transport, sender } = open();
   transport.room = 5;
   sender.sendInterim(Buffer.from(CONTINUE));
-  const sending = sender.send(textPlan("text"), undefined, NOW);
+  const sending = sender.send(textPlan("text"), "keep", NOW);
   transport.vanish();
   assert.equal(await sending, "cut");
   assert.equal(sender.bodyBytesSent, 0);
@@ -195,7 +207,7 @@ test("ResponseSender: a client that takes nothing of its 100 stalls the response
   const { transport, sender } = open();
   transport.room = 5;
   sender.sendInterim(Buffer.from(CONTINUE));
-  void sender.send(textPlan("text"), undefined, NOW);
+  void sender.send(textPlan("text"), "keep", NOW);
   assert.equal(sender.isStalled(milliseconds(999)), false);
   assert.equal(sender.isStalled(milliseconds(1000)), true);
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { connectionField, decidePersistence, type Persistence } from "../../src/http/framing.ts";
+import { decidePersistence, type Persistence } from "../../src/http/framing.ts";
 import { type FieldLine, fakeRequestHead } from "../support/request-head.ts";
 
 const cases: [name: string, version: "1.0" | "1.1", lines: string[], want: Persistence][] = [
@@ -45,15 +45,3 @@ test("decidePersistence: keep-alive does not outweigh the bound", () => {
   const head = fakeRequestHead({ version: "1.0", fields: [["connection", "keep-alive"]] });
   assert.equal(decidePersistence(head, 10, 10, false), "close");
 });
-
-const answers: [version: "1.0" | "1.1", persistence: Persistence, want: string | undefined][] = [
-  ["1.1", "keep", undefined],
-  ["1.1", "close", "close"],
-  ["1.0", "keep", "keep-alive"],
-  ["1.0", "close", "close"],
-];
-for (const [version, persistence, want] of answers) {
-  test(`connectionField: ${persistence} on ${version}`, () => {
-    assert.equal(connectionField(fakeRequestHead({ version }), persistence), want);
-  });
-}

@@ -25,6 +25,7 @@ export const LIMITS: ConnectionLimits = {
   maxBody: bytes(1_000_000),
   keepaliveRequests: 1000,
   idleTimeout: milliseconds(3000),
+  proxyTimeout: milliseconds(60_000),
   headerTimeout: milliseconds(10_000),
   bodyTimeout: milliseconds(20_000),
   bodyRate: bytes(0),
@@ -57,7 +58,12 @@ export class ConnectionRig {
   /** How many times the connection said that it is gone. */
   gone = 0;
 
-  constructor(handler: Handler, limits: Partial<ConnectionLimits> = {}, trace?: (text: string) => void) {
+  constructor(
+    handler: Handler,
+    limits: Partial<ConnectionLimits> = {},
+    trace?: (text: string) => void,
+    isTrustedProxy?: (address: string) => boolean,
+  ) {
     this.context = {
       fieldBlocks: new FieldBlocks(),
       service: {
@@ -73,6 +79,7 @@ export class ConnectionRig {
       events: new MemoryEvents(),
       onFault: (fault) => this.faults.push(fault),
       trace,
+      isTrustedProxy,
     };
     this.connection = new Connection(this.transport, this.context, () => {
       this.gone += 1;
@@ -101,9 +108,12 @@ export function textPlan(text: string, status: Status = 200): ResponsePlan {
   return { status, fields, body: { kind: "bytes", bytes: body } };
 }
 
+/** The lines of a response on a connection that is kept, with the limits of the rig. */
+export const keeping = (max = 1000): string => `Connection: keep-alive\r\nKeep-Alive: timeout=3, max=${max}\r\n`;
+
 /** The bytes of a `textPlan`. */
-export function response(text: string, { status = "200 OK", connection = "", date = DATE } = {}): string {
-  const last = connection === "" ? "" : `Connection: ${connection}\r\n`;
+export function response(text: string, { status = "200 OK", connection = "", max = 1000, date = DATE } = {}): string {
+  const last = connection === "" ? keeping(max) : `Connection: ${connection}\r\n`;
   return `HTTP/1.1 ${status}\r\nDate: ${date}\r\nContent-Length: ${text.length}\r\n${last}\r\n${text}`;
 }
 

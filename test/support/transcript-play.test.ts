@@ -9,7 +9,8 @@ import { playCase } from "./transcript-play.ts";
 
 const VOCABULARY: Vocabulary = { definitions: new Map(), configurations: new Map([["plain", ""]]) };
 const COMMON = "Date: Mon, 01 Jan 2024 00:00:00 GMT\r\nServer: Comanche\r\nX-Content-Type-Options: nosniff\r\n";
-const ANSWER = `HTTP/1.1 200 OK\r\n${COMMON}Content-Length: 2\r\n`;
+const BEGINNING = `HTTP/1.1 200 OK\r\n${COMMON}Content-Length: 2\r\n`;
+const ANSWER = `${BEGINNING}Connection: keep-alive\r\nKeep-Alive: timeout=5, max=100\r\n`;
 const FAREWELL = `HTTP/1.1 204 No Content\r\n${COMMON}Connection: close\r\n\r\n`;
 
 /** Plays one request against a server that answers each request head with the next of `answers`, then closes. */
@@ -45,7 +46,7 @@ async function play(receive: string, answers: readonly string[], end: "end" | "r
 
 const OPEN = "HTTP/1.1 200 OK\nContent-Length: 2\n\nok";
 const CLOSE = `${OPEN}\n<close>`;
-const closing = `${ANSWER}Connection: close\r\n\r\nok`;
+const closing = `${BEGINNING}Connection: close\r\n\r\nok`;
 
 test("a right answer on a connection that stays", () => play(OPEN, [`${ANSWER}\r\nok`, FAREWELL]));
 test("a right answer on a connection that closes", () => play(CLOSE, [closing]));
@@ -68,7 +69,14 @@ const faults: [name: string, receive: string, answers: string[], message: RegExp
   ["bytes before the end", CLOSE, [`${closing}ay`], /more bytes before the end/],
   ["an early end", OPEN, [`${ANSWER}\r\nok`, ""], /left out of step/],
   ["an end that is not announced", CLOSE, [`${ANSWER}\r\nok`], /no field "Connection"/],
-  ["an end that is announced and should not be", OPEN, [closing], /an unexpected field "Connection"/],
+  ["an end that is announced and should not be", OPEN, [closing], /no field "Connection"/],
+  ["a connection that stays without saying so", OPEN, [`${BEGINNING}\r\nok`], /no field "Connection"/],
+  [
+    "a connection that does not say how long it stays",
+    OPEN,
+    [`${BEGINNING}Connection: keep-alive\r\n\r\nok`],
+    /no field "Keep-Alive"/,
+  ],
   ["no answer at all", OPEN, [""], /waiting for a response head: the server closed/],
 ];
 for (const [name, receive, answers, message] of faults) {

@@ -15,6 +15,12 @@ const COMMON_FIELDS = [
   { name: "X-Content-Type-Options", value: /^nosniff$/ },
 ];
 
+/** What a final response has after which the connection is kept, unless the case names the field itself. */
+const KEEPING_FIELDS = [
+  { name: "Connection", value: /^keep-alive$/ },
+  { name: "Keep-Alive", value: /^timeout=[0-9]+, max=[0-9]+$/ },
+];
+
 const FAREWELL = "OPTIONS * HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
 
 /** Larger sends are not played byte by byte: it would show nothing new, slowly. */
@@ -118,9 +124,13 @@ function compareFields(
     const isNamed = expected.fields.some((field) => field.name === name);
     if (!isNamed && !expected.without.includes(name)) take(name, (found) => value.test(found));
   }
-  const isAnnounced = unseen.some((field) => field.name === "Connection");
+  const isAnnounced = unseen.some(({ name, value }) => name === "Connection" && value === "close");
   if (expected.ending === "close" || (expected.ending === "end" && isAnnounced)) {
     take("Connection", (found) => found === "close");
+  } else if (isFinal) {
+    for (const { name, value } of KEEPING_FIELDS) {
+      if (!expected.fields.some((field) => field.name === name)) take(name, (found) => value.test(found));
+    }
   }
   const [surplus] = unseen;
   if (surplus !== undefined) fault(`an unexpected field "${surplus.name}"`, head);
