@@ -151,10 +151,12 @@ export class Generation {
     throw new StartupError(`a worker process did not become ready within ${START_TIMEOUT_MS / 1000} s`);
   }
 
-  /** For a failed start: no client has been served yet. */
+  /** For a failed start. Some of them may have accepted connections already, and finish those. */
   async #removeAll(): Promise<void> {
+    const { grace } = this.#options.settings.server;
     const ends = [...this.#workers].map((worker) => worker.ended);
-    for (const worker of this.#workers) worker.kill();
+    for (const worker of this.#workers) worker.drain("handing-over", grace);
+    this.#killAfter(grace + KILL_DELAY_MS);
     await Promise.all(ends);
   }
 
