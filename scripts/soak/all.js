@@ -1,7 +1,7 @@
 /**
  * All trials, one after the other, each in a process of its own.
  *
- *     npm run soak                shortened: about four minutes
+ *     npm run soak                shortened: about seven minutes
  *     npm run soak -- --full      the counts that are asked of a release
  *
  * `--dist DIR` tries another build. Exit status 1 when any of them found a fault.
@@ -17,6 +17,9 @@ const TRIALS = [
   ["full-disk.js", undefined],
   ["memory.js", undefined],
   ["big-directory.js", undefined],
+  ["slow-readers.js", undefined],
+  ["refused-clients.js", "500"],
+  ["abandoned-listings.js", undefined],
   ["processes.js", "10"],
   ["terminator.js", "1000"],
   ["pooling-proxies.js", undefined],

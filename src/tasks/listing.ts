@@ -61,8 +61,16 @@ export function sortEntries(entries: readonly ListingEntry[], sort: ListingSort)
  * `./` before it: httpdirfs shows only links that begin with a letter or a digit.
  * @throws for half a surrogate pair, which no name decoded from UTF-8 has
  */
-export function entryHref(entry: Pick<ListingEntry, "name" | "kind">): string {
-  return `${encodeURIComponent(entry.name)}${entry.kind === "directory" ? "/" : ""}`;
+export function entryHref({ name, kind }: Pick<ListingEntry, "name" | "kind">): string {
+  const encoded = isPlainName(name) ? name : encodeURIComponent(name);
+  return kind === "directory" ? `${encoded}/` : encoded;
+}
+
+const PLAIN = /^[A-Za-z0-9._~-]*$/;
+
+/** Whether a name is the same in a URL and in HTML, as most are: looking costs less than encoding and escaping. */
+export function isPlainName(name: string): boolean {
+  return PLAIN.test(name);
 }
 
 /** ISO 8601 in UTC with milliseconds; undefined outside the years 0 to 9999, which file systems may hold by mistake. */
