@@ -6,7 +6,15 @@
 import { escapeHtml } from "../base/html.ts";
 import { formatCount, formatExactSize, formatHumanSize } from "../base/human-size.ts";
 import { formatListingQuery, type ListingSort } from "../http/listing-query.ts";
-import { entryHref, formatInstant, type Listing, type ListingEntry, type Readme, totalsOf } from "./listing.ts";
+import {
+  entryHref,
+  formatInstant,
+  isPlainName,
+  type Listing,
+  type ListingEntry,
+  type Readme,
+  totalsOf,
+} from "./listing.ts";
 import { FAVICON, iconClass, LISTING_SCRIPT, LISTING_STYLE } from "./listing-assets.ts";
 
 /** The document root's name in the breadcrumbs. */
@@ -115,8 +123,17 @@ function renderRow(entry: ListingEntry): string {
   return `<tr><th scope=row>${link}<td>${renderTime(entry)}<td${renderSize(entry)}\n`;
 }
 
-function renderTime(entry: ListingEntry): string {
-  const instant = formatInstant(entry.modified);
+/** Of the last entry: files that were copied together often have times of one second. */
+let lastTime = { second: Number.NaN, cell: "" };
+
+function renderTime({ modified }: ListingEntry): string {
+  const second = Math.floor(modified / 1000);
+  if (second !== lastTime.second) lastTime = { second, cell: formatTimeCell(modified) };
+  return lastTime.cell;
+}
+
+function formatTimeCell(modified: ListingEntry["modified"]): string {
+  const instant = formatInstant(modified);
   if (instant === undefined) return "";
   return `<time datetime=${instant.slice(0, 19)}Z>${instant.slice(0, 10)} ${instant.slice(11, 16)}</time>`;
 }
@@ -140,6 +157,7 @@ ${rest}</section>
 
 /** A name as HTML text; a control, or a mark that would reverse the line, becomes �. */
 function visibleName(name: string): string {
+  if (isPlainName(name)) return name;
   return escapeHtml(name.replace(UNSEEN, "\ufffd"));
 }
 
