@@ -144,9 +144,9 @@ export const httpsOptions = {
     defaultInWords: "no client certificates",
   }),
   tlsClientVerify: option(
-    choice("require", "optional"),
+    choice("require", "optional", "note"),
     "require",
-    "with tls-client-ca: reject clients without a valid certificate (require), or only log the subject of valid ones (optional)",
+    "with tls-client-ca: reject clients without a valid certificate (require), only those whose certificate is not valid (optional), or none (note)",
   ),
   tlsHandshakeTimeout: timeLimit(10, "time limit for a TLS handshake"),
   tlsHandshakes: option(

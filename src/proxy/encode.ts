@@ -13,7 +13,7 @@ import { CLIENT, COMMAND, FAMILY, MAX_UNIQUE_ID_OCTETS, SIGNATURE, SSL_HEAD_OCTE
 export interface ProxyTls {
   /** When the client showed a certificate: in this connection, only earlier in its TLS session, or never. */
   readonly certificate: "in-connection" | "in-session" | "none";
-  /** 0: the certificate was verified. */
+  /** OpenSSL's verify result (X509_V_ERR_…); 0: a certificate was shown and is valid. */
   readonly verify: number;
   /** OpenSSL's name: `TLSv1.3`. */
   readonly version?: string;

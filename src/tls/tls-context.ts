@@ -9,6 +9,7 @@ import { createSecureContext, type SecureContext, type SecureContextOptions } fr
 import type { Milliseconds } from "../base/units.ts";
 import { answerTickets } from "../transport/node-internals.ts";
 import { planShowings, type Showing } from "./certificate-choice.ts";
+import type { ClientVerify } from "./client-proof.ts";
 import { answerTicket, type TicketRing } from "./ticket-ring.ts";
 import type { ClientMaterial, TlsMaterial } from "./tls-identity.ts";
 
@@ -22,8 +23,8 @@ export interface TlsRules {
   readonly curves: string | undefined;
   /** Whether a client with an unknown SNI name is rejected; otherwise it gets the fallback. */
   readonly sniStrict: boolean;
-  /** Whether a client must show a certificate, if there are authorities for it. */
-  readonly clientVerify: "require" | "optional";
+  /** Which clients are refused, if there are authorities for their certificates. */
+  readonly clientVerify: ClientVerify;
   readonly handshakeTimeout: Milliseconds;
   /** Protocols for ALPN (RFC 7301); a client that offers only others is rejected. Empty: no ALPN. */
   readonly alpn: readonly string[];
@@ -98,7 +99,7 @@ export function contextOptions({ identities, dhParameters }: Showing, material: 
  * again, and Node takes it as verified. So a session must not resume where other or stricter certificate rules hold (as
  * nginx allowed before CVE-2025-23419).
  */
-function sessionContext(clientAuthorities: string | undefined, clientVerify: TlsRules["clientVerify"]): string {
+function sessionContext(clientAuthorities: string | undefined, clientVerify: ClientVerify): string {
   if (clientAuthorities === undefined) return "comanche";
   const digest = createHash("sha256").update(`${clientVerify}\n${clientAuthorities}`).digest("base64url");
   return digest.slice(0, MAX_SESSION_CONTEXT);

@@ -1,7 +1,7 @@
 /** Reasons of failed handshakes, for logs and counters: OpenSSL's texts contain addresses and source positions. */
 import { errorCode } from "../base/errors.ts";
+import { NO_CERTIFICATE } from "./client-proof.ts";
 
-export const REJECTED_CERTIFICATE = "the client's certificate is not valid";
 export const TOOK_TOO_LONG = "timeout";
 
 const WORDS: Readonly<Record<string, string>> = {
@@ -13,8 +13,7 @@ const WORDS: Readonly<Record<string, string>> = {
   ERR_SSL_NO_SHARED_CIPHER: "no cipher in common",
   ERR_SSL_NO_APPLICATION_PROTOCOL: "no application protocol in common",
   ERR_SSL_NO_SUITABLE_KEY_SHARE: "no group in common",
-  ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE: "the client sent no certificate",
-  ERR_SSL_CERTIFICATE_VERIFY_FAILED: REJECTED_CERTIFICATE,
+  ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE: NO_CERTIFICATE,
   ERR_SSL_ALERT_UNKNOWN_CA: "the client rejects the certificate",
   ERR_SSL_ALERT_CERTIFICATE_UNKNOWN: "the client rejects the certificate",
   ERR_SSL_ALERT_BAD_CERTIFICATE: "the client rejects the certificate",

@@ -4,16 +4,16 @@ import { TLSSocket } from "node:tls";
 import type { PeerAddress } from "../base/endpoint.ts";
 import type { TlsHandle } from "../transport/node-internals.ts";
 import type { ByteStream } from "../transport/transport.ts";
+import type { ClientProof } from "./client-proof.ts";
 
 /** Valid as long as the connection is open. */
 export class TlsSession {
   readonly #source: TlsHandle | TLSSocket;
-  /** For a resumed session Node reports true even without a certificate. */
-  readonly isVerified: boolean;
+  readonly proof: ClientProof;
 
-  constructor(source: TlsHandle | TLSSocket, isVerified: boolean) {
+  constructor(source: TlsHandle | TLSSocket, proof: ClientProof) {
     this.#source = source;
-    this.isVerified = isVerified;
+    this.proof = proof;
   }
 
   /** Such as `TLSv1.3`. */
@@ -55,6 +55,6 @@ export interface HandshakeHooks {
 
 /** Adds the subject of a verified certificate in the usual form (RFC 4514). */
 export function withCertificate(peer: PeerAddress, session: TlsSession): PeerAddress {
-  const subject = session.isVerified ? session.certificate?.subject : undefined;
+  const subject = session.proof.kind === "verified" ? session.certificate?.subject : undefined;
   return { ...peer, tls: subject === undefined ? {} : { subject: subject.split("\n").reverse().join(",") } };
 }

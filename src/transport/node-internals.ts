@@ -43,6 +43,8 @@ export interface HandleReader {
   /** TLS only: OpenSSL rejected a record. */
   onBroken?(error: Error): void;
   onHandshakeDone?(): void;
+  /** A line of OpenSSL's key log, after `enableKeylogCallback`. */
+  onSecret?(line: Uint8Array): void;
 }
 
 export interface SocketName {
@@ -72,6 +74,10 @@ export interface TlsHandle extends StreamHandle {
   onerror?: (this: TlsHandle, error: Error) => void;
   /** Called for a certificate, after `enableCertCb`; `certCbDone` continues the handshake. */
   oncertcb?: (this: TlsHandle, info: { readonly OCSPRequest: unknown }) => void;
+  /** Called with secrets of this connection. */
+  onkeylog?: (this: TlsHandle, line: Uint8Array) => void;
+  /** For all handles of the same context: each needs `onkeylog`. */
+  enableKeylogCallback(): void;
   /** Feeds bytes that were read before this handle existed. */
   receive(bytes: Uint8Array): void;
   setVerifyMode(asks: boolean, requires: boolean): void;
@@ -153,6 +159,7 @@ const TLS_FUNCTIONS = [
   "setVerifyMode",
   "setALPNProtocols",
   "enableCertCb",
+  "enableKeylogCallback",
   "setOCSPResponse",
   "certCbDone",
   "verifyError",

@@ -1,6 +1,7 @@
 /** Describes a client for the preamble that a backend gets. */
 import type { X509Certificate } from "node:crypto";
 import type { PreambleFacts, ProxyTls, ProxyTlvs } from "../proxy/encode.ts";
+import { verifyNumber } from "../tls/client-proof.ts";
 import type { TlsSession } from "../tls/tls-session.ts";
 import type { ByteStream } from "../transport/transport.ts";
 
@@ -38,12 +39,12 @@ function describeTls(session: TlsSession, authority: string | undefined): ProxyT
   };
 }
 
-function describeSession({ certificate, version, cipher, isResumed, isVerified }: TlsSession): ProxyTls {
+function describeSession({ certificate, version, cipher, isResumed, proof }: TlsSession): ProxyTls {
   const commonName = certificate && commonNameOf(certificate);
   const shown = isResumed ? "in-session" : "in-connection";
   return {
     certificate: certificate === undefined ? "none" : shown,
-    verify: certificate !== undefined && isVerified ? VERIFIED : NOT_VERIFIED,
+    verify: verifyNumber(proof),
     ...(version === undefined ? {} : { version }),
     ...(cipher === undefined ? {} : { cipher }),
     ...(commonName === undefined ? {} : { commonName }),
@@ -56,6 +57,3 @@ export function commonNameOf(certificate: X509Certificate): string | undefined {
   const names: string | readonly string[] | undefined = certificate.toLegacyObject().subject?.CN;
   return typeof names === "object" ? names[0] : names;
 }
-
-const VERIFIED = 0;
-const NOT_VERIFIED = 1;

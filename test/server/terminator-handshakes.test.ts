@@ -150,12 +150,13 @@ testBoth("client certificates, required: one of another authority is refused", a
   assert.equal(backend.count, 0);
 });
 
-testBoth("client certificates, optional: none is let in", async (t, program) => {
+testBoth("client certificates, optional: none is let in, one of another authority is not", async (t, program) => {
   const backend = await Backend.start(t, "echoes");
   const ca = { clientCa: "client-ca.pem", clientVerify: "optional" } as const;
   const { port } = await program.start(t, { backend: backend.place, ...ca });
   for (const version of VERSIONS) {
     await greet(t, port, { version });
     await greet(t, port, { version, certificate: OURS });
+    assert.match(await refusal(t, port, { version, certificate: FOREIGN }), REFUSED);
   }
 });

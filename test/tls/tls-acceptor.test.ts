@@ -105,6 +105,71 @@ function closed(socket: TLSSocket): Promise<void> {
   return new Promise((resolve) => socket.resume().on("close", () => resolve()));
 }
 
+const SUITES = ["TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"];
+
+/** By their last number, in the words of OpenSSL. */
+const ALERTS: Readonly<Record<string, string>> = {
+  40: "handshake failure",
+  43: "unsupported certificate",
+  45: "certificate expired",
+  48: "unknown CA",
+  116: "certificate required",
+};
+
+/** The alert that ends a visit. Records that follow it would be of the session that was refused. */
+async function alertFor(
+  t: TestContext,
+  door: Door,
+  version: SecureVersion,
+  certificate?: string,
+  suite?: string,
+): Promise<string | undefined> {
+  const below = connectTcp(door.port, "127.0.0.1");
+  const records = new RecordCount();
+  const carrier = new Duplex({
+    read: () => undefined,
+    write: (chunk, _encoding, done) => below.write(chunk, done),
+    final: (done) => below.end(done),
+  });
+  below.on("data", (chunk: Buffer) => {
+    records.count(chunk);
+    carrier.push(chunk);
+  });
+  below.on("error", () => undefined).on("end", () => carrier.push(null));
+  t.after(() => below.destroy());
+  const client = connect({
+    socket: carrier,
+    rejectUnauthorized: false,
+    minVersion: version,
+    maxVersion: version,
+    ...(suite === undefined ? {} : { ciphers: suite }),
+    ...(certificate === undefined ? {} : { cert: readKey(certificate), key: readKey(certificate) }),
+  });
+  let beforeLast = 0;
+  client.on("secureConnect", () => {
+    beforeLast = records.total;
+    client.write("let me in");
+  });
+  const error: Error = await new Promise((resolve) => client.resume().on("error", resolve));
+  await until("the server has ended the connection", () => below.readableEnded);
+  if (version === "TLSv1.3") assert.equal(records.total - beforeLast, 1, "one record after the handshake");
+  return ALERTS[/SSL alert number (\d+)/.exec(error.message)?.[1] ?? ""];
+}
+
+/** Records in a stream of bytes (RFC 8446 §5.1). */
+class RecordCount {
+  total = 0;
+  #rest = Buffer.alloc(0);
+
+  count(chunk: Buffer): void {
+    this.#rest = Buffer.concat([this.#rest, chunk]);
+    while (this.#rest.length >= 5 && this.#rest.length >= 5 + this.#rest.readUInt16BE(3)) {
+      this.#rest = this.#rest.subarray(5 + this.#rest.readUInt16BE(3));
+      this.total += 1;
+    }
+  }
+}
+
 for (const { kind, choice } of eachTransport()) {
   for (const version of VERSIONS) {
     const name = `TlsAcceptor on a ${kind}, ${version}`;
@@ -116,7 +181,7 @@ for (const { kind, choice } of eachTransport()) {
         await closed(socket);
       }
       await until("all are told", () => door.failures.length === 20);
-      assert.deepEqual(new Set(door.failures), new Set(["the client's certificate is not valid"]));
+      assert.deepEqual(new Set(door.failures), new Set(["the client's certificate is not valid: unknown CA"]));
       assert.deepEqual([door.secure.length, door.received], [0, ""]);
       assert.equal(door.acceptor.counts.underWay, 0);
     });
@@ -151,7 +216,7 @@ for (const { kind, choice } of eachTransport()) {
         await until("there is a ticket", () => session !== undefined);
         const client = door.secure.at(-1);
         assert.deepEqual(client?.transport.peer.tls, { subject: "CN=client one" });
-        assert.deepEqual([client?.session.isResumed, client?.session.isVerified], [isResumed, true]);
+        assert.deepEqual([client?.session.isResumed, client?.session.proof.kind], [isResumed, "verified"]);
         assert.equal(client?.session.certificate?.subject, "CN=client one");
         assert.equal(client?.session.version, version);
         socket.destroy();
@@ -159,15 +224,42 @@ for (const { kind, choice } of eachTransport()) {
       assert.deepEqual(door.acceptor.counts.resumed, 1);
     });
 
-    test(`${name}: where it is optional, a foreign certificate is as good as none`, async (t) => {
+    test(`${name}: where it is optional, none is needed, and a foreign certificate is refused`, async (t) => {
       const rules: TlsRules = { ...RULES, clientVerify: "optional" };
       const door = await Door.open(t, await choice, OTHERS, { rules });
-      for (const certificate of ["client.pem", undefined]) {
+      const socket = door.visit(t, version);
+      await once(socket, "data");
+      assert.deepEqual(door.secure.at(-1)?.session.proof, { kind: "none" });
+      assert.equal(await alertFor(t, door, version, "client.pem"), "unknown CA");
+      assert.equal(door.secure.length, 1);
+    });
+
+    test(`${name}: where it is noted, a foreign certificate is as good as none`, async (t) => {
+      const rules: TlsRules = { ...RULES, clientVerify: "note" };
+      const door = await Door.open(t, await choice, OTHERS, { rules });
+      for (const [certificate, kind] of [
+        ["client.pem", "invalid"],
+        [undefined, "none"],
+      ] as const) {
         const socket = door.visit(t, version, certificate);
         await once(socket, "data");
         assert.deepEqual(door.secure.at(-1)?.transport.peer.tls, {});
-        assert.equal(door.secure.at(-1)?.session.isVerified, false);
+        assert.equal(door.secure.at(-1)?.session.proof.kind, kind);
         socket.destroy();
+      }
+    });
+
+    test(`${name}: a client that is refused gets the alert for it, and nothing behind it`, async (t) => {
+      const none = version === "TLSv1.3" ? "certificate required" : "handshake failure";
+      for (const [certificate, want] of [
+        [undefined, none],
+        ["client.pem", "unknown CA"],
+        ["rsa.pem", "unsupported certificate"],
+        ["expired.pem", "certificate expired"],
+      ] as const) {
+        const door = await Door.open(t, await choice, OTHERS);
+        assert.equal(await alertFor(t, door, version, certificate), want);
+        assert.deepEqual([door.secure.length, door.failures.length, door.acceptor.counts.underWay], [0, 1, 0]);
       }
     });
 
@@ -176,6 +268,13 @@ for (const { kind, choice } of eachTransport()) {
       const socket = door.visit(t, version, "client.pem");
       await closed(socket);
       assert.equal(door.acceptor.counts.underWay, 0);
+    });
+  }
+
+  for (const suite of SUITES) {
+    test(`TlsAcceptor on a ${kind}: a client that is refused gets its alert with ${suite}`, async (t) => {
+      const door = await Door.open(t, await choice, OTHERS);
+      assert.equal(await alertFor(t, door, "TLSv1.3", "client.pem", suite), "unknown CA");
     });
   }
 
