@@ -66,7 +66,7 @@ export function parseBootTime(text: string): number | undefined {
 }
 
 /** @param text  of /proc/PID/status. The owner of /proc/PID is root for some processes of others */
-export function parseUser(text: string): number | undefined {
+function parseUser(text: string): number | undefined {
   const match = /^Uid:\s+\d+\s+(\d{1,10})\s/m.exec(text);
   return match === null ? undefined : Number(match[1]);
 }

@@ -66,7 +66,7 @@ export function takeTransports(
 const LOST_PEER: PeerAddress = { address: "unknown", port: 0 };
 
 /** @returns undefined for a connection that was reset; a Unix socket has no address */
-export function peerOfHandle(handle: StreamHandle): PeerAddress | undefined {
+function peerOfHandle(handle: StreamHandle): PeerAddress | undefined {
   if (handle.getpeername === undefined) return { address: "unix", port: 0 };
   const name: SocketName = {};
   handle.getpeername(name);
