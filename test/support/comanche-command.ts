@@ -19,9 +19,11 @@ export interface CommandOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** Of an ordinary user, where the tests run as root. */
   readonly userId?: number;
+  /** A program with its arguments that starts the command, such as nohup. */
+  readonly starter?: readonly string[];
 }
 
-const MAIN = fileURLToPath(new URL("../../src/main.js", import.meta.url));
+export const scriptOfCommand = fileURLToPath(new URL("../../src/main.js", import.meta.url));
 const NOBODY = 65534;
 
 export class ComancheCommand {
@@ -33,9 +35,10 @@ export class ComancheCommand {
   #standardError = "";
   #onOutput: () => void = () => {};
 
-  constructor(args: readonly string[], { cwd, environment = {}, userId }: CommandOptions) {
+  constructor(args: readonly string[], { cwd, environment = {}, userId, starter = [] }: CommandOptions) {
     const identity = userId === undefined ? {} : { uid: userId, gid: userId };
-    this.#child = spawn(process.execPath, [MAIN, ...args], {
+    const [program = process.execPath, ...words] = [...starter, process.execPath, scriptOfCommand, ...args];
+    this.#child = spawn(program, words, {
       cwd,
       env: { PATH: process.env.PATH, ...environment },
       stdio: ["ignore", "pipe", "pipe"],
@@ -99,8 +102,8 @@ export const ordinaryUserId = process.geteuid?.() === 0 ? NOBODY : undefined;
 /** Why no ordinary user can run the command, for node:test's `skip`; false when one can. */
 export const ordinaryUserCannotRun = ((): string | false => {
   if (ordinaryUserId === undefined) return false;
-  for (let path = MAIN; path !== "/"; path = dirname(path)) {
-    const wanted = path === MAIN ? constants.S_IROTH : constants.S_IXOTH;
+  for (let path = scriptOfCommand; path !== "/"; path = dirname(path)) {
+    const wanted = path === scriptOfCommand ? constants.S_IROTH : constants.S_IXOTH;
     if ((statSync(path).mode & wanted) === 0) return `an ordinary user may not read ${path}`;
   }
   accessSync(process.execPath, constants.X_OK);
