@@ -112,7 +112,7 @@ function readFacts(
 ): SandboxFacts {
   const account = currentAccount();
   const withFormer = (names: readonly AbsolutePath[]): readonly AbsolutePath[] =>
-    runAs(privileges.account, () => [...names, ...names.flatMap((name) => former.formerOf(name))]);
+    runAs(privileges.account, () => [...names, ...names.flatMap((name) => placesOf(name, former))]);
   const served = servedFolders(settings, privileges);
   const places = uploadDirectories(settings).flatMap(({ path, kind }) => {
     const outside = locate(privileges, path);
@@ -130,6 +130,12 @@ function readFacts(
     closed: [...PROGRAM, ...served].filter((path) => !canAccess(account, path, "read")),
     unwritable: uploads.filter((path) => !canAccess(account, path, "write")),
   };
+}
+
+/** The present place too: the name may lead elsewhere when the rule for it is made. */
+function placesOf(name: AbsolutePath, former: FormerPlaces): readonly AbsolutePath[] {
+  const now = former.look(name);
+  return [...(now === undefined ? [] : [now.path]), ...former.formerOf(name)];
 }
 
 const PROGRAM: readonly AbsolutePath[] = [
