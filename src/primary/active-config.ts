@@ -4,6 +4,7 @@
  */
 import { networkInterfaces } from "node:os";
 import { setTimeout } from "node:timers/promises";
+import type { AbsolutePath } from "../base/absolute-path.ts";
 import { connectionsWanted, decideProcesses } from "../config/limits-per-worker.ts";
 import { type Settings, servesSites } from "../config/settings.ts";
 import type { UserFacts } from "../control/user-directories.ts";
@@ -136,25 +137,34 @@ const LOOK_PAUSE_MS = 7;
 // A folder may be replaced between the look at it and the rule for it: a second sandbox for the same places can reach more.
 const MAX_SAME_SANDBOXES = 2;
 
-/** `same`: another sandbox would allow nothing more. `notices`: upload directories that could not be made. */
+/**
+ * `same`: another sandbox would allow nothing more. `missing`: there is no such folder that it could allow. `notices`:
+ * upload directories that could not be made.
+ */
 export type ConfinedAgain =
   | { readonly kind: "confined"; readonly config: ActiveConfig; readonly notices: readonly string[] }
-  | { readonly kind: "same"; readonly notices: readonly string[] };
+  | { readonly kind: "same" | "missing"; readonly notices: readonly string[] };
 
 /**
  * Starts a generation whose sandbox reaches what the active one's does not: the docbases and upload directories as they
  * are now. Nothing else changes, and no configuration is read again.
  *
+ * @param reported  what workers could not reach
  * @returns the configuration with that generation, which serves now
  * @throws StartupError when it fails; `active` still serves then
  */
 export async function confineAgain(
   active: ActiveConfig,
+  reported: ReadonlySet<AbsolutePath>,
   { formerPlaces, onGeneration }: ServerContext & ActivationWatcher,
 ): Promise<ConfinedAgain> {
   const { settings, privileges } = active;
   const notices = prepareUploadDirectories(settings, privileges);
   let sandbox = await prepareSandbox(settings, privileges, formerPlaces);
+  if (areMissing(sandbox, reported)) {
+    // What was missing before was told of before.
+    return { kind: "missing", notices: areMissing(active.sandbox, reported) ? [] : notices };
+  }
   for (let looks = 1; looks < MAX_LOOKS && !allowsMore(sandbox, active.sandbox); looks += 1) {
     await setTimeout(LOOK_PAUSE_MS);
     sandbox = await prepareSandbox(settings, privileges, formerPlaces);
@@ -167,6 +177,11 @@ export async function confineAgain(
   await generation.start();
   generation.publishAllOf(active.generation);
   return { kind: "confined", config: { ...active, generation, sandbox, sameSandboxes }, notices };
+}
+
+/** Inside a chroot the places have other names: of those nothing is known. */
+function areMissing({ places }: PreparedSandbox, names: ReadonlySet<AbsolutePath>): boolean {
+  return [...names].every((name) => places.has(name) && places.get(name) === undefined);
 }
 
 function allowsMore(one: PreparedSandbox, other: PreparedSandbox): boolean {

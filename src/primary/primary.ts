@@ -344,9 +344,9 @@ class Primary {
       if (old === undefined || this.#isStopping()) return "useless";
       const { events } = old.logs;
       try {
-        const again = await confineAgain(old, this.#activation);
+        const again = await confineAgain(old, reported, this.#activation);
         this.#tellOnce(events, describeUnreached(again, reported));
-        if (again.kind === "same") return "useless";
+        if (again.kind !== "confined") return "useless";
         const { config } = again;
         this.#active = config;
         events.info(

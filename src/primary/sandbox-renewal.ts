@@ -56,7 +56,7 @@ export function describeUnreached(
   { kind, notices }: Pick<ConfinedAgain, "kind" | "notices">,
   reported: ReadonlySet<AbsolutePath>,
 ): readonly string[] {
-  if (kind === "confined" || notices.length > 0) return notices;
+  if (kind !== "same" || notices.length > 0) return notices;
   return [
     `the sandbox keeps worker processes from ${listSome([...reported])}, and would keep new ones from it: ` +
       "let the user who starts the server enter it, or set sandbox = no",

@@ -63,6 +63,8 @@ test("describeUnreached: what could not be made, or what the sandbox keeps from 
   assert.deepEqual(describeUnreached({ kind: "confined", notices: [] }, reported), []);
   assert.deepEqual(describeUnreached({ kind: "confined", notices }, reported), notices);
   assert.deepEqual(describeUnreached({ kind: "same", notices }, reported), notices);
+  assert.deepEqual(describeUnreached({ kind: "missing", notices }, reported), notices);
+  assert.deepEqual(describeUnreached({ kind: "missing", notices: [] }, reported), []);
   assert.deepEqual(describeUnreached({ kind: "same", notices: [] }, reported), [
     `the sandbox keeps worker processes from ${root}; ${build}, and would keep new ones from it: ` +
       "let the user who starts the server enter it, or set sandbox = no",
