@@ -1,6 +1,7 @@
 /**
  * The tests of processes, signals and links that change, with the counts that are asked of a release: 200 reloads, 200
- * workers killed, 300 rotations of the logs, 100,000 fetches for each rule of links.
+ * workers killed, 300 rotations of the logs, 100,000 fetches for each rule of links, and 25,000 for each while the document
+ * root is switched.
  *
  *     node scripts/soak/processes.js [per cent]       of these counts; 100 by default
  */
@@ -15,6 +16,7 @@ const TESTS = [
   ["kill-workers", "workers under load|random moments of a reload"],
   ["log-rotation", "rotations of the logs"],
   ["link-race", "links that change"],
+  ["root-switch", "switched"],
 ];
 
 async function run({ count: percent = 100, main, check, figure, defer }) {
