@@ -5,15 +5,19 @@
  * held all that was sent, at one moment: either stat(2) still says what it said at the opening, or a second pass over the
  * same slices finds the same checksum. That moment is then the one between the two passes. A file that only grows, or is
  * touched, passes; one that was rewritten does not. A part that the client joins with bytes it holds passes only by stat(2).
+ * A checksum costs as much as half of a fast transfer. One that is fast does without after its first part, if its file was
+ * quiet: it is soon over, and a change in that time, of whatever kind, ends it.
  * Not detected: a checksum that is the same by chance (1 in 4 thousand
  * million), a change that is taken back before the second pass, and writing through a memory map that leaves the times.
  */
 import { type BigIntStats, fstatSync, read } from "node:fs";
 import { crc32 } from "node:zlib";
+import { type Clock, systemClock } from "../base/clock.ts";
 import { errorCode, fileFailureOf } from "../base/errors.ts";
-import { bytes } from "../base/units.ts";
+import { bytes, milliseconds } from "../base/units.ts";
 import { contentFitting, writeChunks } from "../http/chunked-encoder.ts";
 import type { SendOutcome, SourceFailure } from "../http/exchange.ts";
+import { wasChangedWithin } from "../http/file-identity.ts";
 import type { BodyPlan, OpenSource } from "../http/response-plan.ts";
 import type { BufferPool } from "./buffer-pool.ts";
 
@@ -32,11 +36,18 @@ interface Slice {
 /** Each piece of a transfer may be twice as large as the last, so a client that reads nothing gets no large buffer. */
 const FIRST_PIECE = 128 * 1024;
 
+/** A file that was changed so recently may be a log, or under way. */
+const QUIET_AFTER = milliseconds(10_000);
+/** So many bytes of each transfer have a checksum, and all of one that is slower, in bytes per millisecond. */
+const CHECKED_AT_LEAST = 4 * 1024 * 1024;
+const FAST = 100_000;
+
 type Piece = { readonly kind: "text"; readonly bytes: Uint8Array } | ({ readonly kind: "slice" } & Slice);
 
 /**
  * @param head  of the response; leaves together with the first slice, so never with a failure found before it
  * @param send  called for one write at a time, never after it returned false
+ * @param clock  tells whether the file is quiet and the transfer fast
  * @returns a failure when the file no longer matches its head, or cannot be read
  */
 export async function transferFile(
@@ -44,6 +55,7 @@ export async function transferFile(
   body: FileBody,
   buffers: BufferPool,
   send: SendChunks,
+  clock: Clock = systemClock,
 ): Promise<SendOutcome> {
   let isHeadSent = false;
   const sendNext: SendChunks = (chunk, second) => {
@@ -51,7 +63,8 @@ export async function transferFile(
     return send(chunk, second);
   };
   try {
-    const reader = new SliceReader(body.source, slicesOf(body), body.kind !== "chunked" && body.isJoined, buffers);
+    const isJoined = body.kind !== "chunked" && body.isJoined;
+    const reader = new SliceReader(body.source, slicesOf(body), isJoined, buffers, clock);
     return body.kind === "chunked"
       ? await transferChunks(head, body, reader, sendNext)
       : await transferPieces(head, piecesOf(body), reader, sendNext);
@@ -151,15 +164,23 @@ class SliceReader {
   readonly #isJoined: boolean;
   readonly #buffers: BufferPool;
   readonly #total: number;
+  readonly #clock: Clock;
+  readonly #began: number;
+  /** Its times prove nothing yet, or more changes are likely. */
+  readonly #needsChecksum: boolean;
   #count = 0;
-  #checksum = 0;
+  /** Undefined: given up. */
+  #checksum: number | undefined = 0;
 
-  constructor(source: OpenSource, slices: readonly Slice[], isJoined: boolean, buffers: BufferPool) {
+  constructor(source: OpenSource, slices: readonly Slice[], isJoined: boolean, buffers: BufferPool, clock: Clock) {
     this.#source = source;
     this.#slices = slices;
     this.#isJoined = isJoined;
     this.#buffers = buffers;
     this.#total = slices.reduce((sum, { start, end }) => sum + end - start, 0);
+    this.#clock = clock;
+    this.#began = clock.monotonic();
+    this.#needsChecksum = !source.isSettled || wasChangedWithin(source.identity, QUIET_AFTER, clock.wall());
   }
 
   /**
@@ -188,8 +209,14 @@ class SliceReader {
     const isEnd = this.#count === this.#total;
     // Many bodies are one read, and most files unchanged: those need no checksum.
     if (isEnd && part.length === this.#total && this.#isUnchanged()) return;
-    this.#checksum = crc32(part, this.#checksum);
+    if (this.#isQuick()) this.#checksum = undefined;
+    if (this.#checksum !== undefined) this.#checksum = crc32(part, this.#checksum);
     if (isEnd && !this.#isUnchanged()) await this.#readAgain();
+  }
+
+  #isQuick(): boolean {
+    if (this.#needsChecksum || this.#count < CHECKED_AT_LEAST) return false;
+    return this.#count > (this.#clock.monotonic() - this.#began) * FAST;
   }
 
   /** The second pass. */
@@ -198,6 +225,7 @@ class SliceReader {
     if (this.#stat().size < BigInt(this.#source.identity.size)) {
       throw new SourceFault("changed", "the file became shorter while it was being sent");
     }
+    if (this.#checksum === undefined) throw new SourceFault("changed", "the file was changed while it was being sent");
     let checksum = 0;
     for (const { start, end } of this.#slices) {
       for (let position = start; position < end; ) {

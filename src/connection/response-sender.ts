@@ -8,7 +8,7 @@ import { CLOSING_LINES, formatResponseHead, keepingLines, type MessageMemo } fro
 import type { ResponsePlan } from "../http/response-plan.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { BufferPool } from "./buffer-pool.ts";
-import { type FileBody, transferFile } from "./file-transfer.ts";
+import { type FileBody, type SendChunks, transferFile } from "./file-transfer.ts";
 
 /** Up to this size head and body are joined in one buffer; beyond it a copy costs more than writing two buffers. */
 const MAX_JOINED = 64 * 1024;
@@ -138,11 +138,12 @@ export class ResponseSender {
 
   async #sendFile(head: Uint8Array, body: FileBody): Promise<SendOutcome> {
     let handedOver = -head.length;
-    return transferFile(head, body, this.#buffers, (chunk, second) => {
+    const send: SendChunks = (chunk, second) => {
       handedOver += chunk.length + (second?.length ?? 0);
       this.#bodyBytesSent = handedOver;
       return this.#write(chunk, second);
-    });
+    };
+    return transferFile(head, body, this.#buffers, send, this.#clock);
   }
 
   #write(chunk: Uint8Array, second?: Uint8Array): Written {

@@ -39,6 +39,11 @@ export function isSecondSettled({ modifiedNs }: FileTimes, now: UnixMilliseconds
   return isAwayFrom(now, modifiedNs, COARSE_STEP);
 }
 
+/** Whether the file was changed at most `time` ago. */
+export function wasChangedWithin({ changedNs }: FileTimes, time: Milliseconds, now: UnixMilliseconds): boolean {
+  return !isAwayFrom(now, changedNs, time);
+}
+
 /** A time further in the future was set by hand, and is as reliable as one in the past. */
 function isAwayFrom(now: UnixMilliseconds, timeNs: bigint, step: Milliseconds): boolean {
   return Math.abs(now - Number(timeNs / NS_PER_MILLISECOND)) > step;

@@ -3,7 +3,8 @@ import { chmodSync, closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, uti
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { bytes } from "../../src/base/units.ts";
+import { type Clock, systemClock } from "../../src/base/clock.ts";
+import { bytes, milliseconds, unixMilliseconds } from "../../src/base/units.ts";
 import { BufferPool } from "../../src/connection/buffer-pool.ts";
 import { type FileBody, type SendChunks, transferFile } from "../../src/connection/file-transfer.ts";
 import { encodeChunked } from "../../src/http/chunked-encoder.ts";
@@ -79,6 +80,7 @@ async function transfer(
   body: FileBody,
   bufferSize: number,
   onWrite: (written: number) => boolean | Promise<boolean> = () => true,
+  clock: Clock = systemClock,
 ): Promise<Transfer> {
   const buffers = new SmallBuffers(bufferSize);
   const writes: string[] = [];
@@ -87,7 +89,7 @@ async function transfer(
     writes.push(Buffer.concat([chunk, second ?? Buffer.alloc(0)]).toString());
     return onWrite(writes.length);
   };
-  const outcome = await transferFile(HEAD, body, buffers, send);
+  const outcome = await transferFile(HEAD, body, buffers, send, clock);
   assert.equal(buffers.lent, 0);
   return { outcome, writes };
 }
@@ -372,3 +374,23 @@ test("transferFile: the buffer is not filled again before the client has taken i
   });
   assert.equal(outcome, "sent");
 });
+
+const paces: [name: string, age: number, msPerLook: number, want: string][] = [
+  ["a quiet file, fast: undecided", 60_000, 0, "changed"],
+  ["a quiet file, slowly", 60_000, 1000, "sent"],
+  ["a file that was changed just before, fast", 5000, 0, "sent"],
+];
+for (const [name, age, msPerLook, want] of paces) {
+  test(`transferFile: a touch during a large transfer: ${name}`, async (t) => {
+    const source = openFile(t, "x".repeat(6 * 1024 * 1024));
+    const now = Date.now() + age;
+    let looks = 0;
+    const clock = { wall: () => unixMilliseconds(now), monotonic: () => milliseconds(msPerLook * looks++) };
+    const touch = (written: number): boolean => {
+      if (written === 5) utimesSync(source.path, 1_000_000_001, 1_000_000_001);
+      return true;
+    };
+    const { outcome } = await transfer(fileBody(source, 0, source.identity.size), 1024 * 1024, touch, clock);
+    assert.equal(typeof outcome === "string" ? outcome : outcome.kind, want);
+  });
+}

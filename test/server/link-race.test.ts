@@ -120,6 +120,9 @@ function errandsOf(
   };
 }
 
+/** A trial in which these are not answered both ways has shown nothing. */
+const RACED = ["GET /replaced/passwd HTTP/1.1", "GET /file HTTP/1.1"];
+
 function isListingInside({ body }: Reply): boolean {
   const { entries } = JSON.parse(body.toString()) as { readonly entries: readonly { readonly name: string }[] };
   return entries.every(({ name }) => LISTED.includes(name));
@@ -159,9 +162,15 @@ for (const each of CASES) {
       },
     });
     t.after(() => visitors.stop());
-    await until(`${FETCHES} answers`, () => visitors.answered + visitors.faults.length >= FETCHES, {
-      patience: timeFor(170_000, 280_000).timeout,
-    });
+    const wasAnswered = (line: string, ...statuses: number[]) =>
+      statuses.some((status) => tally.get(line)?.has(status));
+    const areBothSeen = () =>
+      RACED.every((line) => wasAnswered(line, 200) && wasAnswered(line, 403, 404)) && readmes > 0;
+    await until(
+      `${FETCHES} answers, and both sides of each change`,
+      () => visitors.faults.length > 0 || (visitors.answered >= FETCHES && areBothSeen()),
+      { patience: timeFor(170_000, 280_000).timeout },
+    );
     await visitors.stop();
     swapper.endInput();
     const swapped = Number(await swapper.nextLine());
@@ -170,12 +179,6 @@ for (const each of CASES) {
       ([line, counts]) => `${line}: ${[...counts].map((pair) => pair.join(" × ")).join(", ")}`,
     );
     t.diagnostic(`${visitors.answered} answers, ${swapped} changes there and back; ${told.join("; ")}`);
-    for (const line of ["GET /replaced/passwd HTTP/1.1", "GET /file HTTP/1.1"]) {
-      assert.ok((tally.get(line)?.get(200) ?? 0) > 0, `${line} was never answered 200`);
-      const refused = (tally.get(line)?.get(403) ?? 0) + (tally.get(line)?.get(404) ?? 0);
-      assert.ok(refused > 0, `${line} was never refused`);
-    }
-    assert.ok(readmes > 0, "no README was ever shown");
     assert.equal((await server.stop()).status, 0);
   });
 }

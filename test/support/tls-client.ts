@@ -69,7 +69,9 @@ export async function startTls(t: TestContext, options: LiveOptions = {}): Promi
 export class TlsClient {
   readonly socket: TLSSocket;
   #session: Buffer | undefined;
-  #arrived: Buffer = Buffer.alloc(0);
+  /** What has arrived: joined only when it is looked at, which matters for a large body in small records. */
+  #pieces: Buffer[] = [];
+  #length = 0;
   #ending: Error | "end" | undefined;
   #look: () => void = () => undefined;
 
@@ -79,7 +81,8 @@ export class TlsClient {
       this.#session = session;
     });
     socket.on("data", (chunk: Buffer) => {
-      this.#arrived = Buffer.concat([this.#arrived, chunk]);
+      this.#pieces.push(chunk);
+      this.#length += chunk.length;
       this.#look();
     });
     socket.on("end", () => this.#end("end"));
@@ -145,9 +148,10 @@ export class TlsClient {
     const status = Number(/^HTTP\/1\.1 (\d{3}) /.exec(statusLine)?.[1]);
     const length = status === 304 ? 0 : Number(fields.get("content-length") ?? Number.NaN);
     if (Number.isNaN(length)) throw new Error(`no length: ${statusLine}`);
-    await this.#wait("a body", () => this.#arrived.length >= end + length || undefined);
+    await this.#wait("a body", () => this.#length >= end + length || undefined);
     const body = this.#arrived.subarray(end, end + length);
-    this.#arrived = this.#arrived.subarray(end + length);
+    this.#pieces = [this.#arrived.subarray(end + length)];
+    this.#length -= end + length;
     return { status, fields, body };
   }
 
@@ -159,12 +163,19 @@ export class TlsClient {
 
   /** Until the server has ended the connection. @throws when bytes come before that, or it ends with an error */
   async ended(): Promise<void> {
-    await this.#wait("the end", () => (this.#ending === "end" || this.#arrived.length > 0 ? true : undefined));
-    if (this.#arrived.length > 0) throw new Error(`${this.#arrived.length} bytes that nobody asked for`);
+    await this.#wait("the end", () => (this.#ending === "end" || this.#length > 0 ? true : undefined));
+    if (this.#length > 0) throw new Error(`${this.#length} bytes that nobody asked for`);
   }
 
   leave(): void {
     this.socket.destroy();
+  }
+
+  get #arrived(): Buffer {
+    const [first = Buffer.alloc(0)] = this.#pieces;
+    const joined = this.#pieces.length < 2 ? first : Buffer.concat(this.#pieces);
+    this.#pieces = [joined];
+    return joined;
   }
 
   #end(how: Error | "end"): void {
