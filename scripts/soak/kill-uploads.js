@@ -167,7 +167,24 @@ async function killDuringUploads(server, round, ledger) {
   if (server.isRunning) await server.stop();
   await gone(processes.filter((pid) => !victims.includes(pid)));
   await server.ended;
+  await reaped(processes);
   await Promise.all([...clients, watching]);
+}
+
+/**
+ * A worker whose primary was killed too stays a zombie until process 1 reaps it, on some machines for two seconds. Its number
+ * is taken until then, so a server that starts meanwhile leaves its temporary files alone.
+ */
+async function reaped(pids) {
+  while (pids.some(hasNumber)) await sleep(5);
+}
+
+function hasNumber(pid) {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
 }
 
 function chooseVictims([first, ...others], death) {
