@@ -173,7 +173,7 @@ async function killDuringUploads(server, round, ledger) {
 
 /**
  * A worker whose primary was killed too stays a zombie until process 1 reaps it, on some machines for two seconds. Its number
- * is taken until then, so a server that starts meanwhile leaves its temporary files alone.
+ * is taken until then, so a server that starts meanwhile leaves its temporary files alone for ten seconds.
  */
 async function reaped(pids) {
   while (pids.some(hasNumber)) await sleep(5);

@@ -9,7 +9,6 @@ import { constants } from "node:fs";
 import { type FileHandle, lstat, mkdir, open, opendir, readdir, realpath, statfs, unlink } from "node:fs/promises";
 import { type AbsolutePath, absolutePath, contains, pathBelow } from "../base/absolute-path.ts";
 import { errorCode } from "../base/errors.ts";
-import { isProcessAlive } from "../base/process-alive.ts";
 import { type Bytes, bytes, type Milliseconds, type UnixMilliseconds } from "../base/units.ts";
 import { formatTemporaryName, isUploadName, parseTemporaryName } from "../base/upload-name.ts";
 import { formatSitePath } from "../http/site-path.ts";
@@ -44,14 +43,23 @@ export class UploadStore {
     this.#quota = new UploadQuota(site.rules.uploadQuota, () => this.#measure());
   }
 
-  /** Called before the first request: removes temporary files of dead processes. @throws the system's error */
-  async clearLitter(now: UnixMilliseconds): Promise<void> {
+  /**
+   * Removes temporary files of dead processes, and very old ones.
+   * @returns how many are left
+   * @throws the system's error
+   */
+  async clearLitter(now: UnixMilliseconds, isDead: (pid: number) => boolean): Promise<number> {
     const directory = await this.#findDirectory();
-    if (directory === undefined) return;
+    if (directory === undefined) return 0;
+    let left = 0;
     for await (const { name } of await opendir(directory)) {
       const owner = parseTemporaryName(name);
-      if (owner !== undefined) await removeLitter(pathBelow(directory, name), owner.pid, now);
+      if (owner === undefined) continue;
+      const path = pathBelow(directory, name);
+      if (isDead(owner.pid) || (await isVeryOld(path, now))) await removeLitter(path);
+      else left += 1;
     }
+    return left;
   }
 
   /**
@@ -255,15 +263,19 @@ async function sizeOf(path: AbsolutePath): Promise<number> {
   }
 }
 
-async function removeLitter(path: AbsolutePath, owner: number, now: UnixMilliseconds): Promise<void> {
-  try {
-    const isOld = now - (await lstat(path)).mtimeMs > LITTER_AGE_MS;
-    // At start this process has made nothing yet: a file with its number is older.
-    if (isOld || owner === process.pid || !isProcessAlive(owner)) await unlink(path);
-  } catch (error) {
-    // Another process of this server clears up at the same time.
-    if (errorCode(error) !== "ENOENT") throw error;
-  }
+/** False for a file that is gone. */
+async function isVeryOld(path: AbsolutePath, now: UnixMilliseconds): Promise<boolean> {
+  const found = await lstat(path).catch(ignoreMissing);
+  return found !== undefined && now - found.mtimeMs > LITTER_AGE_MS;
+}
+
+async function removeLitter(path: AbsolutePath): Promise<void> {
+  await unlink(path).catch(ignoreMissing);
+}
+
+/** Another process of this server clears up at the same time. */
+function ignoreMissing(error: unknown): undefined {
+  if (errorCode(error) !== "ENOENT") throw error;
 }
 
 async function syncDirectory(path: string): Promise<void> {

@@ -4,6 +4,7 @@
  */
 import { systemClock } from "../base/clock.ts";
 import { type StorageFailure, storageFailureOf, unreachable } from "../base/errors.ts";
+import { isProcessAlive } from "../base/process-alive.ts";
 import { bytes } from "../base/units.ts";
 import { type Digest, parseDigestField } from "../http/content-digest.ts";
 import type { BodyReader, IncomingRequest } from "../http/exchange.ts";
@@ -56,24 +57,49 @@ export function takesUploads({ upload }: SiteRules, path: string): boolean {
 /**
  * Removes what a crash left in the upload directories. To be called before the first request.
  * @param report  called with a line per unusable directory; the server works without it
+ * @returns whether files of other processes are left, which may be dead: see `clearUploadsAgain`
  */
 export async function prepareUploads(
   sites: Sites,
   report: (text: string) => void,
   ledger: UploadLedger = new UploadLedger(),
-): Promise<void> {
-  const { main, named, directories } = sites;
+): Promise<boolean> {
+  // This process has made nothing yet: a file with its number is older.
+  return clearUploads(sites, ledger, (pid) => pid === process.pid || !isProcessAlive(pid), report);
+}
+
+/**
+ * To be called some seconds later. A process that was killed together with its parent counts as alive until process 1 has
+ * reaped it, which takes seconds on some machines.
+ */
+export async function clearUploadsAgain(sites: Sites, ledger: UploadLedger = new UploadLedger()): Promise<void> {
+  await clearUploads(
+    sites,
+    ledger,
+    (pid) => !isProcessAlive(pid),
+    () => undefined,
+  );
+}
+
+async function clearUploads(
+  { main, named, directories }: Sites,
+  ledger: UploadLedger,
+  isDead: (pid: number) => boolean,
+  report: (text: string) => void,
+): Promise<boolean> {
   const configured = [...(directories === undefined ? [main] : []), ...named.values()];
   const found = (directories?.names() ?? []).map((name) => directories?.find(name));
+  let left = 0;
   for (const site of [...configured, ...found]) {
     if (site?.rules.upload === undefined) continue;
     try {
-      await storeOf(site, ledger).clearLitter(systemClock.wall());
+      left += await storeOf(site, ledger).clearLitter(systemClock.wall(), isDead);
     } catch (error) {
       if (storageFailureOf(error) === undefined) throw error;
       report(`uploads of ${site.name} cannot be stored: ${String(error)}`);
     }
   }
+  return left > 0;
 }
 
 /** Reports upload directories that the sandbox of this process does not reach. Fails for none of them. */

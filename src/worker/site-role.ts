@@ -1,6 +1,6 @@
 /** The role that serves the sites: joins the parts that answer requests. */
 import { randomBytes } from "node:crypto";
-import { setTimeout } from "node:timers/promises";
+import { setTimeout as wait } from "node:timers/promises";
 import { EventLoopTurn, type LoopTurn, systemClock } from "../base/clock.ts";
 import { isTrustedIn } from "../base/ip-range.ts";
 import { seconds } from "../base/units.ts";
@@ -21,7 +21,7 @@ import type { LocateContext } from "../site/locate.ts";
 import { createService } from "../site/serve.ts";
 import { SharedListings } from "../site/shared-listings.ts";
 import type { Sites } from "../site/site.ts";
-import { checkUploads, prepareUploads } from "../site/upload.ts";
+import { checkUploads, clearUploadsAgain, prepareUploads } from "../site/upload.ts";
 import { UploadLedger } from "../site/upload-quota.ts";
 import type { ThreadPool } from "../tasks/task-pool.ts";
 import { TlsAcceptor } from "../tls/tls-acceptor.ts";
@@ -57,6 +57,8 @@ interface Parts extends SiteParts {
 
 const HTTPS = formatPurpose({ kind: "https" });
 const REACH_INTERVAL_MS = 1000;
+/** Until then a slow init has reaped what was killed. */
+const CLEAR_AGAIN_MS = 10_000;
 /** How long `close` waits for tasks and for handlers of cut connections. */
 const CLOSE_TIMEOUT_MS = 1000;
 
@@ -67,7 +69,10 @@ export async function openSiteRole(parts: SiteParts): Promise<Role> {
   let phase: ServingPhase = "serving";
   const turn = new EventLoopTurn();
   const sites = buildSites(settings, turn, parts.native, parts.reach);
-  await prepareUploads(sites, (text) => events.warn(text), uploads);
+  const hasLitter = await prepareUploads(sites, (text) => events.warn(text), uploads);
+  const onFault = (fault: unknown): void => events.error("cannot clear upload directories", fault);
+  const clearAgain = (): void => void clearUploadsAgain(sites, uploads).catch(onFault);
+  const again = hasLitter ? setTimeout(clearAgain, CLEAR_AGAIN_MS).unref() : undefined;
   // A site that is seldom asked for is within reach before its next request.
   const watch = parts.reach && setInterval(() => checkReach(sites, uploads), REACH_INTERVAL_MS).unref();
   const connections = new Connections(
@@ -99,9 +104,10 @@ export async function openSiteRole(parts: SiteParts): Promise<Role> {
     },
     close: async () => {
       // A handler or task that hangs on a dead file system must not hold the server.
-      await Promise.race([Promise.all([ended, pool.close()]), setTimeout(CLOSE_TIMEOUT_MS)]);
+      await Promise.race([Promise.all([ended, pool.close()]), wait(CLOSE_TIMEOUT_MS)]);
       connections.close();
       clearInterval(watch);
+      clearTimeout(again);
     },
     receive: (message) => {
       if (message.kind === "stored") uploads.heard(message.upload);

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import {
   chmodSync,
   existsSync,
   mkdirSync,
   readdirSync,
+  readFileSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -14,16 +16,18 @@ import {
 import { type TestContext, test } from "node:test";
 import { absolutePath } from "../../src/base/absolute-path.ts";
 import { EventLoopTurn } from "../../src/base/clock.ts";
+import { isProcessAlive } from "../../src/base/process-alive.ts";
 import { bytes, milliseconds } from "../../src/base/units.ts";
 import { formatTemporaryName } from "../../src/base/upload-name.ts";
 import { DocumentRoot, type Reach } from "../../src/site/document-root.ts";
 import { HostDirectories } from "../../src/site/host-directories.ts";
 import type { Site, SiteRules } from "../../src/site/site.ts";
-import { prepareUploads, takesUploads } from "../../src/site/upload.ts";
+import { clearUploadsAgain, prepareUploads, takesUploads } from "../../src/site/upload.ts";
 import { UploadStore } from "../../src/site/upload-store.ts";
 import { makeTree, permissionsDoNotBind } from "../support/file-tree.ts";
 import { siteAt } from "../support/served-site.ts";
 import { siteRules } from "../support/site-rules.ts";
+import { until } from "../support/until.ts";
 
 function makeSite(t: TestContext, changes: Partial<SiteRules> = {}): Site {
   const top = makeTree(t, { "root/hello.txt": "hello" });
@@ -180,6 +184,38 @@ for (const [name, file, age, isLitter] of leftovers) {
     assert.equal(existsSync(path), !isLitter);
   });
 }
+
+test("a file of a zombie is kept at start, and removed once the zombie is reaped; this process's own stays", async (t) => {
+  const site = makeSite(t);
+  const sites = { main: site, named: new Map(), directories: undefined, defaultHost: undefined };
+  // The second program of the shell's process does not know that it has a child, so it does not reap it.
+  const parent = spawn("sh", ["-c", "sleep 0.2 & echo $!; exec sleep 60"], { stdio: ["ignore", "pipe", "ignore"] });
+  t.after(() => parent.kill("SIGKILL"));
+  const [said] = (await once(parent.stdout, "data")) as [Buffer];
+  const zombie = Number(said);
+  await until("it is a zombie", () => /^State:\s+Z/m.test(readFileSync(`/proc/${zombie}/status`, "latin1")));
+  mkdirSync(`${site.root.path}/uploads`);
+  const litter = `${site.root.path}/uploads/${formatTemporaryName(zombie, "ab")}`;
+  writeFileSync(litter, "[1,");
+  assert.equal(await prepareUploads(sites, assert.fail), true);
+  assert.ok(existsSync(litter));
+
+  const own = `${site.root.path}/uploads/${formatTemporaryName(process.pid, "ab")}`;
+  writeFileSync(own, "[1,");
+  parent.kill("SIGKILL");
+  await until("the zombie is reaped", () => !isProcessAlive(zombie));
+  await clearUploadsAgain(sites);
+  assert.ok(!existsSync(litter));
+  assert.ok(existsSync(own));
+});
+
+test("nothing is left: no second look", async (t) => {
+  const site = makeSite(t);
+  mkdirSync(`${site.root.path}/uploads`);
+  writeFileSync(`${site.root.path}/uploads/${formatTemporaryName(deadPid(), "ab")}`, "[1,");
+  const sites = { main: site, named: new Map(), directories: undefined, defaultHost: undefined };
+  assert.equal(await prepareUploads(sites, assert.fail), false);
+});
 
 test("litter is removed where a link leads, and a link is not followed out of there", async (t) => {
   const site = makeSite(t);
