@@ -94,10 +94,10 @@ async function transferPieces(
       const isOpen = await reader.read(Math.min(most, left), position, sliceOf, (buffer) => {
         const slice = sliceOf(buffer);
         position += slice.length;
+        most = Math.max(most, 2 * slice.length);
         return text.length === 0 ? send(slice) : send(text, slice);
       });
       if (!isOpen) return "cut";
-      most *= 2;
       text = NOTHING;
     }
   }
@@ -169,13 +169,14 @@ class SliceReader {
   /** Its times prove nothing yet, or more changes are likely. */
   readonly #needsChecksum: boolean;
   #count = 0;
-  /** Undefined: given up. */
-  #checksum: number | undefined = 0;
+  /** Undefined: any change ends the transfer. */
+  #checksum: number | undefined;
 
   constructor(source: OpenSource, slices: readonly Slice[], isJoined: boolean, buffers: BufferPool, clock: Clock) {
     this.#source = source;
     this.#slices = slices;
     this.#isJoined = isJoined;
+    this.#checksum = isJoined ? undefined : 0;
     this.#buffers = buffers;
     this.#total = slices.reduce((sum, { start, end }) => sum + end - start, 0);
     this.#clock = clock;

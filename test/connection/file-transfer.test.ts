@@ -394,3 +394,18 @@ for (const [name, age, msPerLook, want] of paces) {
     assert.equal(typeof outcome === "string" ? outcome : outcome.kind, want);
   });
 }
+
+test("transferFile: after many small parts, the first piece of a large one is small", async (t) => {
+  const asked: number[] = [];
+  class Asked extends BufferPool {
+    override take(most: number): Buffer {
+      asked.push(most);
+      return super.take(most);
+    }
+  }
+  const source = openFile(t, "x".repeat(2 * 1024 * 1024));
+  const small = Array.from({ length: 20 }, (_, index) => [2 * index, 2 * index + 1] as const);
+  const body = partsBody(source, [...small, [1000, source.identity.size]]);
+  assert.equal(await transferFile(HEAD, body, new Asked(), () => true), "sent");
+  assert.deepEqual(asked.slice(0, 23), [...small.map(() => 1), 128 * 1024, 256 * 1024, 512 * 1024]);
+});
