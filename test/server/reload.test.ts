@@ -84,6 +84,20 @@ function quietCounts(server: LiveServer, workers: readonly number[]) {
   return [server.pid, ...workers].map(descriptorCounts);
 }
 
+/** What a process that has just exited had is closed a moment later: waits until half a second brings no change. */
+async function steadyCounts(server: LiveServer, workers: readonly number[]) {
+  let counts = quietCounts(server, workers);
+  let since = performance.now();
+  return until("the descriptors stay as many", () => {
+    const now = quietCounts(server, workers);
+    if (JSON.stringify(now) !== JSON.stringify(counts)) {
+      counts = now;
+      since = performance.now();
+    }
+    return performance.now() - since > 500 ? counts : undefined;
+  });
+}
+
 /** A new generation, of which nobody has asked anything. */
 async function reloadQuietly(server: LiveServer): Promise<readonly number[]> {
   const { hangups } = server.state;
@@ -190,7 +204,7 @@ test(`${HANGUPS} hangups at random moments under load: no request fails, and not
   ...timeFor(180_000, 900_000),
 }, async (t) => {
   const server = await startServer(t);
-  const before = quietCounts(server, await reloadQuietly(server));
+  const before = await steadyCounts(server, await reloadQuietly(server));
   const stored = new Map<string, string>();
   const visitors = new Visitors({ port: server.port, manners: MANNERS, errand: errandOf(stored) });
   t.after(() => visitors.stop());
