@@ -103,7 +103,7 @@ export function describeReload(outcome: ReloadOutcome): AnswerReport {
     case "done":
       return { message: withDetail(`reloaded (PID ${outcome.pid})`, outcome.message), exitStatus: 0 };
     case "failed":
-      return failure(withDetail(`not reloaded (PID ${outcome.pid})`, outcome.message));
+      return failure(withDetail(`reload failed (PID ${outcome.pid}), keeping the old configuration`, outcome.message));
     case "stopping":
       return failure(`PID ${outcome.pid} does not reload: it is stopping`);
     case "died":

@@ -307,9 +307,10 @@ class Primary {
       if (this.#isStopping()) return;
       this.#phase = "serving";
       this.#reloadState = { covers, ...outcome, at: unixMilliseconds(Date.now()) };
-      const log = outcome.outcome === "done" ? "info" : "error";
-      this.#logs.events[log](`SIGHUP: ${outcome.message}`);
-      this.#notifier.reloaded(outcome.message.split("\n")[0] ?? "");
+      const isDone = outcome.outcome === "done";
+      const text = isDone ? outcome.message : `reload failed, keeping the old configuration: ${outcome.message}`;
+      this.#logs.events[isDone ? "info" : "error"](`SIGHUP: ${text}`);
+      this.#notifier.reloaded(text.split("\n")[0] ?? "");
       this.#noteState();
     }
   }
@@ -333,7 +334,7 @@ class Primary {
       return { outcome: "done", message: `generation ${config.generation.number} serves with ${configuration}` };
     } catch (error) {
       const why = error instanceof StartupError ? error.message : describeThrown(error);
-      return { outcome: "failed", message: `reload failed, keeping the old configuration: ${why}` };
+      return { outcome: "failed", message: why };
     }
   }
 

@@ -143,8 +143,12 @@ const timeout = milliseconds(20_000);
 const reloadReports: [outcome: ReloadOutcome, message: string, exitStatus: 0 | 1][] = [
   [{ kind: "done", pid: 7, message: "generation 3" }, "reloaded (PID 7): generation 3", 0],
   [{ kind: "done", pid: 7, message: "" }, "reloaded (PID 7)", 0],
-  [{ kind: "failed", pid: 7, message: "x.conf:1: junk" }, "not reloaded (PID 7): x.conf:1: junk", 1],
-  [{ kind: "failed", pid: 7, message: "a\nb" }, "not reloaded (PID 7): a\nb", 1],
+  [
+    { kind: "failed", pid: 7, message: "x.conf:1: junk" },
+    "reload failed (PID 7), keeping the old configuration: x.conf:1: junk",
+    1,
+  ],
+  [{ kind: "failed", pid: 7, message: "a\nb" }, "reload failed (PID 7), keeping the old configuration: a\nb", 1],
   [{ kind: "not-running", paths: [path] }, "not running: no live process in PID file /run/comanche.pid", 1],
   [
     { kind: "forbidden", pid: 7, path },

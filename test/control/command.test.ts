@@ -46,7 +46,7 @@ test("stop: finds the PID file in a broken configuration, and tells the faults t
 test("reload: finds the PID file in a broken configuration, and leaves the faults to the server", async (t) => {
   const { pidFile, run } = makeHome(t);
   const server = await startServer(t, pidFile, "failed");
-  const said = `not reloaded (PID ${server.pid}): x.conf:1: a\nx.conf:2: b`;
+  const said = `reload failed (PID ${server.pid}), keeping the old configuration: x.conf:1: a\nx.conf:2: b`;
   assert.deepEqual(await run("reload"), { output: undefined, complaints: [said], exitStatus: 1 });
 });
 
@@ -115,12 +115,13 @@ test("a real server: status and reload, by the command itself, from start to end
   server.configure({ charset: "a b", listing: "perhaps" });
   const failed = await server.run(t, "reload");
   assert.deepEqual([failed.status, failed.standardOutput], [1, ""]);
-  assert.match(failed.standardError, new RegExp(`^comanche: not reloaded \\(PID ${pid}\\): `));
+  const refused = `^comanche: reload failed \\(PID ${pid}\\), keeping the old configuration: `;
+  assert.match(failed.standardError, new RegExp(refused));
   for (const value of ["charset = a b", "listing = perhaps"]) assert.ok(failed.standardError.includes(value), value);
   const after = await server.run(t, "status");
   assert.equal(after.status, 0);
   assert.match(after.standardOutput, /^ {2}generation +2$/m);
-  assert.match(after.standardOutput, /^ {2}last reload +.*, failed: /m);
+  assert.match(after.standardOutput, /^ {2}last reload +.*, failed\n +\S*comanche\.conf:\d+: /m);
 
   await server.command.kill();
   const dead = await server.run(t, "status");
