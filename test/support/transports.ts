@@ -9,6 +9,7 @@ import { milliseconds } from "../../src/base/units.ts";
 import { readIdentity } from "../../src/tls/certificate.ts";
 import { probeHandles } from "../../src/tls/probe-handles.ts";
 import { TlsAcceptor } from "../../src/tls/tls-acceptor.ts";
+import type { TlsRules } from "../../src/tls/tls-context.ts";
 import type { TlsMaterial } from "../../src/tls/tls-identity.ts";
 import { findNodeInternals } from "../../src/transport/node-internals.ts";
 import type { AcceptedTransport, ByteStream, TransportEvents } from "../../src/transport/transport.ts";
@@ -94,16 +95,7 @@ async function openTlsPair(wanted: Endpoint, choice: TransportChoice): Promise<T
   const { promise: accepted, resolve: accept, reject } = promised<ByteStream>();
   const acceptor = new TlsAcceptor({
     material: testMaterial(),
-    rules: {
-      minVersion: "TLSv1.3",
-      ciphers: undefined,
-      suites: undefined,
-      curves: undefined,
-      sniStrict: false,
-      clientVerify: "require",
-      handshakeTimeout: milliseconds(10_000),
-      alpn: ["http/1.1"],
-    },
+    rules: testTlsRules({ minVersion: "TLSv1.3", alpn: ["http/1.1"] }),
     choice,
     maxHandshakes: 1,
     isTrustedProxy: undefined,
@@ -131,6 +123,21 @@ export function testMaterial(): TlsMaterial {
   if (result.kind === "fault") throw new Error(result.fault);
   const { identity } = result;
   return { identities: [identity], fallback: identity, ticketKeys: [Buffer.alloc(48)], clientAuthorities: undefined };
+}
+
+/** As a site has them where nothing was set, but for `changes`. */
+export function testTlsRules(changes: Partial<TlsRules> = {}): TlsRules {
+  return {
+    minVersion: "TLSv1.2",
+    ciphers: undefined,
+    suites: undefined,
+    curves: undefined,
+    sniStrict: false,
+    clientVerify: "require",
+    handshakeTimeout: milliseconds(20_000),
+    alpn: [],
+    ...changes,
+  };
 }
 
 function promised<Value>() {

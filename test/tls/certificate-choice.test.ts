@@ -4,7 +4,6 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { type TestContext, test } from "node:test";
 import { connect, type SecureContextOptions } from "node:tls";
-import { milliseconds } from "../../src/base/units.ts";
 import { readIdentity } from "../../src/tls/certificate.ts";
 import { chooseShowing, planShowings } from "../../src/tls/certificate-choice.ts";
 import type { ClientOffer } from "../../src/tls/client-offer.ts";
@@ -14,7 +13,7 @@ import type { TlsIdentity, TlsMaterial } from "../../src/tls/tls-identity.ts";
 import type { TransportChoice } from "../../src/transport/transport-choice.ts";
 import { listenHere } from "../support/listen-here.ts";
 import { keyPath, readKey } from "../support/tls-client.ts";
-import { eachTransport, testMaterial } from "../support/transports.ts";
+import { eachTransport, testMaterial, testTlsRules } from "../support/transports.ts";
 
 const stapleOf = (name: string) => readFileSync(keyPath(`staples/${name}.pem.ocsp`));
 
@@ -33,16 +32,7 @@ const materialOf = (...identities: [TlsIdentity, ...TlsIdentity[]]): TlsMaterial
   return { ...testMaterial(), identities, fallback: identities[0] };
 };
 
-const RULES: TlsRules = {
-  minVersion: "TLSv1.2",
-  ciphers: undefined,
-  suites: undefined,
-  curves: undefined,
-  sniStrict: false,
-  clientVerify: "require",
-  handshakeTimeout: milliseconds(20_000),
-  alpn: [],
-};
+const RULES = testTlsRules();
 
 // A client of today, and one of some years ago.
 const NEW: ClientOffer = {

@@ -3,12 +3,11 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type TestContext, test } from "node:test";
 import { connect, type SecureVersion } from "node:tls";
-import { milliseconds } from "../../src/base/units.ts";
 import { answerTicket, introduceKey, type TicketRing } from "../../src/tls/ticket-ring.ts";
 import { TlsAcceptor } from "../../src/tls/tls-acceptor.ts";
 import type { TransportChoice } from "../../src/transport/transport-choice.ts";
 import { listenHere } from "../support/listen-here.ts";
-import { eachTransport, testMaterial } from "../support/transports.ts";
+import { eachTransport, testMaterial, testTlsRules } from "../support/transports.ts";
 
 const [A, B, C] = [1, 2, 3].map((byte) => Buffer.alloc(48, byte)) as [Buffer, Buffer, Buffer];
 const nameOf = (key: Buffer) => key.subarray(0, 16);
@@ -46,16 +45,7 @@ for (const [name, before, wanted, want] of ways) {
 async function open(t: TestContext, choice: TransportChoice) {
   const acceptor = new TlsAcceptor({
     material: { ...testMaterial(), ticketKeys: [A] },
-    rules: {
-      minVersion: "TLSv1.2",
-      ciphers: undefined,
-      suites: undefined,
-      curves: undefined,
-      sniStrict: false,
-      clientVerify: "require",
-      handshakeTimeout: milliseconds(20_000),
-      alpn: [],
-    },
+    rules: testTlsRules(),
     choice,
     maxHandshakes: 1,
     isTrustedProxy: undefined,

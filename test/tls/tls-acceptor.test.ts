@@ -13,19 +13,10 @@ import type { TlsRules } from "../../src/tls/tls-context.ts";
 import type { TransportChoice } from "../../src/transport/transport-choice.ts";
 import { listenHere } from "../support/listen-here.ts";
 import { readKey } from "../support/tls-client.ts";
-import { eachTransport, testMaterial } from "../support/transports.ts";
+import { eachTransport, testMaterial, testTlsRules } from "../support/transports.ts";
 import { until } from "../support/until.ts";
 
-const RULES: TlsRules = {
-  minVersion: "TLSv1.2",
-  ciphers: undefined,
-  suites: undefined,
-  curves: undefined,
-  sniStrict: false,
-  clientVerify: "require",
-  handshakeTimeout: milliseconds(20_000),
-  alpn: ["http/1.1"],
-};
+const RULES = testTlsRules({ alpn: ["http/1.1"] });
 const VERSIONS: readonly SecureVersion[] = ["TLSv1.2", "TLSv1.3"];
 const OURS = "client-ca.pem";
 const OTHERS = "ca.pem";

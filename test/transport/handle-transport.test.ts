@@ -5,7 +5,6 @@ import { Duplex } from "node:stream";
 import { test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { connect as connectTls } from "node:tls";
-import { milliseconds } from "../../src/base/units.ts";
 import { probeHandles } from "../../src/tls/probe-handles.ts";
 import { TlsAcceptor } from "../../src/tls/tls-acceptor.ts";
 import { WritePool } from "../../src/transport/handle-pool.ts";
@@ -14,7 +13,7 @@ import { findNodeInternals, type NodeInternals, type StreamHandle } from "../../
 import type { ByteStream } from "../../src/transport/transport.ts";
 import { listenHere } from "../support/listen-here.ts";
 import { readKey } from "../support/tls-client.ts";
-import { testMaterial } from "../support/transports.ts";
+import { testMaterial, testTlsRules } from "../support/transports.ts";
 
 /** What libuv has still to give, a byte at a time, as long as somebody reads. */
 class FakeHandle implements StreamHandle {
@@ -125,16 +124,7 @@ async function shakeHandsAndReset(
   const choice = await probeHandles();
   const acceptor = new TlsAcceptor({
     material: testMaterial(),
-    rules: {
-      minVersion: "TLSv1.3",
-      ciphers: undefined,
-      suites: undefined,
-      curves: undefined,
-      sniStrict: false,
-      clientVerify: "require",
-      handshakeTimeout: milliseconds(10_000),
-      alpn: [],
-    },
+    rules: testTlsRules({ minVersion: "TLSv1.3" }),
     choice,
     maxHandshakes: 1,
     isTrustedProxy: undefined,

@@ -14,10 +14,11 @@ import { absolutePath } from "../../src/base/absolute-path.ts";
 import type { Endpoint } from "../../src/base/endpoint.ts";
 import { milliseconds } from "../../src/base/units.ts";
 import { readIdentity } from "../../src/tls/certificate.ts";
-import { clientContext, type TlsRules } from "../../src/tls/tls-context.ts";
+import { clientContext } from "../../src/tls/tls-context.ts";
 import type { ClientMaterial, TlsIdentity } from "../../src/tls/tls-identity.ts";
 import { type BackendTls, type BackendWay, explainBackendFault, reachBackend } from "../../src/tunnel/backend.ts";
 import { readKey } from "../support/tls-client.ts";
+import { testTlsRules } from "../support/transports.ts";
 import { until } from "../support/until.ts";
 
 const LONG = 20_000;
@@ -261,16 +262,7 @@ test("reachBackend: who gives up after it was reached keeps the socket", async (
 
 // ---- TLS
 
-const RULES: TlsRules = {
-  minVersion: "TLSv1.2",
-  ciphers: undefined,
-  suites: undefined,
-  curves: undefined,
-  sniStrict: false,
-  clientVerify: "optional",
-  handshakeTimeout: milliseconds(LONG),
-  alpn: [],
-};
+const RULES = testTlsRules({ clientVerify: "optional" });
 
 const NOBODY: ClientMaterial = { identity: undefined, authorities: undefined };
 const VERIFIED: ClientMaterial = { identity: undefined, authorities: readKey("ca.pem") };

@@ -4,15 +4,14 @@ import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { type TestContext, test } from "node:test";
 import type { SecureVersion } from "node:tls";
-import { milliseconds } from "../../src/base/units.ts";
 import type { ProxyTls, ProxyTlvs } from "../../src/proxy/encode.ts";
 import { readIdentity } from "../../src/tls/certificate.ts";
 import { type SecureClient, TlsAcceptor } from "../../src/tls/tls-acceptor.ts";
-import type { TlsRules } from "../../src/tls/tls-context.ts";
 import type { TlsIdentity, TlsMaterial } from "../../src/tls/tls-identity.ts";
 import { SocketTransport } from "../../src/transport/socket-transport.ts";
 import { commonNameOf, describeClient } from "../../src/tunnel/preamble-facts.ts";
 import { readKey, TlsClient, type TlsOptions } from "../support/tls-client.ts";
+import { testTlsRules } from "../support/transports.ts";
 import { until } from "../support/until.ts";
 
 const NO_FACTS = { header: new Uint8Array(0) };
@@ -116,16 +115,7 @@ const DEAF = {
   onClosed: () => undefined,
 };
 
-const RULES: TlsRules = {
-  minVersion: "TLSv1.2",
-  ciphers: undefined,
-  suites: undefined,
-  curves: undefined,
-  sniStrict: false,
-  clientVerify: "note",
-  handshakeTimeout: milliseconds(20_000),
-  alpn: ["h2", "http/1.1"],
-};
+const RULES = testTlsRules({ clientVerify: "note", alpn: ["h2", "http/1.1"] });
 
 const IDENTITY = identityFrom("p256.pem");
 const MATERIAL: TlsMaterial = {

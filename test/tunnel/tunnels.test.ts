@@ -12,6 +12,7 @@ import { SocketTransport } from "../../src/transport/socket-transport.ts";
 import type { BackendTls } from "../../src/tunnel/backend.ts";
 import { type TunnelCounts, Tunnels } from "../../src/tunnel/tunnels.ts";
 import { FakeClock } from "../support/fake-clock.ts";
+import { testTlsRules } from "../support/transports.ts";
 import { until } from "../support/until.ts";
 
 const LONG = 20_000;
@@ -87,19 +88,7 @@ async function openRig(t: TestContext, options: RigOptions = {}): Promise<Rig> {
 }
 
 const SEALED: BackendTls = {
-  context: clientContext(
-    { identity: undefined, authorities: undefined },
-    {
-      minVersion: "TLSv1.2",
-      ciphers: undefined,
-      suites: undefined,
-      curves: undefined,
-      sniStrict: false,
-      clientVerify: "optional",
-      handshakeTimeout: milliseconds(LONG),
-      alpn: [],
-    },
-  ),
+  context: clientContext({ identity: undefined, authorities: undefined }, testTlsRules({ clientVerify: "optional" })),
   name: undefined,
   isVerified: false,
   alpn: [],
